@@ -1,0 +1,53 @@
+/**
+ * What processes tell each other through node inboxes. Every message is a hint: what it says is in the ledger, with a
+ * timer behind it, so that a lost one costs time and a repeated one costs nothing.
+ */
+
+import type { JobType } from "./pool.js";
+
+/** Dispatcher to gateway: ask this session whether it takes this job. Holds all that the request needs. */
+export interface OfferMessage {
+  kind: "offer";
+  namespace: string;
+  session: string;
+  job: string;
+  /** The job id as this worker is to know it. */
+  wire: string;
+  epoch: number;
+  /** Dispatch id; empty for a simulated job. */
+  order: string;
+  type: JobType;
+  room: string;
+  roomSid: string;
+  /** LiveKit's Room and ParticipantInfo messages, base64; empty when unknown. */
+  roomInfo: string;
+  participantInfo: string;
+  metadata: string;
+  attributes: Record<string, string>;
+  agentName: string;
+  deployment: string;
+  /** True when the job ran before, elsewhere. */
+  resuming: boolean;
+  /** When the offer was made, by the ledger's clock. */
+  offeredAtMs: number;
+}
+
+/** To a gateway: tell this session to stop this job. */
+export interface StopMessage {
+  kind: "stop";
+  namespace: string;
+  session: string;
+  job: string;
+  wire: string;
+}
+
+export type GatewayMessage = OfferMessage | StopMessage;
+
+/** To the dispatcher that hosts the namespace. */
+export type NamespaceMessage =
+  /** Entries were added to the intake queue. */
+  | { kind: "intake"; count: number }
+  /** This job wants a worker now: its offer was refused, or it was requeued. */
+  | { kind: "admit"; job: string }
+  /** This pool got room and jobs wait for it. */
+  | { kind: "serve"; pool: string };

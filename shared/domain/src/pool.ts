@@ -1,0 +1,31 @@
+/**
+ * The pool: the sessions of a namespace that can take the same job. Named by agent, job type and deployment, all
+ * three matched exactly, as livekit-server does.
+ */
+
+/** LiveKit's JobType by its number on the wire. */
+export const JOB_TYPES = ["room", "publisher", "participant"] as const;
+export type JobType = (typeof JOB_TYPES)[number];
+
+export interface Pool {
+  agentName: string;
+  type: JobType;
+  deployment: string;
+}
+
+/** The pool's name in Redis keys. Reversible; an agent name may hold any character, so it is escaped. */
+export function poolName(pool: Pool): string {
+  return `${pool.type}/${encodeURIComponent(pool.agentName)}/${encodeURIComponent(pool.deployment)}`;
+}
+
+const MAX_DEPLOYMENT_BYTES = 64;
+
+/**
+ * Why a deployment name is refused, or undefined when it is fine. The rule is livekit-server's: at most 64 bytes, no
+ * underscore, whitespace or control character.
+ */
+export function deploymentProblem(deployment: string): string | undefined {
+  if (Buffer.byteLength(deployment) > MAX_DEPLOYMENT_BYTES) return `longer than ${MAX_DEPLOYMENT_BYTES} bytes`;
+  if (/[_\s\p{Cc}]/u.test(deployment)) return "contains an underscore, whitespace or a control character";
+  return undefined;
+}

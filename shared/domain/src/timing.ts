@@ -1,0 +1,30 @@
+/**
+ * Default durations of the dispatch path, in ms; each can be configured. They hang together: an offer must end at the
+ * gateway (which may blame the worker) before it ends in the ledger (which blames nobody), and a guard must not fire
+ * while the step that it guards is under way.
+ */
+
+/** How long a worker has to answer an offer. */
+export const OFFER_TIMEOUT_MS = 3_000;
+/** The same offer's deadline in the ledger, for a gateway that died with it. */
+export const OFFER_DEADLINE_MS = OFFER_TIMEOUT_MS + 2_000;
+/** From the assignment until the job must have been seen to run. */
+export const START_DEADLINE_MS = 30_000;
+/** How long a job of a worker that reports nothing is taken to run, when nobody else tells either. */
+export const SILENT_JOB_BOUND_MS = 6 * 3_600_000;
+/** How long an orphan waits for its worker: both SDKs re-dial at about 2, 6, 12, 20 and 30 s. */
+export const GRACE_MS = 35_000;
+/** A queued job that nobody tried by then is tried by whoever reads the timers. */
+export const GUARD_MS = 5_000;
+/** How long a job may wait for a worker. */
+export const WAIT_BOUND_MS = 3_600_000;
+/** How long a worker that was told to stop keeps its place when it does not confirm. */
+export const STOP_BOUND_MS = 20_000;
+/** First back-off after every session refused. */
+export const RETRY_MS = 500;
+/** First cool-down of a worker that did not answer. */
+export const COOL_DOWN_MS = 5_000;
+/** How long ended jobs and orders are kept, and with them the memory of what was asked for. */
+export const RETENTION_MS = 24 * 3_600_000;
+/** A gateway's lease in a namespace, and a node's lease. Renewed at least three times as often. */
+export const LEASE_MS = 3_000;
