@@ -1,0 +1,87 @@
+/**
+ * Ends what is overdue in one namespace. Every timer is a member of one sorted set in Redis; this loop only knows when
+ * to look again, so that any dispatcher can finish what another began. Owns no timer of the ledger, and never judges
+ * by its own clock: each expire script looks again by Redis TIME.
+ */
+
+import type { Ledger } from "@muster/ledger/ledger";
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import type { Expire } from "./expire.js";
+
+export interface DeadlinesDeps {
+  namespace: string;
+  ledger: Ledger;
+  expire: Expire;
+  clock: Clock;
+  log: Log;
+  /** Looks at least this often while the namespace is hosted: others set timers too, and their hints can be lost. */
+  maxSleepMs: number;
+}
+
+const BATCH = 128;
+/** After an error of Redis; it has been logged, and the timers stay where they are. */
+const RETRY_AFTER_MS = 500;
+
+export class Deadlines {
+  readonly #deps: DeadlinesDeps;
+  #cancel: () => void = () => {};
+  /** When the loop will look next, by our clock. */
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  /** Redis time minus ours, as of the last look; only used to sleep about right. */
+  #skewMs = 0;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(deps: DeadlinesDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#sleepUntil(this.#deps.clock.now());
+  }
+
+  /** A timer was set for this time (Redis time): look then, if that is sooner than planned. */
+  nudge(dueAtMs: number): void {
+    const atMs = dueAtMs - this.#skewMs;
+    if (atMs < this.#wakeAtMs) this.#sleepUntil(atMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#running;
+  }
+
+  #sleepUntil(atMs: number): void {
+    if (this.#stopped) return;
+    const { clock, maxSleepMs } = this.#deps;
+    this.#cancel();
+    this.#wakeAtMs = Math.min(atMs, clock.now() + maxSleepMs);
+    this.#cancel = clock.setTimer(Math.max(1, this.#wakeAtMs - clock.now()), () => {
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      this.#running ??= this.#look().finally(() => {
+        this.#running = undefined;
+      });
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { namespace, ledger, expire, clock, log, maxSleepMs } = this.#deps;
+    let nextAtMs = clock.now() + RETRY_AFTER_MS;
+    try {
+      const due = await ledger.listDue({ namespace, limit: BATCH });
+      this.#skewMs = due.now - clock.now();
+      for (const timer of due.timers) {
+        if (this.#stopped) return;
+        await expire.timer(timer);
+      }
+      nextAtMs = clock.now() + maxSleepMs;
+      if (due.timers.length === BATCH) nextAtMs = clock.now();
+      else if (due.next >= 0) nextAtMs = due.next - this.#skewMs;
+    } catch (error) {
+      log.warn({ namespace, err: error }, "timers could not be looked at");
+    }
+    this.#sleepUntil(Math.min(nextAtMs, this.#wakeAtMs));
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * `node services/dispatcher/dist/main.js`: one dispatcher as a process of its own, with /healthz, /readyz and /metrics.
+ */
+
+import { randomBytes } from "node:crypto";
+import { idFrom } from "@muster/domain/ids";
+import { systemClock } from "@muster/runtime/clock";
+import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
+import { createLifecycle } from "@muster/runtime/lifecycle";
+import { createLog } from "@muster/runtime/log";
+import { createMetrics } from "@muster/runtime/metrics";
+import { createOps } from "@muster/runtime/ops-http";
+import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { serveHttp } from "@muster/runtime/serve-http";
+import { dispatcherSchema, policyFrom } from "./config.js";
+import { dispatcherMetrics } from "./metrics.js";
+import { startDispatcher } from "./start-dispatcher.js";
+
+/** Beyond the drain itself: the last writes, and closing. */
+const STOP_SLACK_MS = 5_000;
+const MAX_SLEEP_MS = 5_000;
+
+const config = exitOnBadConfig(() =>
+  loadConfig({ schema: dispatcherSchema, env: process.env, argv: process.argv.slice(2), envPrefix: "MUSTER_" }),
+);
+const log = createLog({ level: config.logLevel, service: "dispatcher" });
+const lifecycle = createLifecycle({ log, deadlineMs: config.drainMs + STOP_SLACK_MS });
+const metrics = createMetrics({ service: "dispatcher" });
+const redis = connectRedis({ url: config.redisUrl, name: "dispatcher", log });
+const blocking = connectRedis({ url: config.redisUrl, name: "dispatcher-inbox", log, blocking: true });
+
+const dispatcher = await startDispatcher({
+  nodeId: idFrom("node", randomBytes(16)),
+  redis,
+  blocking,
+  policy: policyFrom(config),
+  leaseMs: config.leaseMs,
+  maxSleepMs: MAX_SLEEP_MS,
+  metrics: dispatcherMetrics(metrics),
+  clock: systemClock,
+  random: Math.random,
+  newGeneration: () => randomBytes(12).toString("hex"),
+  log,
+});
+const ops = createOps({ checks: { dispatcher: () => dispatcher.ready() }, metrics });
+const http = await serveHttp({ host: config.host, port: config.port, fetch: (request) => ops.fetch(request), log });
+
+lifecycle.onStop("dispatcher", "namespaces go to others before anything they need closes", () => dispatcher.stop(config.drainMs));
+lifecycle.onStop("http", "not ready is seen until the end", () => http.close());
+lifecycle.onStop("redis", "last: everything above uses it", async () => {
+  await closeRedis(blocking);
+  await closeRedis(redis);
+});
+lifecycle.installSignals();
+log.info({ port: http.port }, "dispatcher is ready");

@@ -1,0 +1,42 @@
+/**
+ * What a gateway needs to ask its worker, put together from the claim's reply so that the gateway reads nothing.
+ */
+
+import type { OfferMessage } from "@muster/domain/node-message";
+import type { BoundScripts } from "@muster/ledger/generated/scripts";
+import { type JobRecord, jobRecord, type OrderRecord, orderRecord } from "@muster/ledger/records";
+
+export type OfferedReply = Extract<Awaited<ReturnType<BoundScripts["admit"]>>, { status: "offered" }>;
+
+export function offerMessage(namespace: string, reply: OfferedReply): { gateway: string; offer: OfferMessage } {
+  const job = jobRecord(reply.job);
+  const order = job.order === "" ? undefined : orderRecord(reply.order);
+  return { gateway: job.gateway, offer: { kind: "offer", namespace, ...ofJob(job), ...ofOrder(order) } };
+}
+
+function ofJob(job: JobRecord) {
+  return {
+    session: job.session,
+    job: job.id,
+    wire: job.wire,
+    epoch: job.epoch,
+    order: job.order,
+    type: job.type,
+    room: job.room,
+    roomSid: job.roomSid,
+    roomInfo: job.roomInfo,
+    participantInfo: job.participantInfo,
+    resuming: job.startedAtMs > 0,
+    offeredAtMs: job.updatedAtMs,
+  };
+}
+
+/** A simulated job has no order: it goes to the session that asked, whatever its agent. */
+function ofOrder(order: OrderRecord | undefined) {
+  return {
+    metadata: order?.metadata ?? "",
+    attributes: order?.attributes ?? {},
+    agentName: order?.agent ?? "",
+    deployment: order?.deployment ?? "",
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * How a dispatcher places jobs and ends timers: the numbers that its scripts are given. Made once, from the
+ * configuration, in the one place where defaults and their doc stand (config.ts).
+ */
+
+export interface DispatchPolicy {
+  claim: {
+    /** Deadline of an offer in the ledger; longer than the gateway's own. */
+    offerMs: number;
+    /** First back-off when every session refused. */
+    retryMs: number;
+    /** Sessions looked at in one claim, at most. */
+    scan: number;
+  };
+  /** Parked jobs looked at when a pool got room, at most. */
+  heads: number;
+  guardMs: number;
+  graceMs: number;
+  stopMs: number;
+  coolMs: number;
+  /** How long a job of a worker that reports nothing is taken to run. */
+  silentJobMs: number;
+  retainMs: number;
+  /** Starts that may fail before the job does. */
+  maxAttempts: number;
+}

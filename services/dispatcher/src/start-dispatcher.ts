@@ -1,0 +1,113 @@
+/**
+ * Puts one dispatcher together: its lease, its inbox, its intake, and the host of the actors of the namespaces that
+ * rendezvous hashing gives it. Owns the order in which they start and stop; the connections belong to the caller.
+ */
+
+import { type ActorContext } from "@muster/actor/actor";
+import { ActorHost } from "@muster/actor/actor-host";
+import { createActorLink } from "@muster/actor/actor-link";
+import { createDueIndex } from "@muster/actor/due-index";
+import { Inbox } from "@muster/actor/inbox";
+import { createNodeDirectory } from "@muster/actor/node-directory";
+import { NodeLease } from "@muster/actor/node-lease";
+import { createOutbox } from "@muster/actor/outbox";
+import type { NamespaceMessage } from "@muster/domain/node-message";
+import { createLedger } from "@muster/ledger/ledger";
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import { createIntakeHub } from "@muster/runtime/queue/intake-hub";
+import type { RedisClient } from "@muster/runtime/redis/connect";
+import { Assign } from "./assign.js";
+import { Deadlines } from "./deadlines.js";
+import { Expire } from "./expire.js";
+import { hintKey, readHint } from "./hint.js";
+import type { DispatcherMetrics } from "./metrics.js";
+import { NamespaceActor } from "./namespace-actor.js";
+import type { DispatchPolicy } from "./policy.js";
+
+export interface DispatcherDeps {
+  nodeId: string;
+  /** Commands of this dispatcher, and of whoever shares the process. */
+  redis: RedisClient;
+  /** A connection of its own for blocked reads. */
+  blocking: RedisClient;
+  policy: DispatchPolicy;
+  leaseMs: number;
+  /** How often a hosted namespace's timers are looked at, at least. */
+  maxSleepMs: number;
+  metrics: DispatcherMetrics;
+  clock: Clock;
+  random: () => number;
+  newGeneration: () => string;
+  log: Log;
+}
+
+export interface Dispatcher {
+  ready(): boolean;
+  /** Namespaces that have an actor here now. */
+  hosted(): number;
+  /** Hands its namespaces over and ends, by `deadlineMs` at the latest. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher> {
+  const { redis, blocking, nodeId, clock, log, random, newGeneration, leaseMs } = deps;
+  const ledger = createLedger(redis);
+  const outbox = createOutbox({ redis, clock, log });
+  const hub = createIntakeHub({ redis, log, clock });
+  const lease = new NodeLease({ redis, nodeId, role: "dispatcher", clock, log, newGeneration, leaseMs, renewEveryMs: leaseMs / 3 });
+  const directory = createNodeDirectory({ redis, clock });
+  const link = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
+
+  const forward = (namespace: string, message: NamespaceMessage) => {
+    link.tell(namespace, message).catch((error: unknown) => log.warn({ namespace, err: error }, "hint could not be forwarded"));
+  };
+  const createActor = (namespace: string, context: ActorContext<NamespaceMessage>) => {
+    const { policy, metrics, maxSleepMs } = deps;
+    const shared = { namespace, ledger, outbox, policy, metrics, log };
+    // The loop and who sets its timers know each other; the loop is told of a timer only after both exist.
+    const assign = new Assign({ ...shared, onDue: (atMs) => deadlines.nudge(atMs) });
+    const expire = new Expire({ ...shared, assign });
+    const deadlines = new Deadlines({ namespace, ledger, expire, clock, log, maxSleepMs });
+    return new NamespaceActor({ namespace, ledger, hub, assign, deadlines, fail: (error) => context.fail(error) });
+  };
+  const host = new ActorHost<NamespaceMessage>({
+    lease,
+    index: createDueIndex({ redis }),
+    createActor,
+    forward,
+    keyOf: hintKey,
+    clock,
+    random,
+    log,
+  });
+  const inbox = new Inbox({
+    redis,
+    blocking,
+    nodeId,
+    clock,
+    log,
+    handle(raw) {
+      const { actor, message } = readHint(raw);
+      if (host.deliver(actor, message) === "not_owner") forward(actor, message);
+    },
+    // Hints were lost; what they were about has its timers in Redis.
+    onGap: (gap) => log.warn({ gap }, "inbox had a gap"),
+  });
+
+  await inbox.open();
+  await lease.start();
+  host.start();
+  let isReady = true;
+  return {
+    ready: () => isReady && lease.isHeld(),
+    hosted: () => host.hostedNames().length,
+    async stop(deadlineMs) {
+      isReady = false;
+      await lease.release(); // others take the namespaces while we finish
+      await host.stop({ deadlineMs }); // turns end, intake closes, what waited is forwarded
+      await hub.close(); // nothing consumes any more
+      await inbox.close(); // last: what came late has been forwarded
+    },
+  };
+}
