@@ -1,0 +1,118 @@
+import * as protocol from "@livekit/protocol";
+import * as schemas from "@muster/wire/generated/livekit-schema";
+import type { EnumSchema, FieldSchema, MessageSchema } from "@muster/wire/json/json-schema";
+import { describe, expect, it } from "vitest";
+
+/** Our .proto files against the types of @livekit/protocol at run time: every message, field, number and enum value. */
+
+type Known = Record<string, { fields: { list(): readonly KnownField[] } }>;
+interface KnownField {
+  no: number;
+  name: string;
+  localName: string;
+  kind: "scalar" | "enum" | "message" | "map";
+  T: number | { typeName: string; values?: readonly { no: number; name: string }[] };
+  V?: { T: number };
+  repeated?: boolean;
+  opt?: boolean;
+  oneof?: { name: string };
+}
+
+const SCALARS: Record<number, string> = {
+  2: "float",
+  3: "int64",
+  5: "int32",
+  8: "bool",
+  9: "string",
+  13: "uint32",
+};
+
+/** Egress and ingress are left out on purpose (webhook.proto). */
+const LEFT_OUT = new Set(["WebhookEvent.egress_info", "WebhookEvent.ingress_info"]);
+
+const messages = Object.values(schemas) as MessageSchema<object>[];
+
+describe("proto/livekit", () => {
+  it("covers what the agent protocol, dispatches and webhooks reach", () => {
+    const names = messages.map((schema) => schema.name);
+    expect(names).toContain("WorkerMessage");
+    expect(names).toContain("ServerMessage");
+    expect(names).toContain("AgentDispatch");
+    expect(names).toContain("WebhookEvent");
+  });
+
+  const withFields = messages.filter((schema) => schema.fields.length > 0);
+  it.each(withFields.map((schema) => [schema.name, schema] as const))("%s is LiveKit's", (name, schema) => {
+    const known = (protocol as unknown as Known)[name]?.fields.list() ?? [];
+    const expected = known.filter((field) => !LEFT_OUT.has(`${name}.${field.name}`)).map(describeKnown);
+    expect(schema.fields.map((field) => describeOurs(schema, field))).toEqual(expected);
+  });
+});
+
+function describeKnown(field: KnownField) {
+  return {
+    number: field.no,
+    name: field.name,
+    localName: field.localName,
+    label:
+      field.kind === "map"
+        ? "map"
+        : field.repeated
+          ? "repeated"
+          : field.opt || field.oneof
+            ? "optional"
+            : "single",
+    oneof: field.oneof?.name,
+    type: typeOfKnown(field),
+  };
+}
+
+function typeOfKnown(field: KnownField): unknown {
+  const type = field.kind === "map" ? field.V?.T : field.T;
+  if (typeof type === "number") return SCALARS[type];
+  if (type === undefined) return undefined;
+  if (type.values !== undefined)
+    return Object.fromEntries(type.values.map((value) => [value.name, value.no]));
+  return type.typeName.replace("livekit.", "");
+}
+
+function describeOurs(schema: MessageSchema<object>, field: FieldSchema) {
+  return {
+    number: numberOf(schema, field),
+    name: field.protoName,
+    localName: field.name,
+    label: field.label,
+    oneof: field.oneof,
+    type: typeOfOurs(field),
+  };
+}
+
+function typeOfOurs(field: FieldSchema): unknown {
+  if (field.kind === "message") return field.message.name;
+  if (field.kind === "enum") return Object.fromEntries((field.values as EnumSchema).numberOf);
+  return field.kind;
+}
+
+/** The field's number, read off what our codec writes when only this field is set. */
+function numberOf(schema: MessageSchema<object>, field: FieldSchema): number {
+  const encoded = schema.codec.encode({ [field.name]: exampleOf(field) }).finish();
+  let tag = 0;
+  for (const [index, byte] of encoded.entries()) {
+    tag |= (byte & 0x7f) << (7 * index);
+    if (byte < 0x80) break;
+  }
+  return tag >>> 3;
+}
+
+function exampleOf(field: FieldSchema): unknown {
+  const single = singleExampleOf(field);
+  if (field.label === "map") return { key: single };
+  return field.label === "repeated" ? [single] : single;
+}
+
+function singleExampleOf(field: FieldSchema): unknown {
+  if (field.kind === "message") return field.message.codec.create();
+  if (field.kind === "string") return "x";
+  if (field.kind === "int64") return 1n;
+  return field.kind === "bool" ? true : 1;
+}
