@@ -170,7 +170,7 @@ describe("hosting", () => {
   it("spends nothing on 5,000 names that rest", async () => {
     const redis = server.client();
     const options = { sweepEveryMs: 100, settleMs: 50, restAfterMs: 150 };
-    const busy = await startHost(redis, options, { leaseMs: 3_000, renewEveryMs: 60_000 });
+    const busy = await startHost(redis, options, { leaseMs: 120_000, renewEveryMs: 60_000 });
     hosts.push(busy);
     const far = Date.now() + 3_600_000;
     busy.nextDue = () => far;

@@ -1,0 +1,51 @@
+/**
+ * What a person reads when Muster has started in their terminal: where it listens, whose keys it takes, where its data
+ * is, and how to point a worker at it.
+ */
+
+export interface BannerFacts {
+  version: string;
+  host: string;
+  port: number;
+  /** "uWebSockets.js" or "ws". */
+  transport: string;
+  /** Where Redis is, without credentials; and whether it is our own. */
+  redis: string;
+  dataDir: string | undefined;
+  /** True when nobody gave keys and everybody's are taken. */
+  devKeys: boolean;
+  workerLivekitUrl: string | undefined;
+}
+
+export function banner(facts: BannerFacts): string {
+  const address = facts.host === "0.0.0.0" || facts.host === "::" ? "127.0.0.1" : facts.host;
+  const url = `http://${address}:${facts.port}`;
+  const lines = [
+    "",
+    `Muster ${facts.version} is ready on ${facts.host}:${facts.port} (${facts.transport})`,
+    `  state        ${facts.redis}${facts.dataDir ? `, kept in ${facts.dataDir}` : ""}`,
+    `  workers      LIVEKIT_URL=${url.replace("http", "ws")} ${keyLine(facts.devKeys)}`,
+    `  dispatches   any LiveKit server SDK, or: lk --url ${url} dispatch create …`,
+    `  look         ${url}/v1/openapi.json   ${url}/metrics`,
+    ...(facts.workerLivekitUrl
+      ? [`  media        workers are sent to ${facts.workerLivekitUrl}`]
+      : [
+          "  media        none: dispatch works here, media does not. MUSTER_WORKER_LIVEKIT_URL=wss://… sends workers to one",
+        ]),
+    ...(facts.devKeys
+      ? [
+          "",
+          "  ! Everybody's keys are in force: devkey / secret. Whoever reaches this port can take jobs and make them.",
+          '  ! Give your own with MUSTER_KEYS="key: secret" before anybody else can reach it.',
+        ]
+      : []),
+    "",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function keyLine(devKeys: boolean): string {
+  return devKeys
+    ? "LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET=secret"
+    : "with LIVEKIT_API_KEY and LIVEKIT_API_SECRET as in MUSTER_KEYS";
+}

@@ -1,0 +1,94 @@
+/**
+ * Gateway, dispatcher and api in one process, on one port and one Redis. The same code as the separate services, wired
+ * in memory: nothing here decides anything, save the order in which the parts start and stop.
+ */
+
+import { randomBytes } from "node:crypto";
+import { apiKeysFrom, orderPolicyFrom } from "@muster/api/config";
+import { createApi } from "@muster/api/start-api";
+import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
+import { dispatcherMetrics } from "@muster/dispatcher/metrics";
+import { startDispatcher } from "@muster/dispatcher/start-dispatcher";
+import { type IdKind, idFrom } from "@muster/domain/ids";
+import { policyFrom as gatewayPolicyFrom } from "@muster/gateway/config";
+import { startGateway } from "@muster/gateway/start-gateway";
+import { chooseTransport } from "@muster/gateway/transport/choose-transport";
+import { systemClock } from "@muster/runtime/clock";
+import type { Lifecycle } from "@muster/runtime/lifecycle";
+import type { Log } from "@muster/runtime/log";
+import { createMetrics } from "@muster/runtime/metrics";
+import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { productVersion } from "@muster/runtime/version";
+import type { StandaloneConfig } from "./config.js";
+
+export interface StandaloneDeps {
+  config: StandaloneConfig;
+  redisUrl: string;
+  lifecycle: Lifecycle;
+  log: Log;
+}
+
+export interface Standalone {
+  port: number;
+  transport: string;
+}
+
+const MAX_SLEEP_MS = 5_000;
+
+export async function startStandalone({ config, redisUrl, lifecycle, log }: StandaloneDeps): Promise<Standalone> {
+  const connect = (name: string, blocking = false) => connectRedis({ url: redisUrl, name, log, blocking });
+  const redis = connect("muster");
+  const dispatcherInbox = connect("dispatcher-inbox", true);
+  const gatewayInbox = connect("gateway-inbox", true);
+  const metrics = createMetrics({ service: "standalone" });
+  const newId = (kind: IdKind) => idFrom(kind, randomBytes(16));
+  const shared = {
+    redis,
+    clock: systemClock,
+    log,
+    newGeneration: () => randomBytes(12).toString("hex"),
+  };
+
+  const dispatcher = await startDispatcher({
+    ...shared,
+    nodeId: newId("node"),
+    blocking: dispatcherInbox,
+    policy: dispatchPolicyFrom(config),
+    leaseMs: config.leaseMs,
+    maxSleepMs: MAX_SLEEP_MS,
+    metrics: dispatcherMetrics(metrics),
+    random: Math.random,
+  });
+  const keys = apiKeysFrom(config);
+  const api = createApi({
+    ...shared,
+    keys,
+    policy: orderPolicyFrom(config),
+    metrics,
+    randomBytes,
+    checks: { dispatcher: () => dispatcher.ready(), gateway: () => gateway.ready() },
+  });
+  const startTransport = await chooseTransport({ choice: config.transport, log });
+  const gateway = await startGateway({
+    ...shared,
+    nodeId: newId("node"),
+    version: productVersion(),
+    host: config.host,
+    port: config.port,
+    startTransport,
+    keys,
+    policy: gatewayPolicyFrom(config),
+    blocking: gatewayInbox,
+    http: (request) => api.fetch(request),
+    newId,
+    metrics,
+  });
+
+  lifecycle.onStop("gateway", "workers are told first, while what they say still counts", () => gateway.stop());
+  lifecycle.onStop("api", "the last answers' hints go out", () => api.stop());
+  lifecycle.onStop("dispatcher", "after those who send to it", () => dispatcher.stop(config.drainMs));
+  lifecycle.onStop("redis connections", "last: everything above uses them", async () => {
+    for (const client of [gatewayInbox, dispatcherInbox, redis]) await closeRedis(client);
+  });
+  return { port: gateway.port, transport: gateway.transport };
+}

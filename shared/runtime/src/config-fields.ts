@@ -1,0 +1,122 @@
+/**
+ * Owns the kinds of settings that services share. Each takes what a YAML file gives (numbers, booleans, maps) and what
+ * a variable gives (text), and says in one sentence beginning with "must" what it wants.
+ * A field that may hold a secret carries `.meta({ secret: true })`, so that no error repeats it.
+ */
+import { z } from "zod";
+import { LOG_LEVELS } from "./log.js";
+import { parseRedisUrl } from "./redis/url.js";
+
+/** A Redis url in any of the forms that connectRedis knows. */
+export const redisUrl = z
+  .string({ error: "must be a Redis url: redis://host:port" })
+  .superRefine((text, context) => {
+    try {
+      parseRedisUrl(text);
+    } catch (error) {
+      context.addIssue({
+        code: "custom",
+        message: `must be usable: ${error instanceof Error ? error.message : ""}`,
+      });
+    }
+  })
+  .meta({ secret: true });
+
+const HOST_PROBLEM = "must be a host name or an IP address";
+export const host = z
+  .string({ error: HOST_PROBLEM })
+  .regex(/^[A-Za-z0-9._:-]{1,253}$/, { error: HOST_PROBLEM });
+
+/** Listening ports; `0` would be one that nobody can know. */
+export const port = wholeNumber({ min: 1, max: 65_535 });
+
+export const logLevel = z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` });
+
+/** A whole number within bounds, both included. */
+export function wholeNumber({ min, max }: { min: number; max: number }) {
+  const problem = { error: `must be a number between ${min} and ${max}` };
+  return z.preprocess(numberIn, z.int(problem).min(min, problem).max(max, problem));
+}
+
+/** true and false, also written 1 and 0. */
+export const flag = z.preprocess(
+  (value) => {
+    const text = String(value).toLowerCase();
+    if (text === "true" || text === "1") return true;
+    return text === "false" || text === "0" ? false : value;
+  },
+  z.boolean({ error: "must be true or false" }),
+);
+
+const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A duration as milliseconds, written `500ms`, `3s`, `2m`, `1h`, `7d`; a bare number is milliseconds. */
+export function durationMs({ minMs, maxMs }: { minMs: number; maxMs: number }) {
+  const problem = {
+    error: `must be a duration like 500ms, 3s, 2m or 1h, between ${minMs} ms and ${maxMs} ms`,
+  };
+  return z.preprocess(millisecondsIn, z.int(problem).min(minMs, problem).max(maxMs, problem));
+}
+
+/** An absolute url with one of `schemes`, without a slash at its end. */
+export function url(schemes: readonly [string, ...string[]]) {
+  const problem = `must be a url that starts with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`;
+  return z
+    .string({ error: problem })
+    .refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)), {
+      error: problem,
+    })
+    .transform((text) => text.replace(/\/+$/, ""));
+}
+
+/**
+ * API keys and their secrets as livekit-server takes them: lines (or a comma-separated list) of `key: secret`, or a YAML
+ * map. Short secrets are let through, since `devkey: secret` is what everybody starts with.
+ */
+export const keys = z
+  .unknown()
+  .transform((value, context): ReadonlyMap<string, string> => {
+    const pairs = pairsIn(value);
+    const problem = typeof pairs === "string" ? pairs : problemOfPairs(pairs);
+    if (typeof pairs !== "string" && problem === undefined) return new Map(pairs);
+    context.addIssue({ code: "custom", message: problem ?? "must be usable" });
+    return z.NEVER;
+  })
+  .meta({ secret: true });
+
+function pairsIn(value: unknown): [string, string][] | string {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return Object.entries(value).map(([key, secret]) => [key, typeof secret === "string" ? secret : ""]);
+  }
+  if (typeof value !== "string") return 'must be lines of "key: secret"';
+  const lines = value.split(/[\n,]/).filter((line) => line.trim() !== "");
+  const pairs: [string, string][] = [];
+  for (const [index, line] of lines.entries()) {
+    const colon = line.indexOf(":");
+    if (colon === -1) return `must be lines of "key: secret"; line ${index + 1} has no colon`;
+    pairs.push([line.slice(0, colon).trim(), line.slice(colon + 1).trim()]);
+  }
+  return pairs;
+}
+
+function problemOfPairs(pairs: [string, string][]): string | undefined {
+  if (pairs.length === 0) return 'must hold at least one "key: secret"';
+  for (const [index, [key, secret]] of pairs.entries()) {
+    if (!/^\S{1,128}$/.test(key))
+      return `must name each key in 1 to 128 characters without spaces; key ${index + 1} is not`;
+    if (secret === "") return `must give each key a secret as text; key ${index + 1} has none`;
+    if (pairs.findIndex(([other]) => other === key) !== index)
+      return `must not name a key twice; key ${index + 1} is`;
+  }
+  return undefined;
+}
+
+function numberIn(value: unknown): unknown {
+  return typeof value === "string" && /^-?\d{1,15}$/.test(value.trim()) ? Number(value) : value;
+}
+
+function millisecondsIn(value: unknown): unknown {
+  const parts = typeof value === "string" ? /^(\d{1,12})\s*(ms|s|m|h|d)?$/.exec(value.trim()) : null;
+  if (parts === null) return value;
+  return Number(parts[1]) * UNIT_MS[(parts[2] ?? "ms") as keyof typeof UNIT_MS];
+}

@@ -1,0 +1,54 @@
+/**
+ * Owns logging: the one place that knows pino. One JSON object a line on stdout, a static message and fields.
+ * Levels mean: debug = a message passed, info = a state changed, warn = a degradation was handled, error = a human should look.
+ * Tokens, secrets, metadata and what participants say about themselves never reach a line: they are redacted here as
+ * the last line of defence, and must not be handed in to begin with.
+ */
+import { DispatchError } from "@muster/domain/errors";
+import { pino } from "pino";
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type Log = {
+  debug(fields: object, msg: string): void;
+  info(fields: object, msg: string): void;
+  warn(fields: object, msg: string): void;
+  error(fields: object, msg: string): void;
+  child(fields: object): Log;
+};
+
+const SECRET_FIELDS = [
+  "token",
+  "jwt",
+  "authorization",
+  "secret",
+  "apiSecret",
+  "password",
+  "keys",
+  "metadata",
+  "attributes",
+];
+
+export interface LogOptions {
+  level: LogLevel;
+  service: string;
+  /** Where lines go; stdout when absent. */
+  destination?: { write(line: string): void };
+}
+
+/** Throws DispatchError (`level`) on a level that is not one of LOG_LEVELS. */
+export function createLog({ level, service, destination }: LogOptions): Log {
+  if (!LOG_LEVELS.includes(level)) {
+    throw new DispatchError("invalid_argument", `must be one of ${LOG_LEVELS.join(", ")}`, "level");
+  }
+  const options = {
+    level,
+    base: { service },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    // A wildcard reaches one level down; the lists of fields that we log are flat or one deep.
+    redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]), censor: "[redacted]" },
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}

@@ -1,0 +1,100 @@
+/**
+ * Owns the list of metrics: name, help, type, labels with the values they may take, buckets. Data only.
+ * Rules: base units; counters end in `_total`; a sum over all labels means something; labels are bounded. Never a room,
+ * a job, a worker, a participant or a tenant as a label: these belong into logs and the API.
+ */
+import { DISPATCH_ERROR_CODES } from "@muster/domain/errors";
+import { JOB_OUTCOMES } from "@muster/domain/job";
+
+export const METRIC_PREFIX = "muster_";
+
+/** In place of a list of values: any value, and above MAX_OPEN_VALUES of them `other`. */
+export const OPEN = "open";
+export const MAX_OPEN_VALUES = 50;
+
+export interface MetricSpec {
+  type: "counter" | "gauge" | "histogram";
+  help: string;
+  /** The values of each label, or OPEN. A metric with a single closed label starts with all of them at 0. */
+  labels: Record<string, readonly string[] | typeof OPEN>;
+  /** Of a histogram: upper bounds in its unit. */
+  buckets?: readonly number[];
+}
+
+const DISPATCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export const METRICS = {
+  build_info: {
+    type: "gauge",
+    help: "1, labelled with what runs.",
+    labels: { service: OPEN, version: OPEN, node: OPEN },
+  },
+  orders_accepted_total: {
+    type: "counter",
+    help: "Work orders taken in, by the door they came through.",
+    labels: { api: ["twirp", "rest", "webhook"] },
+  },
+  orders_refused_total: {
+    type: "counter",
+    help: "Work orders refused, by the door they came to.",
+    labels: { api: ["twirp", "rest", "webhook"] },
+  },
+  jobs_claimed_total: { type: "counter", help: "Claims that reserved a worker for a job.", labels: {} },
+  jobs_parked_total: { type: "counter", help: "Times that a job had to wait for a worker.", labels: {} },
+  jobs_assigned_total: { type: "counter", help: "Assignments sent to workers.", labels: {} },
+  jobs_ended_total: {
+    type: "counter",
+    help: "Jobs that ended, by outcome.",
+    labels: { outcome: JOB_OUTCOMES },
+  },
+  offers_total: {
+    type: "counter",
+    help: "Offers made to workers, by how they ended.",
+    labels: { outcome: ["accepted", "rejected", "timeout", "lost"] },
+  },
+  dispatch_stage_duration_seconds: {
+    type: "histogram",
+    help: "Time that a job spent in each stage of its dispatch.",
+    labels: { stage: ["queue", "match", "offer", "assign", "first_status"] },
+    buckets: DISPATCH_SECONDS,
+  },
+  websocket_connections: { type: "gauge", help: "Open worker sockets.", labels: {} },
+  websocket_messages_total: {
+    type: "counter",
+    help: "Messages on worker sockets, by their type on the wire and their direction.",
+    labels: {
+      type: [
+        ...["register", "availability", "update_worker", "update_job", "ping", "simulate_job", "migrate_job"],
+        ...["assignment", "termination", "pong"],
+      ],
+      direction: ["in", "out"],
+    },
+  },
+  refusals_total: {
+    type: "counter",
+    help: "Requests and messages refused at the door, by reason.",
+    labels: { reason: DISPATCH_ERROR_CODES },
+  },
+  load_samples_refused_total: {
+    type: "counter",
+    help: "Load samples of workers that were no load, by what was wrong with them.",
+    labels: { kind: ["not_finite", "negative"] },
+  },
+  retention_expirations_total: {
+    type: "counter",
+    help: "Records removed because their retention was over, by what they were.",
+    labels: { kind: ["job", "order"] },
+  },
+  redis_commands_total: {
+    type: "counter",
+    help: "Commands issued to Redis, by name; a script is one.",
+    labels: { command: OPEN },
+  },
+  generation_changes_total: {
+    type: "counter",
+    help: "Times that Redis was found to have forgotten what it held.",
+    labels: {},
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricName = keyof typeof METRICS;

@@ -1,0 +1,48 @@
+import { createLog, type LogLevel } from "@muster/runtime/log";
+import { expect, test } from "vitest";
+
+function capture(level: LogLevel) {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLog({
+    level,
+    service: "gateway",
+    destination: { write: (line) => lines.push(JSON.parse(line)) },
+  });
+  return { log, lines };
+}
+
+test("one JSON object a line: level by name, time, service, fields, static message", () => {
+  const { log, lines } = capture("info");
+  log.debug({}, "not shown");
+  log.child({ session: "AW_x" }).info({ jobs: 3 }, "session registered");
+  expect(lines).toEqual([
+    {
+      level: "info",
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      service: "gateway",
+      session: "AW_x",
+      jobs: 3,
+      msg: "session registered",
+    },
+  ]);
+});
+
+test("tokens, secrets and metadata are redacted, at the top and one level down", () => {
+  const { log, lines } = capture("debug");
+  log.warn({ token: "hush", job: { metadata: "hush", id: "AJ_x" }, config: { keys: { a: "hush" } } }, "m");
+  log.child({ apiSecret: "hush" }).error({ headers: { authorization: "hush" } }, "m");
+  expect(JSON.stringify(lines)).not.toContain("hush");
+  expect(lines[0]).toMatchObject({ token: "[redacted]", job: { metadata: "[redacted]", id: "AJ_x" } });
+});
+
+test("an error keeps its message and stack", () => {
+  const { log, lines } = capture("error");
+  log.error({ err: new TypeError("broken") }, "m");
+  expect(lines[0]).toMatchObject({
+    err: { type: "TypeError", message: "broken", stack: expect.stringContaining("log.test") },
+  });
+});
+
+test("an unknown level is refused with the known ones", () => {
+  expect(() => capture("loud" as LogLevel)).toThrow("level: must be one of debug, info, warn, error, silent");
+});

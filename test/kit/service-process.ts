@@ -1,0 +1,74 @@
+/**
+ * Owns real service processes for tests: the built `dist/main.js` of a service, on a free port of 127.0.0.1, with its
+ * output kept for the diagnosis. Nothing of a service runs inside the test.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { freePort } from "./ports.js";
+import { waitUntil } from "./wait-until.js";
+
+export type ServiceName = "gateway" | "dispatcher" | "api" | "standalone";
+
+export interface ServiceProcess {
+  readonly name: ServiceName;
+  readonly port: number;
+  readonly url: string;
+  readonly pid: number;
+  /** What it wrote so far, both streams. */
+  output(): string;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>;
+  kill(): Promise<void>;
+}
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Starts a service and waits until it is ready. `env` holds its MUSTER_* variables; the port is chosen here. */
+export async function startService(name: ServiceName, env: Record<string, string>): Promise<ServiceProcess> {
+  const port = await freePort();
+  const child = spawn(process.execPath, [`${root}services/${name}/dist/main.js`], {
+    cwd: root,
+    env: { ...withoutMuster(process.env), MUSTER_HOST: "127.0.0.1", MUSTER_PORT: String(port), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running.add(child);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += String(chunk)));
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  void exited.then(() => running.delete(child));
+  const url = `http://127.0.0.1:${port}`;
+  await waitUntil(
+    `${name} is ready`,
+    async () => {
+      if (child.exitCode !== null) throw new Error(`it exited with ${child.exitCode}:\n${output}`);
+      return (await fetch(`${url}/readyz`)).ok;
+    },
+    { deadlineMs: 20_000, everyMs: 50 },
+  ).catch((error: Error) => {
+    child.kill("SIGKILL");
+    throw new Error(`${error.message}\n${output.slice(-4_000)}`);
+  });
+  return {
+    name,
+    port,
+    url,
+    pid: child.pid ?? 0,
+    output: () => output,
+    async stop() {
+      child.kill("SIGTERM");
+      return exited;
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+function withoutMuster(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MUSTER_")));
+}
