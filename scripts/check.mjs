@@ -7,8 +7,16 @@ import { ensureInstalled, step } from "./lib/run.mjs";
 await ensureInstalled();
 const steps = [
   ["format and lint", "npx", ["biome", "ci", "--error-on-warnings", "."]],
-  ["ledger scripts are generated afresh", "npm", ["run", "--silent", "generate:check", "-w", "@muster/ledger"]],
-  ["imports run one way", "npx", ["depcruise", "--config", ".dependency-cruiser.cjs", "shared", "services", "proto", "test"]],
+  [
+    "ledger scripts are generated afresh",
+    "npm",
+    ["run", "--silent", "generate:check", "-w", "@muster/ledger"],
+  ],
+  [
+    "imports run one way",
+    "npx",
+    ["depcruise", "--config", ".dependency-cruiser.cjs", "shared", "services", "proto", "test"],
+  ],
   ["build", "npx", ["turbo", "run", "build", "--output-logs=errors-only", "--log-order=grouped"]],
   ["types of the tests", "npx", ["tsc", "-p", "test"]],
   ["no unused files, exports or packages", "npx", ["knip"]],

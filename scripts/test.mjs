@@ -12,16 +12,36 @@ import { ensureBuilt, ensureInstalled, root, run } from "./lib/run.mjs";
 await ensureInstalled();
 const checks = await run(process.execPath, [`${root}scripts/check.mjs`]);
 await ensureBuilt();
-const redis = JSON.parse(execFileSync(process.execPath, [`${root}services/standalone/dist/redis/bring-redis.js`, `${root}data`], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }));
+const redis = JSON.parse(
+  execFileSync(process.execPath, [`${root}services/standalone/dist/redis/bring-redis.js`, `${root}data`], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  }),
+);
 
 const folder = mkdtempSync(join(tmpdir(), "muster-test-"));
 const report = join(folder, "report.json");
 const code = await run(
   "npx",
-  ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)],
-  { env: { ...process.env, PATH: `${dirname(redis.path)}:${process.env.PATH}`, LD_LIBRARY_PATH: redis.libraryPath ?? process.env.LD_LIBRARY_PATH ?? "" } },
+  [
+    "vitest",
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    ...process.argv.slice(2),
+  ],
+  {
+    env: {
+      ...process.env,
+      PATH: `${dirname(redis.path)}:${process.env.PATH}`,
+      LD_LIBRARY_PATH: redis.libraryPath ?? process.env.LD_LIBRARY_PATH ?? "",
+    },
+  },
 );
-const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(readFileSync(report, "utf8"));
+const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
+  readFileSync(report, "utf8"),
+);
 rmSync(folder, { recursive: true });
 if (checks !== 0) process.stdout.write("The checks at the start failed; see above.\n");
 // A suite that could not be loaded has no failed test of its own, and is a failure all the same.

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AgentDispatchClient } from "livekit-server-sdk";
+import { AccessToken, AgentDispatchClient } from "livekit-server-sdk";
 import { root } from "./run.mjs";
 
 const KEY = "devkey";
@@ -57,9 +57,19 @@ async function tell(folder, children) {
     AGENT_RECORD: record,
   });
   children.push(worker);
-  const session = await until("the worker registered", () => /registered (\S+)/.exec(worker.output())?.[1], worker);
+  const session = await until(
+    "the worker registered",
+    () => /registered (\S+)/.exec(worker.output())?.[1],
+    worker,
+  );
   say("A stock @livekit/agents worker connected and registered", since, session);
-  await until("the worker has a warm process", () => worker.warm(), worker);
+  // Its first process starts with it; a job that meets none waits for one.
+  await until(
+    "the worker has a warm process",
+    () => events(record).some(({ event }) => event === "prewarm"),
+    worker,
+  );
+  say("It has a process waiting for a job", since, "");
 
   const client = new AgentDispatchClient(url, KEY, SECRET);
   since = performance.now();
@@ -67,18 +77,34 @@ async function tell(folder, children) {
   const dispatch = await client.createDispatch(ROOM, AGENT, { metadata: '{"caller":"+1 555 0100"}' });
   say("livekit-server-sdk asked for a dispatch; it is kept", since, dispatch.id);
 
-  const entry = await until("the agent's entry runs", () => events(record).find(({ event }) => event === "entry"), worker);
+  const entry = await until(
+    "the agent's entry runs",
+    () => events(record).find(({ event }) => event === "entry"),
+    worker,
+  );
   const { job } = entry;
-  process.stdout.write(`  ${String(entry.atMs - askedAt).padStart(6)} ms  request → the agent's entry function runs   ${job.id}\n`);
-  process.stdout.write(`             room ${job.room.name}, metadata ${job.metadata}\n`);
+  const steps = await readJob(url, job.id);
+  const after = (atMs, what, detail) => line(atMs - steps.createdAtMs, what, detail);
+  after(steps.offeredAtMs, "  … claimed for the worker, and offered to it", steps.session);
+  after(steps.startedAtMs, "  … accepted; the assignment with its token went out", `epoch ${steps.epoch}`);
+  line(entry.atMs - askedAt, "  … the agent's entry function runs", job.id);
+  process.stdout.write(`            room ${job.room.name}, metadata ${job.metadata}\n`);
 
   since = performance.now();
   const [listed] = await client.listDispatch(ROOM);
-  say("ListDispatch shows the job", since, `${listed.state.jobs.length} job, ${statusName(listed.state.jobs[0].state.status)}`);
+  say(
+    "ListDispatch shows the job",
+    since,
+    `${listed.state.jobs.length} job, ${statusName(listed.state.jobs[0].state.status)}`,
+  );
 
   since = performance.now();
   await client.deleteDispatch(dispatch.id, ROOM);
-  await until("the agent was told to stop", () => events(record).some(({ event }) => event === "shutdown"), worker);
+  await until(
+    "the agent was told to stop",
+    () => events(record).some(({ event }) => event === "shutdown"),
+    worker,
+  );
   say("The dispatch was taken back; the agent shut down", since, job.id);
 
   const left = await client.listDispatch(ROOM);
@@ -87,13 +113,28 @@ async function tell(folder, children) {
 
 const statusName = (status) => ["pending", "running", "success", "failed"][status] ?? String(status);
 
-function say(what, since, detail) {
-  const tookMs = (performance.now() - since).toFixed(1);
-  process.stdout.write(`  ${tookMs.padStart(6)} ms  ${what.padEnd(55)} ${detail}\n`);
+const say = (what, since, detail) => line(performance.now() - since, what, detail);
+
+function line(tookMs, what, detail) {
+  process.stdout.write(`${tookMs.toFixed(0).padStart(6)} ms  ${what.padEnd(56)} ${detail}\n`);
+}
+
+async function readJob(url, id) {
+  const token = new AccessToken(KEY, SECRET);
+  token.addGrant({ roomAdmin: true });
+  const response = await fetch(`${url}/v1/jobs/${id}`, {
+    headers: { authorization: `Bearer ${await token.toJwt()}` },
+  });
+  if (!response.ok)
+    throw new Error(`GET /v1/jobs/${id} answered ${response.status}: ${await response.text()}`);
+  return response.json();
 }
 
 function start(label, args, env) {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
   const exited = new Promise((resolve) => child.once("exit", resolve));
@@ -102,7 +143,6 @@ function start(label, args, env) {
     label,
     output: () => output,
     ended: () => child.exitCode !== null,
-    warm: () => existsSync(`/proc/${child.pid}/task/${child.pid}/children`) === false || readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim() !== "",
     async stop() {
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
@@ -120,7 +160,8 @@ async function until(what, check, child) {
       .catch(() => undefined);
     if (value) return value;
     if (child.ended()) throw new Error(`${child.label} ended while waiting until ${what}`);
-    if (performance.now() > deadline) throw new Error(`waited ${STEP_DEADLINE_MS / 1000} s in vain until ${what}`);
+    if (performance.now() > deadline)
+      throw new Error(`waited ${STEP_DEADLINE_MS / 1000} s in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
@@ -128,7 +169,11 @@ async function until(what, check, child) {
 function events(file) {
   if (!existsSync(file)) return [];
   const text = readFileSync(file, "utf8");
-  return text.slice(0, text.lastIndexOf("\n") + 1).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return text
+    .slice(0, text.lastIndexOf("\n") + 1)
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 }
 
 function freePort() {

@@ -39,8 +39,12 @@ export async function ensureInstalled() {
 
 /** Builds what changed since the last build. */
 export async function ensureBuilt() {
-  const code = await run("npx", ["turbo", "run", "build", "--output-logs=errors-only", "--log-order=grouped"], {
-    env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", TURBO_NO_UPDATE_NOTIFIER: "1" },
-  });
+  const code = await run(
+    "npx",
+    ["turbo", "run", "build", "--output-logs=errors-only", "--log-order=grouped"],
+    {
+      env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", TURBO_NO_UPDATE_NOTIFIER: "1" },
+    },
+  );
   if (code !== 0) process.exit(code);
 }

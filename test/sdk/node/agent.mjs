@@ -1,0 +1,19 @@
+/**
+ * The entry of a stock Node agent: writes down what it was given, and ends when it is told to. Never connects to a
+ * media server: none is at hand.
+ */
+
+import { appendFileSync } from "node:fs";
+import { defineAgent } from "@livekit/agents";
+
+const record = (event) =>
+  appendFileSync(process.env.AGENT_RECORD, `${JSON.stringify({ atMs: Date.now(), ...event })}\n`);
+
+export default defineAgent({
+  prewarm: () => record({ event: "prewarm" }),
+  entry: async (ctx) => {
+    const { url, token } = ctx.info;
+    record({ event: "entry", job: ctx.job, url, token });
+    ctx.addShutdownCallback(async () => record({ event: "shutdown", jobId: ctx.job.id }));
+  },
+});

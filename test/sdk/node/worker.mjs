@@ -1,0 +1,29 @@
+/**
+ * A stock Node agent worker as its users run one, less the inference child that a test has no use for.
+ * `AGENT_NAME`, `LIVEKIT_URL`, `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET` and `AGENT_RECORD` come from the environment.
+ */
+
+import { fileURLToPath } from "node:url";
+import { AgentServer, InferenceRunner, initializeLogger, ServerOptions } from "@livekit/agents";
+
+InferenceRunner.registerRunner = () => {};
+initializeLogger({ pretty: false, level: "warn" });
+
+const server = new AgentServer(
+  new ServerOptions({
+    agent: fileURLToPath(new URL("./agent.mjs", import.meta.url)),
+    agentName: process.env.AGENT_NAME,
+    wsURL: process.env.LIVEKIT_URL,
+    apiKey: process.env.LIVEKIT_API_KEY,
+    apiSecret: process.env.LIVEKIT_API_SECRET,
+    numIdleProcesses: 1,
+    simulation: true,
+    loadFunc: async () => 0.25,
+  }),
+);
+server.event.on("worker_registered", (id) => process.stdout.write(`registered ${id}\n`));
+process.once("SIGTERM", async () => {
+  await server.close();
+  process.exit(0);
+});
+await server.run();

@@ -1,0 +1,47 @@
+"""A stock Python agent worker as its users run one. Its entry writes down what it was given, and ends when told to.
+
+Never connects to a media server: none is at hand. The variables are those of the Node worker beside it; with
+AGENT_STAYS=1 the job runs until it is told to stop.
+"""
+
+import asyncio
+import json
+import os
+import time
+
+from google.protobuf.json_format import MessageToDict
+from livekit.agents import AgentServer, JobContext
+
+
+def record(**event: object) -> None:
+    with open(os.environ["AGENT_RECORD"], "a", encoding="utf-8") as file:
+        file.write(json.dumps({"atMs": int(time.time() * 1000), **event}) + "\n")
+
+
+async def entry(ctx: JobContext) -> None:
+    info = ctx._info
+    record(event="entry", job=MessageToDict(ctx.job), url=info.url, token=info.token)
+
+    async def on_shutdown() -> None:
+        record(event="shutdown", jobId=ctx.job.id)
+
+    ctx.add_shutdown_callback(on_shutdown)
+    if os.environ.get("AGENT_STAYS") != "1":
+        ctx.shutdown("done")
+
+
+async def main() -> None:
+    server = AgentServer(
+        num_idle_processes=1,
+        host="127.0.0.1",
+        port=0,
+        load_fnc=lambda: 0.1,
+        load_threshold=0.9,
+    )
+    server.rtc_session(entry, agent_name=os.environ["AGENT_NAME"])
+    server.on("worker_registered", lambda worker_id, _: print(f"registered {worker_id}", flush=True))
+    await server.run(devmode=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
