@@ -1,0 +1,9 @@
+/** Owns the tokens that tests call with, as the SDKs make them. */
+import { signAccessToken } from "@muster/wire/access-token";
+
+const TTL_MS = 600_000;
+
+/** What an agent worker authenticates with. */
+export function workerToken(apiKey: string, apiSecret: string): string {
+  return signAccessToken({ apiKey, apiSecret, nowMs: Date.now(), ttlMs: TTL_MS, video: { agent: true } });
+}
