@@ -1,0 +1,51 @@
+/**
+ * `node services/api/dist/main.js`: one api as a process of its own.
+ */
+
+import { randomBytes } from "node:crypto";
+import { systemClock } from "@muster/runtime/clock";
+import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
+import { createLifecycle } from "@muster/runtime/lifecycle";
+import { createLog } from "@muster/runtime/log";
+import { createMetrics } from "@muster/runtime/metrics";
+import { countCommands } from "@muster/runtime/redis/command-count";
+import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { apiKeysFrom, apiSchema, orderPolicyFrom } from "./config.js";
+import { startApi } from "./start-api.js";
+
+/** Beyond the drain itself: the last answers, and closing. */
+const STOP_SLACK_MS = 10_000;
+
+const config = exitOnBadConfig(() =>
+  loadConfig({
+    schema: apiSchema,
+    env: process.env,
+    argv: process.argv.slice(2),
+    envPrefix: "MUSTER_",
+    flags: ["dev"],
+  }),
+);
+const log = createLog({ level: config.logLevel, service: "api" });
+const lifecycle = createLifecycle({ log, deadlineMs: config.drainMs + STOP_SLACK_MS });
+const metrics = createMetrics({ service: "api" });
+const redis = connectRedis({ url: config.redisUrl, name: "api", log });
+const commands = metrics.counter("redis_commands_total");
+countCommands(redis, (command) => commands.add({ command }));
+
+const api = await startApi({
+  redis,
+  keys: apiKeysFrom(config),
+  policy: orderPolicyFrom(config),
+  metrics,
+  clock: systemClock,
+  randomBytes,
+  log,
+  host: config.host,
+  port: config.port,
+  drainMs: config.drainMs,
+});
+
+lifecycle.onStop("api", "not ready first, then the calls under way end", () => api.stop());
+lifecycle.onStop("redis", "last: everything above uses it", () => closeRedis(redis));
+lifecycle.installSignals();
+log.info({ port: api.port }, "api is ready");

@@ -1,0 +1,29 @@
+/**
+ * The ids of an order and its jobs. Owns their derivation: what a call is known by goes in, and the same call, however
+ * often and wherever it is repeated, gets the same ids; nothing else makes a repeat harmless.
+ */
+
+import { createHash } from "node:crypto";
+import { idFrom } from "@muster/domain/ids";
+import type { NewOrder } from "./order-request.js";
+
+const SEPARATOR = "\0";
+const RANDOM_BYTES = 16;
+
+/**
+ * With a request id: the same id for the same request id. Room, agent and deployment are in it too, since one caller's
+ * id for several dispatches must not make them one: a dispatch that is silently another's would never happen.
+ */
+export function orderIdOf(order: NewOrder, randomBytes: (size: number) => Uint8Array): string {
+  if (order.requestId === undefined) return idFrom("order", randomBytes(RANDOM_BYTES));
+  return idFrom("order", digest([order.project, order.room, order.agent, order.deployment, order.requestId]));
+}
+
+/** The job of a room order in one namespace. */
+export function roomJobId(orderId: string, namespace: string, room: string): string {
+  return idFrom("job", digest([orderId, namespace, room]));
+}
+
+function digest(parts: readonly string[]): Uint8Array {
+  return createHash("sha256").update(parts.join(SEPARATOR)).digest();
+}

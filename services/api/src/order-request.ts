@@ -1,0 +1,107 @@
+/**
+ * What may be asked for: the bounds on an order and on the names by which one is looked up. Owns every refusal of a
+ * dispatch call's content; each names its field as the caller wrote it, and nothing has been written by then.
+ */
+
+import { DispatchError } from "@muster/domain/errors";
+import { isId } from "@muster/domain/ids";
+import {
+  MAX_AGENT_NAME_BYTES,
+  MAX_ATTRIBUTES_BYTES,
+  MAX_METADATA_BYTES,
+  MAX_ROOM_NAME_BYTES,
+} from "@muster/domain/limits";
+import { deploymentProblem } from "@muster/domain/pool";
+import type { CreateAgentDispatchRequest } from "@muster/wire/generated/livekit";
+import { JobRestartPolicy } from "@muster/wire/generated/livekit";
+
+export interface NewOrder {
+  project: string;
+  room: string;
+  agent: string;
+  deployment: string;
+  metadata: string;
+  attributes: Record<string, string>;
+  restartPolicy: "on_failure" | "never";
+  /** 0–1000, higher first. */
+  priority: number;
+  /** What a repeated call is known by; undefined when the caller gave none. */
+  requestId: string | undefined;
+}
+
+/** LiveKit's call has no priority; theirs is in the middle, so that others can be above and below. */
+const DEFAULT_PRIORITY = 500;
+
+/** @throws DispatchError `invalid_argument` or `too_large`, with the field */
+export function orderOf(
+  project: string,
+  request: CreateAgentDispatchRequest,
+  requestId: string | undefined,
+): NewOrder {
+  checkRoom(request.room);
+  checkBytes("agent_name", request.agentName, MAX_AGENT_NAME_BYTES);
+  checkBytes("metadata", request.metadata, MAX_METADATA_BYTES);
+  checkAttributes(request.attributes);
+  const problem = deploymentProblem(request.deployment);
+  if (problem !== undefined) throw new DispatchError("invalid_argument", problem, "deployment");
+  return {
+    project,
+    room: request.room,
+    agent: request.agentName,
+    deployment: request.deployment,
+    metadata: request.metadata,
+    attributes: request.attributes,
+    restartPolicy: restartPolicyOf(request.restartPolicy),
+    priority: DEFAULT_PRIORITY,
+    requestId,
+  };
+}
+
+export function checkRoom(room: string): void {
+  if (room === "") throw new DispatchError("invalid_argument", "is required", "room");
+  checkBytes("room", room, MAX_ROOM_NAME_BYTES);
+}
+
+export function checkDispatchId(id: string): void {
+  if (id === "") throw new DispatchError("invalid_argument", "is required", "dispatch_id");
+  if (!isId(id)) {
+    throw new DispatchError("invalid_argument", "must be an id: 1-64 of A-Z a-z 0-9 _ . -", "dispatch_id");
+  }
+}
+
+function checkBytes(field: string, text: string, maxBytes: number): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) {
+    throw new DispatchError("invalid_argument", `${bytes} bytes; at most ${maxBytes} are taken`, field);
+  }
+}
+
+function checkAttributes(attributes: Record<string, string>): void {
+  let bytes = 0;
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "") throw new DispatchError("invalid_argument", "has an empty key", "attributes");
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
+  }
+  if (bytes > MAX_ATTRIBUTES_BYTES) {
+    throw new DispatchError(
+      "invalid_argument",
+      `${bytes} bytes of keys and values; at most ${MAX_ATTRIBUTES_BYTES} are taken`,
+      "attributes",
+    );
+  }
+}
+
+function restartPolicyOf(policy: number): NewOrder["restartPolicy"] {
+  switch (policy) {
+    case JobRestartPolicy.JRP_ON_FAILURE:
+      return "on_failure";
+    case JobRestartPolicy.JRP_NEVER:
+      return "never";
+    default:
+      throw new DispatchError(
+        "invalid_argument",
+        "must be JRP_ON_FAILURE (0) or JRP_NEVER (1)",
+        "restart_policy",
+      );
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * How long things last that the api writes. Made once, from the configuration, where defaults and their doc stand.
+ */
+
+export interface OrderPolicy {
+  /** How long an order and its jobs are kept after they ended; a request id is remembered as long. */
+  retainMs: number;
+  /** After this time a queued job that nobody tried is tried. */
+  guardMs: number;
+  /** How long a job may wait for a worker. */
+  waitMs: number;
+  /** How long a worker's place stays taken when it does not confirm that it stopped. */
+  stopMs: number;
+  /** How long the directory remembers where an order went; longer than any order lives. */
+  keepEntryMs: number;
+}

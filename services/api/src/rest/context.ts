@@ -1,0 +1,76 @@
+/**
+ * What every REST route is given: the caller behind the request, and the ledger's reads, bounded to one namespace of
+ * that caller's project. No route names a namespace in any other way, so none can read another project's.
+ */
+
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { DispatchError } from "@muster/domain/errors";
+import { fieldOf, namespaceName } from "@muster/domain/namespace";
+import type { Ledger } from "@muster/ledger/ledger";
+import type { Caller } from "../auth.js";
+import type { Hints } from "../hints.js";
+import type { OrderPolicy } from "../policy.js";
+import { type List, nextCursor, rankOf } from "./page.js";
+import { problemAnswer } from "./problem.js";
+
+export interface RestDeps {
+  ledger: Pick<Ledger, "listRecords" | "readRecord" | "terminateJob">;
+  hints: Hints;
+  policy: Pick<OrderPolicy, "stopMs">;
+}
+
+export type RestEnv = { Variables: { caller: Caller } };
+
+export type Kind = "session" | "job" | "order";
+type Hash = Record<string, string>;
+
+/** A group of routes whose invalid parameters are answered as problems. */
+export function newRoutes(): OpenAPIHono<RestEnv> {
+  return new OpenAPIHono<RestEnv>({
+    defaultHook: (result) => {
+      if (result.success) return undefined;
+      const [issue] = result.error.issues;
+      const field = issue?.path.map(String).join(".");
+      return problemAnswer(
+        new DispatchError("invalid_argument", issue?.message ?? "is invalid", field || undefined),
+      );
+    },
+  });
+}
+
+/** The full name, from the caller's project and the query. */
+export function namespaceOf(caller: Caller, query: { namespace: string }): string {
+  return namespaceName(caller.project, query.namespace);
+}
+
+export async function readPage<T>(
+  { ledger }: RestDeps,
+  request: { namespace: string; list: List; kind: Kind; limit: number; cursor: string | undefined },
+  view: (field: string, record: Hash) => T,
+): Promise<{ items: T[]; next_cursor: string | null; total: number }> {
+  const { namespace, list, kind, limit, cursor } = request;
+  const offset = rankOf(cursor, list);
+  const { records, total } = await ledger.listRecords({ namespace, list, kind, offset, limit });
+  const field = fieldOf(namespace);
+  return {
+    items: Object.values(records).map((record) => view(field, record)),
+    next_cursor: nextCursor(list, offset + limit, total),
+    total,
+  };
+}
+
+/** @throws DispatchError `not_found` */
+export async function readOne(
+  { ledger }: RestDeps,
+  namespace: string,
+  kind: Kind,
+  id: string,
+): Promise<Hash> {
+  const reply = await ledger.readRecord({ namespace, kind, id });
+  if (reply.status === "found") return reply.record;
+  const where = fieldOf(namespace) === "" ? "the default namespace" : `namespace ${fieldOf(namespace)}`;
+  throw new DispatchError(
+    "not_found",
+    `there is no ${kind === "session" ? "worker" : kind} ${id} in ${where}`,
+  );
+}

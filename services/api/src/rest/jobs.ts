@@ -1,0 +1,128 @@
+/**
+ * GET /v1/jobs and /v1/jobs/{id}, POST /v1/jobs/{id}/terminate: the executions of orders, live or kept after their end.
+ * Terminating is one script; who must be told is in the ledger, the messages sent from here are hints of it.
+ */
+
+import { createRoute } from "@hono/zod-openapi";
+import { DispatchError } from "@muster/domain/errors";
+import type { JobOutcome } from "@muster/domain/job";
+import { jobRecord, orderRecord } from "@muster/ledger/records";
+import {
+  requireChangeRoom,
+  requireChangeSome,
+  requireReadAll,
+  requireReadRoom,
+  requireReadSome,
+} from "../auth.js";
+import { namespaceOf, newRoutes, type RestDeps, readOne, readPage } from "./context.js";
+import type { List } from "./page.js";
+import { problems } from "./problem.js";
+import {
+  IdParams,
+  JobDetail,
+  JobPage,
+  NamespaceQuery,
+  StateQuery,
+  TerminateBody,
+  Terminated,
+} from "./schemas.js";
+import { jobView } from "./views.js";
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/v1/jobs",
+  operationId: "listJobs",
+  summary: "Jobs, oldest first: those that are live, or those that ended and are still kept.",
+  request: { query: StateQuery },
+  responses: {
+    200: { description: "A page, without metadata.", content: { "application/json": { schema: JobPage } } },
+    ...problems("invalid_argument"),
+  },
+});
+
+const readRoute = createRoute({
+  method: "get",
+  path: "/v1/jobs/{id}",
+  operationId: "readJob",
+  summary: "One job, with the metadata of its order.",
+  request: { params: IdParams, query: NamespaceQuery },
+  responses: {
+    200: { description: "The job.", content: { "application/json": { schema: JobDetail } } },
+    ...problems("invalid_argument", "not_found"),
+  },
+});
+
+const terminateRoute = createRoute({
+  method: "post",
+  path: "/v1/jobs/{id}/terminate",
+  operationId: "terminateJob",
+  summary: "Ends a job, and has its worker told. May be repeated.",
+  request: {
+    params: IdParams,
+    query: NamespaceQuery,
+    body: { required: false, content: { "application/json": { schema: TerminateBody } } },
+  },
+  responses: {
+    200: { description: "The job is over.", content: { "application/json": { schema: Terminated } } },
+    ...problems("invalid_argument", "not_found", "too_large"),
+  },
+});
+
+export function jobRoutes(deps: RestDeps) {
+  const { ledger, hints, policy } = deps;
+
+  return newRoutes()
+    .openapi(listRoute, async (c) => {
+      const caller = c.get("caller");
+      requireReadAll(caller);
+      const { state, limit, cursor, ...query } = c.req.valid("query");
+      const list: List = state === "live" ? "jobs" : "ended-jobs";
+      const request = { namespace: namespaceOf(caller, query), list, kind: "job", limit, cursor } as const;
+      const { items, ...page } = await readPage(deps, request, (field, hash) =>
+        jobView(field, jobRecord(hash)),
+      );
+      return c.json({ jobs: items, ...page }, 200);
+    })
+    .openapi(readRoute, async (c) => {
+      const caller = c.get("caller");
+      requireReadSome(caller);
+      const query = c.req.valid("query");
+      const namespace = namespaceOf(caller, query);
+      const job = jobRecord(await readOne(deps, namespace, "job", c.req.valid("param").id));
+      requireReadRoom(caller, job.room);
+      const { metadata, attributes } = await ofOrder(namespace, job.order);
+      return c.json({ ...jobView(query.namespace, job), metadata, attributes }, 200);
+    })
+    .openapi(terminateRoute, async (c) => {
+      const caller = c.get("caller");
+      requireChangeSome(caller);
+      const { id } = c.req.valid("param");
+      const namespace = namespaceOf(caller, c.req.valid("query"));
+      const { room } = jobRecord(await readOne(deps, namespace, "job", id));
+      requireChangeRoom(caller, room);
+      // Without a JSON body there is nothing to validate, and the default did not apply.
+      const { reason } = TerminateBody.parse(c.req.valid("json") ?? {});
+      return c.json(await end(namespace, id, reason), 200);
+    });
+
+  /** What the order says; a simulated job has none, and an order may be swept before its job. */
+  async function ofOrder(namespace: string, id: string) {
+    if (id === "") return { metadata: "", attributes: {} };
+    const reply = await ledger.readRecord({ namespace, kind: "order", id });
+    return reply.status === "found" ? orderRecord(reply.record) : { metadata: "", attributes: {} };
+  }
+
+  async function end(namespace: string, id: string, reason: string) {
+    const reply = await ledger.terminateJob({ namespace, job: id, reason, stopMs: policy.stopMs });
+    switch (reply.status) {
+      case "terminated":
+        if (reply.stop !== null) hints.stop(namespace, reply.stop);
+        if (reply.serve !== "") hints.wake(namespace, { kind: "serve", pool: reply.serve });
+        return { id, outcome: "canceled" as const, already_ended: false };
+      case "final":
+        return { id, outcome: reply.outcome as JobOutcome, already_ended: true };
+      case "unknown":
+        throw new DispatchError("not_found", `job ${id} was forgotten meanwhile`);
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Everything under /v1/: Muster's own API. Owns the token check before each route, the answer to what is no route, and
+ * the OpenAPI document, which is made of the very schemas that validate.
+ */
+
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { DispatchError } from "@muster/domain/errors";
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import type { JSONValue } from "hono/utils/types";
+import { type ApiKeys, authenticate } from "../auth.js";
+import { asDispatchError } from "../failure.js";
+import type { ApiMetrics } from "../metrics.js";
+import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
+import { jobRoutes } from "./jobs.js";
+import { orderRoutes } from "./orders.js";
+import { problemAnswer } from "./problem.js";
+import { workerRoutes } from "./workers.js";
+
+export interface RestAppDeps extends RestDeps {
+  keys: ApiKeys;
+  metrics: Pick<ApiMetrics, "refused">;
+  clock: Clock;
+  log: Log;
+}
+
+/** No route takes more than a reason. */
+const MAX_REST_BODY_BYTES = 64 * 1024;
+const DOCUMENT_PATH = "/v1/openapi.json";
+
+type OpenApiDocument = { openapi: string } & Record<string, JSONValue>;
+
+const documentRoute = createRoute({
+  method: "get",
+  path: DOCUMENT_PATH,
+  operationId: "readOpenApi",
+  summary: "This document.",
+  security: [],
+  responses: {
+    200: {
+      description: "OpenAPI 3.1.",
+      content: { "application/json": { schema: z.looseObject({ openapi: z.string() }) } },
+    },
+  },
+});
+
+export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
+  const { keys, metrics, clock, log } = deps;
+  const app = newRoutes();
+  app.use("/v1/*", async (c, next) => {
+    if (c.req.path !== DOCUMENT_PATH) c.set("caller", authenticate(c.req.raw, keys, clock.now()));
+    await next();
+  });
+  const onError = () =>
+    problemAnswer(new DispatchError("too_large", `at most ${MAX_REST_BODY_BYTES} bytes are taken`, "body"));
+  app.use("/v1/*", bodyLimit({ maxSize: MAX_REST_BODY_BYTES, onError }));
+  app.route("/", workerRoutes(deps));
+  app.route("/", jobRoutes(deps));
+  app.route("/", orderRoutes(deps));
+  app.openapi(documentRoute, (c) => c.json(documentOf(app), 200));
+  app.openAPIRegistry.registerComponent("securitySchemes", "accessToken", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description:
+      "A LiveKit access token. Reading needs video.roomList or video.roomAdmin, changing video.roomAdmin; with a " +
+      "video.room and no roomList, only single jobs and orders of that room.",
+  });
+  app.notFound((c) => {
+    const message = `no such route: ${c.req.method} ${c.req.path}; ${DOCUMENT_PATH} lists them`;
+    return problemAnswer(new DispatchError("not_found", message));
+  });
+  app.onError((error) => {
+    const refusal = asDispatchError(refusalOf(error), log);
+    metrics.refused(refusal.code);
+    return problemAnswer(refusal);
+  });
+  return app;
+}
+
+function documentOf(app: OpenAPIHono<RestEnv>): OpenApiDocument {
+  const document = app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Muster",
+      version: "1",
+      description:
+        "What a Muster has to do and does: workers, jobs, work orders. Orders are made by livekit.AgentDispatchService.",
+    },
+    security: [{ accessToken: [] }],
+  });
+  // Plain JSON by construction; its own type has optional members, which JSON has not.
+  return document as unknown as OpenApiDocument;
+}
+
+/** Hono throws errors of its own for a body that is no JSON, and for one of another type. */
+function refusalOf(error: Error): Error {
+  if (!(error instanceof HTTPException)) return error;
+  if (error.status === 415)
+    return new DispatchError("invalid_argument", "must be application/json", "content-type");
+  return error.status === 400 ? new DispatchError("malformed", "is not valid JSON", "body") : error;
+}

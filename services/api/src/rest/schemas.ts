@@ -1,0 +1,145 @@
+/**
+ * The shapes of the REST API: what is validated, what is answered, and what the OpenAPI document says are these same
+ * objects. Lists leave out what may be private (metadata, attributes); single reads have it.
+ */
+
+import { z } from "@hono/zod-openapi";
+import { isId } from "@muster/domain/ids";
+import { JOB_OUTCOMES, JOB_STATES } from "@muster/domain/job";
+import { MAX_ERROR_BYTES } from "@muster/domain/limits";
+import { isNamespacePart } from "@muster/domain/namespace";
+import { JOB_TYPES } from "@muster/domain/pool";
+import { DEFAULT_PAGE, MAX_PAGE } from "./page.js";
+
+const timeMs = z
+  .int()
+  .nullable()
+  .openapi({ description: "Unix time in ms, by the ledger's clock; null = not yet." });
+
+const namespace = z
+  .string()
+  .refine((text) => text === "" || isNamespacePart(text), "must be 1-64 of A-Z a-z 0-9 . _ -")
+  .default("")
+  .openapi({
+    description: "The namespace as its workers give it at registration; empty for the project's default one.",
+  });
+
+export const IdParams = z.object({
+  id: z
+    .string()
+    .refine(isId, "must be an id: 1-64 of A-Z a-z 0-9 _ . -")
+    .openapi({ param: { name: "id", in: "path" }, example: "AJ_x" }),
+});
+
+export const NamespaceQuery = z.object({ namespace });
+
+const paging = {
+  namespace,
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(DEFAULT_PAGE),
+  cursor: z.string().max(64).optional().openapi({ description: "`next_cursor` of the page before." }),
+};
+
+export const WorkersQuery = z.object(paging);
+export const StateQuery = z.object({ ...paging, state: z.enum(["live", "ended"]).default("live") });
+
+export const TerminateBody = z
+  .object({
+    reason: z
+      .string()
+      .refine(
+        (text) => Buffer.byteLength(text) <= MAX_ERROR_BYTES,
+        `at most ${MAX_ERROR_BYTES} bytes are taken`,
+      )
+      .default("terminated through the API")
+      .openapi({ description: "For people; kept as the job's error." }),
+  })
+  .openapi("TerminateRequest");
+
+export const Worker = z
+  .object({
+    id: z.string(),
+    namespace: z.string(),
+    agent_name: z.string(),
+    type: z.enum(JOB_TYPES),
+    deployment: z.string(),
+    version: z.string().openapi({ description: "Of its SDK, as it says." }),
+    client_ip: z.string(),
+    gateway: z.string().openapi({ description: "The node that has its socket." }),
+    status: z.enum(["available", "full"]),
+    draining: z.boolean(),
+    load: z.number().openapi({ description: "0-1, as last reported." }),
+    reported_jobs: z.int(),
+    sampled_at_ms: timeMs,
+    cooling_until_ms: timeMs,
+    connected_at_ms: timeMs,
+  })
+  .openapi("Worker");
+
+const jobFields = {
+  id: z.string(),
+  namespace: z.string(),
+  order_id: z.string().openapi({ description: "Empty for a simulated job." }),
+  state: z.enum(JOB_STATES),
+  outcome: z.enum(JOB_OUTCOMES).nullable(),
+  cause: z.string().openapi({ description: "Why it ended, one word; empty while it has not." }),
+  error: z.string(),
+  type: z.enum(JOB_TYPES),
+  agent_name: z.string(),
+  deployment: z.string(),
+  room: z.string(),
+  room_sid: z.string(),
+  participant_identity: z.string().openapi({ description: "Of the agent; empty until a worker accepted." }),
+  worker_id: z
+    .string()
+    .openapi({ description: "Holder, or the worker that is asked; empty while the job waits." }),
+  worker_job_id: z.string().openapi({ description: "The job id as the newest offer carried it." }),
+  epoch: z.int(),
+  offers: z.int(),
+  attempts: z.int(),
+  priority: z.int(),
+  created_at_ms: timeMs,
+  updated_at_ms: timeMs,
+  started_at_ms: timeMs,
+  running_at_ms: timeMs,
+  ended_at_ms: timeMs,
+};
+
+const orderFields = {
+  id: z.string(),
+  namespace: z.string(),
+  state: z.enum(["live", "ended", "deleted"]),
+  room: z.string(),
+  agent_name: z.string(),
+  deployment: z.string(),
+  priority: z.int(),
+  restart_policy: z.enum(["on_failure", "never"]),
+  created_at_ms: timeMs,
+  ended_at_ms: timeMs,
+  deleted_at_ms: timeMs,
+};
+
+const privateFields = { metadata: z.string(), attributes: z.record(z.string(), z.string()) };
+
+export const Job = z.object(jobFields).openapi("Job");
+export const JobDetail = z.object({ ...jobFields, ...privateFields }).openapi("JobDetail");
+export const Order = z.object(orderFields).openapi("Order");
+export const OrderDetail = z.object({ ...orderFields, ...privateFields }).openapi("OrderDetail");
+
+const nextCursor = z.string().nullable().openapi({ description: "null behind the last page." });
+const total = z.int().openapi({ description: "In the whole list." });
+
+export const WorkerPage = z
+  .object({ workers: z.array(Worker), next_cursor: nextCursor, total })
+  .openapi("WorkerPage");
+export const JobPage = z.object({ jobs: z.array(Job), next_cursor: nextCursor, total }).openapi("JobPage");
+export const OrderPage = z
+  .object({ orders: z.array(Order), next_cursor: nextCursor, total })
+  .openapi("OrderPage");
+
+export const Terminated = z
+  .object({
+    id: z.string(),
+    outcome: z.enum(JOB_OUTCOMES),
+    already_ended: z.boolean().openapi({ description: "True when the job was over before this call." }),
+  })
+  .openapi("Terminated");

@@ -1,0 +1,77 @@
+/**
+ * The ledger's records as the REST API shows them. Owns the names of fields and what is left out; reads nothing.
+ */
+
+import type { z } from "@hono/zod-openapi";
+import type { JobRecord, OrderRecord, SessionRecord } from "@muster/ledger/records";
+import type { Job, Order, Worker } from "./schemas.js";
+
+/** 0 in the ledger is "not yet". */
+const timeOrNull = (ms: number): number | null => (ms === 0 ? null : Math.trunc(ms));
+
+export function workerView(namespace: string, session: SessionRecord): z.infer<typeof Worker> {
+  return {
+    id: session.id,
+    namespace,
+    agent_name: session.agent,
+    type: session.type,
+    deployment: session.deployment,
+    version: session.version,
+    client_ip: session.clientIp,
+    gateway: session.gateway,
+    status: session.status,
+    draining: session.draining,
+    load: session.load,
+    reported_jobs: session.jobCount,
+    sampled_at_ms: timeOrNull(session.sampledAtMs),
+    cooling_until_ms: timeOrNull(session.coolingUntilMs),
+    connected_at_ms: timeOrNull(session.connectedAtMs),
+  };
+}
+
+export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> {
+  // `<type>/<agent>/<deployment>`, the latter two escaped (domain/pool).
+  const [, agent = "", deployment = ""] = job.pool.split("/").map(decodeURIComponent);
+  return {
+    id: job.id,
+    namespace,
+    order_id: job.order,
+    state: job.state,
+    outcome: job.outcome === "" ? null : job.outcome,
+    cause: job.cause,
+    error: job.error,
+    type: job.type,
+    agent_name: agent,
+    deployment,
+    room: job.room,
+    room_sid: job.roomSid,
+    participant_identity: job.agentIdentity,
+    worker_id: job.session,
+    worker_job_id: job.wire,
+    epoch: job.epoch,
+    offers: job.offers,
+    attempts: job.attempts,
+    priority: job.priority,
+    created_at_ms: timeOrNull(job.createdAtMs),
+    updated_at_ms: timeOrNull(job.updatedAtMs),
+    started_at_ms: timeOrNull(job.startedAtMs),
+    running_at_ms: timeOrNull(job.runningAtMs),
+    ended_at_ms: timeOrNull(job.endedAtMs),
+  };
+}
+
+export function orderView(namespace: string, order: OrderRecord): z.infer<typeof Order> {
+  return {
+    id: order.id,
+    namespace,
+    state: order.state,
+    room: order.room,
+    agent_name: order.agent,
+    deployment: order.deployment,
+    priority: order.priority,
+    restart_policy: order.restartPolicy,
+    created_at_ms: timeOrNull(order.createdAtMs),
+    ended_at_ms: timeOrNull(order.endedAtMs),
+    deleted_at_ms: timeOrNull(order.deletedAtMs),
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * Puts the api together: once as a handler of requests, for whoever has a port already, and once with a port of its own.
+ * Stateless: everything that must outlive a request is in Redis, whose connection belongs to the caller.
+ */
+
+import { createActorLink } from "@muster/actor/actor-link";
+import { createDueIndex } from "@muster/actor/due-index";
+import { createNodeDirectory } from "@muster/actor/node-directory";
+import { createOutbox } from "@muster/actor/outbox";
+import type { NamespaceMessage } from "@muster/domain/node-message";
+import { createLedger } from "@muster/ledger/ledger";
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import type { Metrics } from "@muster/runtime/metrics";
+import { createOps, type ReadinessCheck } from "@muster/runtime/ops-http";
+import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
+import type { RedisClient } from "@muster/runtime/redis/connect";
+import { serveHttp } from "@muster/runtime/serve-http";
+import { AcceptOrder } from "./accept-order.js";
+import type { ApiKeys } from "./auth.js";
+import { createFrontDoor } from "./front-door.js";
+import { Hints } from "./hints.js";
+import { KnownNamespaces } from "./known-namespaces.js";
+import { apiMetrics } from "./metrics.js";
+import { Placement } from "./placement.js";
+import type { OrderPolicy } from "./policy.js";
+import { createRestApp } from "./rest/rest-app.js";
+import { RoomOrders } from "./room-orders.js";
+import { dispatchCalls } from "./twirp/dispatch-calls.js";
+import { createTwirpService } from "./twirp/twirp-service.js";
+import { WithdrawOrder } from "./withdraw-order.js";
+
+export interface ApiDeps {
+  redis: RedisClient;
+  keys: ApiKeys;
+  policy: OrderPolicy;
+  metrics: Metrics;
+  clock: Clock;
+  randomBytes: (size: number) => Uint8Array;
+  log: Log;
+  /** Of others in the same process, for /readyz. */
+  checks?: Record<string, ReadinessCheck>;
+}
+
+export interface Api {
+  /** Answers any request that is not an agent's WebSocket. Never rejects. */
+  fetch(request: Request): Promise<Response>;
+  /** False from stop() on, and while Redis is away. */
+  ready(): boolean;
+  /** Not ready from now on; resolves when what came in is answered and every hint is out. Requests are still taken. */
+  stop(): Promise<void>;
+}
+
+export function createApi(deps: ApiDeps): Api {
+  const { redis, keys, policy, clock, randomBytes, log } = deps;
+  const ledger = createLedger(redis);
+  const outbox = createOutbox({ redis, clock, log });
+  const directory = createNodeDirectory({ redis, clock });
+  const actors = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
+  const hints = new Hints({ actors, outbox, log });
+  const producer = createIntakeProducer({ redis, log, clock });
+  const metrics = apiMetrics(deps.metrics);
+  const known = new KnownNamespaces({ ledger, clock });
+  const placement = new Placement({ ledger, known, policy });
+  const dueIndex = createDueIndex({ redis });
+  const orders = new RoomOrders(ledger);
+  const calls = dispatchCalls({
+    acceptOrder: new AcceptOrder({
+      ledger,
+      placement,
+      dueIndex,
+      producer,
+      hints,
+      clock,
+      randomBytes,
+      policy,
+    }),
+    withdrawOrder: new WithdrawOrder({ ledger, orders, hints, policy }),
+    orders,
+    metrics,
+    clock,
+  });
+  const twirp = createTwirpService({ calls, keys, metrics, clock, log });
+  const rest = createRestApp({ ledger, hints, policy, keys, metrics, clock, log });
+  const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
+  const frontDoor = createFrontDoor({
+    twirp,
+    rest: async (request) => await rest.fetch(request),
+    ops: async (request) => await ops.fetch(request),
+  });
+
+  let isStopping = false;
+  const underWay = new Set<Promise<Response>>();
+  const ready = () => !isStopping && redis.status === "ready";
+  return {
+    ready,
+    fetch(request) {
+      const answering = frontDoor(request).finally(() => underWay.delete(answering));
+      underWay.add(answering);
+      return answering;
+    },
+    async stop() {
+      isStopping = true;
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+      await hints.settled(); // the last answers' wake-ups
+      await producer.close(); // after whoever could still add to the queue
+    },
+  };
+}
+
+export interface StartApiDeps extends ApiDeps {
+  host: string;
+  port: number;
+  /** How long calls are still taken after stop() made /readyz say no. */
+  drainMs: number;
+}
+
+export interface RunningApi {
+  readonly port: number;
+  ready(): boolean;
+  stop(): Promise<void>;
+}
+
+/** Throws DispatchError when the port cannot be listened on, with what to do about it. */
+export async function startApi(deps: StartApiDeps): Promise<RunningApi> {
+  const { host, port, drainMs, clock, log } = deps;
+  const api = createApi(deps);
+  let isStopping = false;
+  const http = await serveHttp({
+    ...{ host, port, log },
+    async fetch(request) {
+      const answer = await api.fetch(request);
+      // A connection kept alive would hold up the end, and keep its client from going elsewhere.
+      if (isStopping) answer.headers.set("connection", "close");
+      return answer;
+    },
+  });
+  return {
+    port: http.port,
+    ready: () => api.ready(),
+    async stop() {
+      isStopping = true;
+      const stopped = api.stop(); // readiness first: load balancers look away while calls are still answered
+      await new Promise<void>((resolve) => void clock.setTimer(drainMs, resolve));
+      await http.close(); // no new connections; what is under way ends
+      await stopped;
+      await api.stop(); // what came in during the drain
+    },
+  };
+}

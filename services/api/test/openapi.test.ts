@@ -1,0 +1,129 @@
+/** The OpenAPI document: valid in itself, and exactly what the app answers. */
+
+import { systemClock as clock } from "@muster/runtime/clock";
+import { beforeAll, expect, test } from "vitest";
+import type { RestAppDeps } from "../src/rest/rest-app.js";
+import { createRestApp } from "../src/rest/rest-app.js";
+import { keys, policy, silent } from "./kit.js";
+
+type Json = Record<string, unknown>;
+interface Operation {
+  operationId?: string;
+  responses: Record<string, { description?: string }>;
+  parameters?: { name: string; in: string; required?: boolean; schema?: Json }[];
+}
+
+// Describing calls nothing that it is given.
+const deps = { keys, policy, clock, log: silent } as unknown as RestAppDeps;
+const app = createRestApp(deps);
+let document: Json & { paths: Record<string, Record<string, Operation>>; components: Json };
+
+beforeAll(async () => {
+  const answer = await app.request("/v1/openapi.json");
+  expect(answer.status).toBe(200);
+  document = (await answer.json()) as typeof document;
+});
+
+const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item)
+      .filter(([method]) => METHODS.includes(method))
+      .map(([method, operation]) => ({ path, method, operation })),
+  );
+
+test("is OpenAPI 3.1 by its structure", () => {
+  expect(document.openapi).toMatch(/^3\.1\.\d+$/);
+  expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) });
+  const known = [
+    "openapi",
+    "info",
+    "jsonSchemaDialect",
+    "servers",
+    "paths",
+    "webhooks",
+    "components",
+    "security",
+    "tags",
+  ];
+  expect(Object.keys(document).filter((key) => !known.includes(key))).toEqual([]);
+  for (const [path, item] of Object.entries(document.paths)) {
+    expect(path).toMatch(/^\/v1\/(?!.*:)/);
+    expect(Object.keys(item).filter((key) => !METHODS.includes(key) && key !== "parameters")).toEqual([]);
+  }
+});
+
+test("each operation has an id of its own, described responses, and its path parameters", () => {
+  const ids = operations().map(({ operation }) => operation.operationId);
+  expect(ids).not.toContain(undefined);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const { path, operation } of operations()) {
+    expect(Object.keys(operation.responses).length).toBeGreaterThan(0);
+    for (const [status, response] of Object.entries(operation.responses)) {
+      expect(status).toMatch(/^[1-5]\d\d$/);
+      expect(response.description).toEqual(expect.any(String));
+    }
+    const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === "path");
+    expect(declared.map(({ name }) => name)).toEqual(
+      [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
+    );
+    expect(declared.every(({ required }) => required === true)).toBe(true);
+    for (const parameter of operation.parameters ?? []) expect(parameter.schema).toBeDefined();
+  }
+});
+
+test("every reference leads somewhere, and every schema is JSON Schema 2020-12, not OpenAPI 3.0", () => {
+  const types = ["string", "number", "integer", "boolean", "array", "object", "null"];
+  let references = 0;
+  const walk = (node: unknown): void => {
+    if (typeof node !== "object" || node === null) return;
+    const object = node as Json;
+    if (typeof object.$ref === "string") {
+      references += 1;
+      const target = object.$ref
+        .split("/")
+        .slice(1)
+        .reduce<unknown>((at, key) => (at as Json | undefined)?.[key], document);
+      expect(target, object.$ref).toBeDefined();
+    }
+    expect(Object.hasOwn(object, "nullable")).toBe(false);
+    expect(typeof object.exclusiveMinimum).not.toBe("boolean");
+    if (
+      "type" in object &&
+      (typeof object.type === "string" || Array.isArray(object.type)) &&
+      !("scheme" in object)
+    ) {
+      expect([object.type].flat().filter((type) => !types.includes(String(type)))).toEqual([]);
+    }
+    Object.values(object).forEach(walk);
+  };
+  walk(document);
+  expect(references).toBeGreaterThan(10);
+});
+
+test("every security requirement names a scheme", () => {
+  const schemes = Object.keys((document.components.securitySchemes ?? {}) as Json);
+  const required = [document, ...operations().map(({ operation }) => operation as unknown as Json)].flatMap(
+    ({ security }) => ((security ?? []) as Json[]).flatMap(Object.keys),
+  );
+  expect(required.length).toBeGreaterThan(0);
+  expect(required.filter((name) => !schemes.includes(name))).toEqual([]);
+});
+
+test("has every route that the app answers, and no other", () => {
+  const answered = app.routes
+    .filter(({ method }) => method !== "ALL")
+    .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
+  const described = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+  expect([...new Set(answered)].sort()).toEqual(described.sort());
+  expect(described).toEqual([
+    "GET /v1/jobs",
+    "GET /v1/jobs/{id}",
+    "GET /v1/openapi.json",
+    "GET /v1/orders",
+    "GET /v1/orders/{id}",
+    "GET /v1/workers",
+    "GET /v1/workers/{id}",
+    "POST /v1/jobs/{id}/terminate",
+  ]);
+});
