@@ -16,9 +16,15 @@ export interface ServiceProcess {
   readonly pid: number;
   /** What it wrote so far, both streams. */
   output(): string;
-  /** SIGTERM; resolves with the exit code. */
+  /** Resolves when it is gone, whoever ended it: with its exit code, or null when a signal ended it. */
+  readonly exited: Promise<number | null>;
+  /** SIGTERM, also to a frozen one; resolves with the exit code. */
   stop(): Promise<number | null>;
+  /** SIGKILL: no word to anybody. */
   kill(): Promise<void>;
+  /** SIGSTOP: sockets stay open and nothing answers, until thaw(). */
+  freeze(): void;
+  thaw(): void;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -58,8 +64,13 @@ export async function startService(name: ServiceName, env: Record<string, string
     url,
     pid: child.pid ?? 0,
     output: () => output,
+    exited,
+    freeze: () => void child.kill("SIGSTOP"),
+    thaw: () => void child.kill("SIGCONT"),
     async stop() {
       child.kill("SIGTERM");
+      // A frozen one would keep the signal for later.
+      child.kill("SIGCONT");
       return exited;
     },
     async kill() {

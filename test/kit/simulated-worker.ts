@@ -66,7 +66,12 @@ export async function startWorker(options: SimulatedWorkerOptions): Promise<Simu
 
   const sample = (): void => {
     if (isDraining) client.sample({ status: WS_FULL, load: 0 });
-    else client.sample({ status: WS_AVAILABLE, load: Math.min(1, running.size * loadPerJob), jobCount: running.size });
+    else
+      client.sample({
+        status: WS_AVAILABLE,
+        load: Math.min(1, running.size * loadPerJob),
+        jobCount: running.size,
+      });
   };
   const over = (wire: string): void => {
     running.delete(wire);

@@ -1,0 +1,59 @@
+/**
+ * Owns who may have an agent WebSocket, before there is one: a token signed with a known key, with the agent grant.
+ * Every refusal is 401 with its reason, as livekit-server answers. The token itself is neither kept nor logged.
+ */
+
+import { DispatchError } from "@muster/domain/errors";
+import type { Clock } from "@muster/runtime/clock";
+import { verifyAccessToken } from "@muster/wire/access-token";
+import type { GatewayMetrics, UpgradeRefusal } from "./gateway-metrics.js";
+import { projectOfKey } from "./projects.js";
+import type { WorkerContext } from "./session.js";
+import type { UpgradeDecision, UpgradeRequest } from "./transport/transport.js";
+
+export interface AuthenticateDeps {
+  /** API key to its secret. */
+  keys: ReadonlyMap<string, string>;
+  clock: Clock;
+  metrics: GatewayMetrics;
+}
+
+export function authenticate(
+  request: UpgradeRequest,
+  deps: AuthenticateDeps,
+): UpgradeDecision<WorkerContext> {
+  const refuse = (refusal: UpgradeRefusal, reason: string): UpgradeDecision<WorkerContext> => {
+    deps.metrics.upgradeRefused(refusal);
+    return { accept: false, status: 401, reason };
+  };
+  const token = tokenOf(request);
+  if (token === "")
+    return refuse("no_token", "token: send one as Authorization: Bearer, or as ?access_token=");
+  try {
+    const claims = verifyAccessToken(token, deps.keys, deps.clock.now());
+    if (!claims.video.agent) return refuse("no_agent_grant", "token: lacks the grant video.agent");
+    return {
+      accept: true,
+      context: {
+        apiKey: claims.apiKey,
+        project: projectOfKey(claims.apiKey),
+        protocol: protocolOf(request.query),
+        clientIp: request.remoteAddress,
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof DispatchError)) throw error;
+    return refuse("bad_token", error.message);
+  }
+}
+
+/** The header wins, as in livekit-server. */
+function tokenOf({ authorization, query }: UpgradeRequest): string {
+  const bearer = /^Bearer\s+(\S+)\s*$/i.exec(authorization ?? "");
+  return bearer?.[1] ?? (authorization === undefined ? (query.get("access_token") ?? "") : "");
+}
+
+function protocolOf(query: URLSearchParams): number {
+  const text = query.get("protocol") ?? "";
+  return /^\d{1,6}$/.test(text) ? Number(text) : 0;
+}

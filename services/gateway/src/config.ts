@@ -1,0 +1,142 @@
+/**
+ * The settings of a gateway, with their defaults and what they mean. The only file here that knows of them by name.
+ */
+
+import {
+  COOL_DOWN_MS,
+  GRACE_MS,
+  GUARD_MS,
+  LEASE_MS,
+  OFFER_TIMEOUT_MS,
+  RETENTION_MS,
+  START_DEADLINE_MS,
+  WAIT_BOUND_MS,
+} from "@muster/domain/timing";
+import {
+  durationMs,
+  flag,
+  host,
+  keys,
+  logLevel,
+  port,
+  redisUrl,
+  url,
+  wholeNumber,
+} from "@muster/runtime/config-fields";
+import { z } from "zod";
+import type { GatewayPolicy } from "./policy.js";
+import { TRANSPORT_CHOICES } from "./transport/choose-transport.js";
+
+const PERCENT = 100;
+const MAX_DURATION_MS = 600_000;
+
+export const gatewayFields = {
+  transport: z
+    .enum(TRANSPORT_CHOICES, { error: `must be one of ${TRANSPORT_CHOICES.join(", ")}` })
+    .default("auto")
+    .describe("Library for worker sockets: uws, ws, or auto for uws where it loads."),
+  region: z
+    .string({ error: "must be text" })
+    .max(64, { error: "must be at most 64 characters long" })
+    .default("")
+    .describe("Region that workers are told at registration."),
+  workerLivekitUrl: url(["ws", "wss", "http", "https"])
+    .optional()
+    .describe("LiveKit url that workers are given with each job; unset: the url that they dialled."),
+  enableUserDataRecording: flag.default(true).describe("What workers are told of recording in each job."),
+  enableUserDataRedaction: flag.default(false).describe("What workers are told of redaction in each job."),
+  jobLoadPercent: wholeNumber({ min: 0, max: 100 })
+    .default(5)
+    .describe("Load that one more job is taken to cost a worker until its next report."),
+  maxLoadPercent: wholeNumber({ min: 1, max: 100 })
+    .default(100)
+    .describe("Load, with what was given since the last report, from which on a worker is offered no more."),
+  maxJobsPerWorker: wholeNumber({ min: 0, max: 100_000 })
+    .default(0)
+    .describe("Jobs at a time; 0 for no bound."),
+  registerTimeoutMs: durationMs({ minMs: 100, maxMs: MAX_DURATION_MS })
+    .default(10_000)
+    .describe("How long a worker has to register after it connected."),
+  offerTimeoutMs: durationMs({ minMs: 100, maxMs: 60_000 })
+    .default(OFFER_TIMEOUT_MS)
+    .describe("How long a worker has to answer an offer."),
+  startDeadlineMs: durationMs({ minMs: 1_000, maxMs: MAX_DURATION_MS })
+    .default(START_DEADLINE_MS)
+    .describe("From the assignment until the job must have been seen to run."),
+  sampleFlushMs: durationMs({ minMs: 1, maxMs: 10_000 })
+    .default(100)
+    .describe("How long load reports are gathered before they are written."),
+  pingIntervalMs: durationMs({ minMs: 100, maxMs: MAX_DURATION_MS })
+    .default(10_000)
+    .describe("How often each worker socket is pinged."),
+  silenceMs: durationMs({ minMs: 200, maxMs: MAX_DURATION_MS })
+    .default(30_000)
+    .describe("A worker of which nothing was heard for this long is dropped; at least pingIntervalMs."),
+};
+
+export const gatewaySchema = z
+  .object({
+    redisUrl: redisUrl.describe("Redis, Sentinel or Cluster that holds all state."),
+    keys: keys.describe("API keys and their secrets, as lines of key: secret."),
+    host: host.default("0.0.0.0").describe("Address to listen on."),
+    port: port.default(7880).describe("Port for workers, /healthz, /readyz and /metrics."),
+    logLevel: logLevel.default("info").describe("Lines below this level are not written."),
+    leaseMs: durationMs({ minMs: 300, maxMs: 60_000 })
+      .default(LEASE_MS)
+      .describe("How long this node counts as live after its last renewal."),
+    graceMs: durationMs({ minMs: 1_000, maxMs: MAX_DURATION_MS })
+      .default(GRACE_MS)
+      .describe("How long a job waits for its worker to come back after the socket was lost."),
+    retentionMs: durationMs({ minMs: 1_000, maxMs: 2_592_000_000 })
+      .default(RETENTION_MS)
+      .describe("How long ended jobs are kept."),
+    drainMs: durationMs({ minMs: 0, maxMs: MAX_DURATION_MS })
+      .default(5_000)
+      .describe("Over which time a stopping gateway closes its sockets."),
+    ...gatewayFields,
+  })
+  .refine((config) => config.silenceMs >= config.pingIntervalMs, {
+    path: ["silenceMs"],
+    error: "must be at least pingIntervalMs",
+  });
+
+/** The settings that a gateway reads, whichever service they were given to. */
+export type GatewayConfig = z.output<z.ZodObject<typeof gatewayFields>> & {
+  leaseMs: number;
+  graceMs: number;
+  retentionMs: number;
+  drainMs: number;
+};
+
+/** Python gives an offer up after 7.5 s; what is this old must not be acted on any more. */
+const MAX_ANSWER_AGE_MS = 5_000;
+
+export function policyFrom(config: GatewayConfig): GatewayPolicy {
+  return {
+    workerLivekitUrl: config.workerLivekitUrl,
+    region: config.region,
+    flags: {
+      enableRecording: config.enableUserDataRecording,
+      enableRedaction: config.enableUserDataRedaction,
+    },
+    placement: {
+      jobLoad: config.jobLoadPercent / PERCENT,
+      maxLoad: config.maxLoadPercent / PERCENT,
+      maxJobs: config.maxJobsPerWorker,
+    },
+    registerTimeoutMs: config.registerTimeoutMs,
+    offerTimeoutMs: config.offerTimeoutMs,
+    maxAnswerAgeMs: MAX_ANSWER_AGE_MS,
+    startMs: config.startDeadlineMs,
+    coolMs: COOL_DOWN_MS,
+    graceMs: config.graceMs,
+    guardMs: GUARD_MS,
+    retainMs: config.retentionMs,
+    waitMs: WAIT_BOUND_MS,
+    sampleFlushMs: config.sampleFlushMs,
+    leaseMs: config.leaseMs,
+    pingIntervalMs: config.pingIntervalMs,
+    silenceMs: config.silenceMs,
+    drainMs: config.drainMs,
+  };
+}

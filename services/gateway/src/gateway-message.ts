@@ -1,0 +1,53 @@
+/**
+ * Owns how a message from the inbox is read. Its sender is a process of ours, though maybe of another version: what does
+ * not have the shape is refused as a value, so that one odd message never keeps the next from being read.
+ */
+
+import type { GatewayMessage, OfferMessage, StopMessage } from "@muster/domain/node-message";
+import { JOB_TYPES } from "@muster/domain/pool";
+
+const OFFER_TEXTS = [
+  "namespace",
+  "session",
+  "job",
+  "wire",
+  "order",
+  "room",
+  "roomSid",
+  "roomInfo",
+  "participantInfo",
+  "metadata",
+  "agentName",
+  "deployment",
+] as const satisfies (keyof OfferMessage)[];
+const STOP_TEXTS = ["namespace", "session", "job", "wire"] as const satisfies (keyof StopMessage)[];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** undefined: not a message for a gateway. */
+export function readGatewayMessage(value: unknown): GatewayMessage | undefined {
+  if (!isObject(value)) return undefined;
+  if (value.kind === "stop" && hasTexts(value, STOP_TEXTS)) return value as unknown as StopMessage;
+  if (value.kind === "offer" && isOffer(value)) return value as unknown as OfferMessage;
+  return undefined;
+}
+
+function isOffer(value: Fields): boolean {
+  return (
+    hasTexts(value, OFFER_TEXTS) &&
+    JOB_TYPES.some((type) => type === value.type) &&
+    Number.isSafeInteger(value.epoch) &&
+    typeof value.resuming === "boolean" &&
+    typeof value.offeredAtMs === "number" &&
+    isObject(value.attributes) &&
+    Object.values(value.attributes).every((text) => typeof text === "string")
+  );
+}
+
+function hasTexts(value: Fields, names: readonly string[]): boolean {
+  return names.every((name) => typeof value[name] === "string");
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

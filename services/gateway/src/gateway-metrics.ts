@@ -1,0 +1,60 @@
+/**
+ * What the gateway counts, as verbs of its domain. The port that the rest of the gateway sees; names, help and labels
+ * are in prometheus-metrics.ts. No argument is ever a room, job, worker or participant: those are not labels.
+ */
+
+import type { DispatchErrorCode } from "@muster/domain/errors";
+
+export const UPGRADE_REFUSALS = ["no_token", "bad_token", "no_agent_grant"] as const;
+export type UpgradeRefusal = (typeof UPGRADE_REFUSALS)[number];
+
+export const OFFER_OUTCOMES = [
+  "accepted",
+  "rejected",
+  "terminated",
+  "silent",
+  "undelivered",
+  "stale",
+  "failed",
+] as const;
+export type OfferOutcome = (typeof OFFER_OUTCOMES)[number];
+
+export const REPORT_OUTCOMES = ["running", "ended", "released", "refused", "failed"] as const;
+export type ReportOutcome = (typeof REPORT_OUTCOMES)[number];
+
+export interface GatewayMetrics {
+  socketOpened(): void;
+  socketClosed(): void;
+  upgradeRefused(reason: UpgradeRefusal): void;
+  sessionRegistered(): void;
+  /** Written to the ledger anew, after a lapse of the lease or a loss of the ledger. */
+  sessionsRegisteredAgain(count: number): void;
+  messageReceived(kind: string): void;
+  /** A message that cost its sender the socket. */
+  messageRefused(code: DispatchErrorCode): void;
+  /** A load that was no number from 0 up. */
+  loadRefused(kind: "not_finite" | "negative"): void;
+  samplesWritten(count: number): void;
+  offerMade(): void;
+  offerEnded(outcome: OfferOutcome): void;
+  /** An answer to no open offer. */
+  answerIgnored(): void;
+  assignmentSent(): void;
+  /** Accepted, but the answer was too old, or the socket gone. */
+  assignmentWithheld(reason: "late" | "socket_gone"): void;
+  reportTaken(outcome: ReportOutcome): void;
+  /** `reason` is the ledger's word. */
+  reportRefused(reason: string): void;
+  stopSent(): void;
+  /** A stop or offer for a session that is not here. */
+  messageUnroutable(kind: "offer" | "stop" | "malformed"): void;
+  jobSimulated(): void;
+  /** Jobs named in migrate messages. */
+  migrationAsked(jobs: number): void;
+  /** Held here, and the ledger has never heard of them. */
+  heldUnknown(count: number): void;
+  leaseRenewed(): void;
+  leaseLapsed(): void;
+  leaseFailed(): void;
+  hintDropped(reason: "no_dispatcher" | "unavailable"): void;
+}

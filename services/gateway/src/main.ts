@@ -1,0 +1,54 @@
+/**
+ * `node services/gateway/dist/main.js`: one gateway as a process of its own, on one port with /healthz, /readyz and
+ * /metrics.
+ */
+
+import { randomBytes } from "node:crypto";
+import { idFrom } from "@muster/domain/ids";
+import { systemClock } from "@muster/runtime/clock";
+import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
+import { createLifecycle } from "@muster/runtime/lifecycle";
+import { createLog } from "@muster/runtime/log";
+import { createMetrics } from "@muster/runtime/metrics";
+import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { productVersion } from "@muster/runtime/version";
+import { gatewaySchema, policyFrom } from "./config.js";
+import { startGateway } from "./start-gateway.js";
+import { chooseTransport } from "./transport/choose-transport.js";
+
+/** Beyond the drain itself: the last writes, and closing. */
+const STOP_SLACK_MS = 10_000;
+const ID_BYTES = 16;
+
+const config = exitOnBadConfig(() =>
+  loadConfig({ schema: gatewaySchema, env: process.env, argv: process.argv.slice(2), envPrefix: "MUSTER_" }),
+);
+const log = createLog({ level: config.logLevel, service: "gateway" });
+const lifecycle = createLifecycle({ log, deadlineMs: config.drainMs + STOP_SLACK_MS });
+const redis = connectRedis({ url: config.redisUrl, name: "gateway", log });
+const blocking = connectRedis({ url: config.redisUrl, name: "gateway-inbox", log, blocking: true });
+
+const gateway = await startGateway({
+  nodeId: idFrom("node", randomBytes(ID_BYTES)),
+  version: productVersion(),
+  host: config.host,
+  port: config.port,
+  startTransport: await chooseTransport({ choice: config.transport, log }),
+  keys: config.keys,
+  policy: policyFrom(config),
+  redis,
+  blocking,
+  clock: systemClock,
+  newId: (kind) => idFrom(kind, randomBytes(ID_BYTES)),
+  newGeneration: () => randomBytes(ID_BYTES).toString("hex"),
+  metrics: createMetrics({ service: "gateway" }),
+  log,
+});
+
+lifecycle.onStop("gateway", "its workers go elsewhere before anything it needs closes", () => gateway.stop());
+lifecycle.onStop("redis", "last: everything above uses it", async () => {
+  await closeRedis(blocking);
+  await closeRedis(redis);
+});
+lifecycle.installSignals();
+log.info({ port: gateway.port }, "gateway is ready");

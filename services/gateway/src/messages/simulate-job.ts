@@ -1,0 +1,75 @@
+/**
+ * SimulateJobRequest: a worker wants a job of its own making, which only it may take. Room and participant are kept as
+ * the bytes of their messages, so that fields newer than our schema come back to it.
+ */
+
+import { DispatchError } from "@muster/domain/errors";
+import { MAX_METADATA_BYTES, MAX_ROOM_NAME_BYTES } from "@muster/domain/limits";
+import type { JobType } from "@muster/domain/pool";
+import type { Room, SimulateJobRequest } from "@muster/wire/generated/livekit";
+import { encodeParticipant, encodeRoom } from "@muster/wire/job-message";
+import type { MessageDeps } from "../message-deps.js";
+import type { Registration, Session } from "../session.js";
+
+export function handleSimulateJob(
+  session: Session,
+  { namespace }: Registration,
+  request: SimulateJobRequest,
+  deps: MessageDeps,
+): void {
+  const room = checkRoom(request.room);
+  const roomInfo = bounded("room", encodeRoom(room));
+  const { participant } = request;
+  const participantInfo = participant === null ? "" : bounded("participant", encodeParticipant(participant));
+  // The request's own type is not looked at, as in livekit-server.
+  const type: JobType = participant === null ? "room" : "participant";
+  void session.inOrder(() =>
+    create(session, namespace, { room: room.name, type, roomInfo, participantInfo }, deps),
+  );
+}
+
+interface Simulation {
+  room: string;
+  type: JobType;
+  roomInfo: string;
+  participantInfo: string;
+}
+
+async function create(
+  session: Session,
+  namespace: string,
+  simulation: Simulation,
+  deps: MessageDeps,
+): Promise<void> {
+  const { ledger, link, metrics, newId } = deps;
+  const job = newId("job");
+  const reply = await ledger.simulateJob({
+    namespace,
+    job,
+    session: session.id,
+    ...simulation,
+    ...deps.simulation,
+  });
+  session.log.info({ job, type: simulation.type, outcome: reply.status }, "simulated job");
+  if (reply.status !== "created") return;
+  metrics.jobSimulated();
+  link.tell(namespace, { kind: "admit", job });
+}
+
+function checkRoom(room: Room | null): Room {
+  if (room === null || room.name === "") throw refuse("room", "is required, with a name");
+  if (Buffer.byteLength(room.name) > MAX_ROOM_NAME_BYTES) {
+    throw refuse("room.name", `longer than ${MAX_ROOM_NAME_BYTES} bytes`);
+  }
+  return room;
+}
+
+/** Base64, as the ledger keeps it. */
+function bounded(field: string, bytes: Uint8Array): string {
+  if (bytes.byteLength > MAX_METADATA_BYTES) throw refuse(field, `larger than ${MAX_METADATA_BYTES} bytes`);
+  return Buffer.from(bytes).toString("base64");
+}
+
+function refuse(field: string, problem: string): DispatchError {
+  return new DispatchError("invalid_argument", problem, `simulate_job.${field}`);
+}

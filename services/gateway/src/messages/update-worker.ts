@@ -1,0 +1,26 @@
+/**
+ * UpdateWorkerStatus: a load sample. Ignored before registration, where stock Node workers send it too. A bad load is
+ * counted and never ends the socket: the jobs on it are worth more than one number.
+ */
+
+import type { UpdateWorkerStatus } from "@muster/wire/generated/livekit";
+import { readReport, withLastLoad } from "../load-sample.js";
+import type { MessageDeps } from "../message-deps.js";
+import type { Session } from "../session.js";
+
+export function handleUpdateWorker(
+  session: Session,
+  report: UpdateWorkerStatus,
+  { samples, metrics, clock }: MessageDeps,
+): void {
+  const { registration, worker } = session;
+  if (registration === undefined || session.phase !== "registered") return;
+  const { state, sample, refused } = readReport(report, worker, clock.now());
+  if (refused !== undefined) metrics.loadRefused(refused);
+  session.worker = state;
+  const isUrgent = state.status !== worker.status || state.draining !== worker.draining;
+  if (isUrgent) session.log.info({ status: state.status, draining: state.draining }, "worker status");
+  const told = { ...sample, session: session.id };
+  session.sample = withLastLoad(told, session.sample);
+  samples.add(registration.namespace, told, isUrgent);
+}

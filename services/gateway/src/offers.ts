@@ -1,0 +1,192 @@
+/**
+ * Owns open offers: from the message of a dispatcher to the one call that tells the ledger what came of it. Each offer
+ * is ended by exactly one of answer, deadline and the end of its socket, whichever takes it out of the session first, so
+ * that accept is never sent twice. A worker is called silent only when the offer has left for its socket.
+ */
+
+import type { OfferMessage } from "@muster/domain/node-message";
+import type { Ledger } from "@muster/ledger/ledger";
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
+import { answerProblem } from "./answer.js";
+import type { Assignments } from "./assignments.js";
+import type { DispatcherLink } from "./dispatcher-link.js";
+import type { GatewayMetrics } from "./gateway-metrics.js";
+import { availabilityRequest, type UserDataFlags } from "./offer-request.js";
+import type { OpenOffer } from "./open-offer.js";
+import type { Session } from "./session.js";
+import type { SessionRecords } from "./session-records.js";
+import type { Sessions } from "./sessions.js";
+
+export interface OffersDeps {
+  ledger: Ledger;
+  sessions: Sessions;
+  records: SessionRecords;
+  assignments: Assignments;
+  link: DispatcherLink;
+  metrics: GatewayMetrics;
+  clock: Clock;
+  log: Log;
+  flags: UserDataFlags;
+  /** How long a worker may take to answer. Shorter than the deadline that the ledger gives the offer. */
+  offerTimeoutMs: number;
+  /** Cool-down after a first silence. */
+  coolMs: number;
+  guardMs: number;
+}
+
+export type RejectReason = "rejected" | "silent" | "undelivered";
+
+export class Offers {
+  readonly #deps: OffersDeps;
+
+  constructor(deps: OffersDeps) {
+    this.#deps = deps;
+  }
+
+  /** A dispatcher's message. */
+  receive(offer: OfferMessage): void {
+    const { sessions, records, metrics } = this.#deps;
+    const session = sessions.find(offer.session);
+    if (session === undefined) {
+      metrics.messageUnroutable("offer");
+      void this.#reject(offer, "undelivered", false);
+      // The ledger thinks that it is here: without this it would be offered the next job as well.
+      records.remove(offer.namespace, offer.session);
+      return;
+    }
+    // The ledger may know the session a moment before its worker does.
+    if (session.phase === "registering") void session.inOrder(async () => this.#ask(session, offer));
+    else this.#ask(session, offer);
+  }
+
+  /** A worker's answer. One to an offer that is not open is counted and changes nothing. */
+  answer(session: Session, answer: AvailabilityResponse): void {
+    const receivedAtMs = this.#deps.clock.now();
+    const open = session.offers.get(answer.jobId);
+    if (open === undefined) {
+      this.#deps.metrics.answerIgnored();
+      session.log.debug({ wire: answer.jobId.slice(0, 64) }, "answer to no open offer");
+      return;
+    }
+    this.#take(session, open);
+    void this.#settle(session, open.message, answer, receivedAtMs);
+  }
+
+  /** The socket is gone or about to go: nobody can answer here any more. */
+  withdrawAll(session: Session): void {
+    for (const open of [...session.offers.values()]) {
+      this.#take(session, open);
+      void this.#reject(open.message, "undelivered", false);
+    }
+  }
+
+  #ask(session: Session, offer: OfferMessage): void {
+    const { clock, metrics, flags, offerTimeoutMs } = this.#deps;
+    if (session.phase !== "registered" || session.registration?.namespace !== offer.namespace) {
+      void this.#reject(offer, "undelivered", false);
+      return;
+    }
+    if (!this.#supersedes(session, offer)) return;
+    let outcome: "sent" | "buffered" | "dropped";
+    try {
+      const request = availabilityRequest({ offer, flags, startedAtMs: clock.now() });
+      outcome = session.send({ case: "availability", value: request });
+    } catch (error) {
+      session.log.error({ job: offer.job, err: error }, "an offer could not be written");
+      outcome = "dropped";
+    }
+    metrics.offerMade();
+    session.log.debug({ job: offer.job, wire: offer.wire, epoch: offer.epoch, outcome }, "offer");
+    if (outcome === "dropped") {
+      void this.#reject(offer, "undelivered", false);
+      return;
+    }
+    const open: OpenOffer = {
+      message: offer,
+      cancelDeadline: clock.setTimer(offerTimeoutMs, () => this.#deadline(session, offer.wire)),
+    };
+    session.offers.set(offer.wire, open);
+  }
+
+  /** One open offer per session and job: a repeat or an older one is ignored, a newer one takes the place. */
+  #supersedes(session: Session, offer: OfferMessage): boolean {
+    for (const open of session.offers.values()) {
+      if (open.message.job !== offer.job) continue;
+      if (open.message.epoch >= offer.epoch) return false;
+      // The ledger has given it another epoch since: nothing that could be said of the old one counts.
+      this.#take(session, open);
+      this.#deps.metrics.offerEnded("stale");
+      return true;
+    }
+    return true;
+  }
+
+  #deadline(session: Session, wire: string): void {
+    // One more turn of the loop: after a pause of ours the answer may wait in the socket behind this timer.
+    const cancelDeadline = this.#deps.clock.setTimer(0, () => {
+      const open = session.offers.get(wire);
+      if (open === undefined) return;
+      this.#take(session, open);
+      void this.#reject(open.message, session.hasUnsentBytes ? "undelivered" : "silent", false);
+    });
+    const open = session.offers.get(wire);
+    if (open !== undefined) session.offers.set(wire, { ...open, cancelDeadline });
+  }
+
+  #take(session: Session, open: OpenOffer): void {
+    open.cancelDeadline();
+    session.offers.delete(open.message.wire);
+  }
+
+  async #settle(session: Session, offer: OfferMessage, answer: AvailabilityResponse, receivedAtMs: number) {
+    if (!answer.available) {
+      await this.#reject(offer, "rejected", answer.terminate);
+      return;
+    }
+    const problem = answerProblem(answer);
+    if (problem !== undefined) {
+      session.log.warn(
+        { job: offer.job, field: problem },
+        "answer to an offer has a field that is too long; taken as a no",
+      );
+      await this.#reject(offer, "rejected", false);
+      return;
+    }
+    const outcome = await this.#deps.assignments.accept(session, offer, answer, receivedAtMs);
+    this.#deps.metrics.offerEnded(outcome);
+  }
+
+  /** Never rejects: a lost word is made up for by the offer's deadline in the ledger. */
+  async #reject(offer: OfferMessage, reason: RejectReason, terminate: boolean): Promise<void> {
+    const { ledger, link, metrics, log, coolMs, guardMs } = this.#deps;
+    const { namespace, job, session, epoch } = offer;
+    try {
+      const reply = await ledger.reject({
+        namespace,
+        job,
+        session,
+        epoch,
+        reason,
+        terminate,
+        coolMs,
+        guardMs,
+      });
+      log.info(
+        { namespace, job, session, reason, terminate, outcome: reply.status },
+        "offer came to nothing",
+      );
+      if (reply.status === "stale") {
+        metrics.offerEnded("stale");
+        return;
+      }
+      metrics.offerEnded(reply.status === "ended" ? "terminated" : reason);
+      if (reply.status === "requeued") link.tell(namespace, { kind: "admit", job });
+      link.serve(namespace, reply.serve);
+    } catch (error) {
+      metrics.offerEnded("failed");
+      log.warn({ namespace, job, session, reason, err: error }, "an offer's end could not be written");
+    }
+  }
+}

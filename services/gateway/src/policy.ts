@@ -1,0 +1,33 @@
+/**
+ * How a gateway deals with its workers: the numbers and switches that its rooms are given. Made once, from the
+ * configuration, in the one place where defaults and their doc stand (config.ts).
+ */
+
+import type { UserDataFlags } from "./offer-request.js";
+import type { Placement } from "./session-records.js";
+
+export interface GatewayPolicy {
+  /** Handed to workers with each assignment; undefined: none, and they use the url that they dialled. */
+  workerLivekitUrl: string | undefined;
+  region: string;
+  flags: UserDataFlags;
+  placement: Placement;
+  /** From the open socket to the session in the ledger. */
+  registerTimeoutMs: number;
+  offerTimeoutMs: number;
+  /** An answer that is older when the ledger has committed it is not acted on. */
+  maxAnswerAgeMs: number;
+  startMs: number;
+  /** Cool-down after a worker's first silence. */
+  coolMs: number;
+  graceMs: number;
+  guardMs: number;
+  retainMs: number;
+  waitMs: number;
+  sampleFlushMs: number;
+  leaseMs: number;
+  pingIntervalMs: number;
+  silenceMs: number;
+  /** Over which time the sockets of a gateway that stops are closed. */
+  drainMs: number;
+}

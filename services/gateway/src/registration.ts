@@ -1,0 +1,48 @@
+/**
+ * Owns what a RegisterWorkerRequest must be, and what it becomes. Pure; each refusal names the field as the protocol
+ * writes it. What is right here is kept for the life of the session.
+ */
+
+import { DispatchError } from "@muster/domain/errors";
+import { MAX_AGENT_NAME_BYTES, MAX_VERSION_BYTES } from "@muster/domain/limits";
+import { isNamespacePart, namespaceName } from "@muster/domain/namespace";
+import { deploymentProblem, poolName } from "@muster/domain/pool";
+import type { RegisterWorkerRequest } from "@muster/wire/generated/livekit";
+import { jobTypeFromNumber } from "@muster/wire/job-message";
+import type { Registration, WorkerContext } from "./session.js";
+
+/** @throws DispatchError `invalid_argument` */
+export function readRegistration(request: RegisterWorkerRequest, context: WorkerContext): Registration {
+  const type = jobTypeFromNumber(request.type);
+  if (type === undefined) {
+    throw refuse("type", "must be 0 (room), 1 (publisher) or 2 (participant)");
+  }
+  const problem = deploymentProblem(request.deployment);
+  if (problem !== undefined) throw refuse("deployment", problem);
+  // Absent and empty mean the same: the project's own namespace.
+  const field = request.namespace ?? "";
+  if (field !== "" && !isNamespacePart(field)) {
+    throw refuse("namespace", "must be 1 to 64 of A-Z a-z 0-9 . _ -");
+  }
+  refuseLong("agent_name", request.agentName, MAX_AGENT_NAME_BYTES);
+  refuseLong("version", request.version, MAX_VERSION_BYTES);
+
+  const { agentName, deployment, version, allowedPermissions: permissions } = request;
+  return {
+    namespace: namespaceName(context.project, field),
+    agentName,
+    type,
+    deployment,
+    version,
+    permissions,
+    pool: poolName({ agentName, type, deployment }),
+  };
+}
+
+function refuseLong(field: string, text: string, maxBytes: number): void {
+  if (Buffer.byteLength(text) > maxBytes) throw refuse(field, `longer than ${maxBytes} bytes`);
+}
+
+function refuse(field: string, problem: string): DispatchError {
+  return new DispatchError("invalid_argument", problem, `register.${field}`);
+}

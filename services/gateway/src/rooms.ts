@@ -1,0 +1,100 @@
+/**
+ * Owns how the rooms of a gateway are joined: who is given whom. Starts and stops nothing.
+ */
+
+import type { ActorLink } from "@muster/actor/actor-link";
+import type { DueIndex } from "@muster/actor/due-index";
+import type { IdKind } from "@muster/domain/ids";
+import type { NamespaceMessage } from "@muster/domain/node-message";
+import { createLedger } from "@muster/ledger/ledger";
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import type { RedisClient } from "@muster/runtime/redis/connect";
+import { buildServerInfo } from "@muster/wire/server-info";
+import { AgentMemory } from "./agent-memory.js";
+import { Assignments } from "./assignments.js";
+import { createDispatcherLink } from "./dispatcher-link.js";
+import type { GatewayMetrics } from "./gateway-metrics.js";
+import { NamespaceLeases } from "./lease.js";
+import type { MessageDeps } from "./message-deps.js";
+import { Offers } from "./offers.js";
+import type { GatewayPolicy } from "./policy.js";
+import { Reports } from "./reports.js";
+import { Samples } from "./samples.js";
+import { SessionRecords } from "./session-records.js";
+import { Sessions } from "./sessions.js";
+import { createStops, type Stops } from "./stops.js";
+
+export interface RoomsDeps {
+  nodeId: string;
+  version: string;
+  keys: ReadonlyMap<string, string>;
+  policy: GatewayPolicy;
+  redis: RedisClient;
+  actors: ActorLink<NamespaceMessage>;
+  dueIndex: DueIndex;
+  renewEveryMs: number;
+  clock: Clock;
+  newId: (kind: IdKind) => string;
+  metrics: GatewayMetrics;
+  log: Log;
+}
+
+export interface Rooms extends MessageDeps {
+  assignments: Assignments;
+  stops: Stops;
+}
+
+export function createRooms(deps: RoomsDeps): Rooms {
+  const {
+    nodeId: gateway,
+    version,
+    keys,
+    policy,
+    redis,
+    actors,
+    dueIndex,
+    renewEveryMs,
+    clock,
+    metrics,
+    log,
+  } = deps;
+  const shared = { ledger: createLedger(redis), gateway, metrics, clock, log, ...policy };
+  const sessions = new Sessions();
+  const stops = createStops({ sessions, metrics });
+  const link = createDispatcherLink({ actors, metrics, log });
+  const records = new SessionRecords({ ...shared, dueIndex, link });
+  const leases = new NamespaceLeases({
+    ...shared,
+    sessions,
+    renewEveryMs,
+    async writeSession(session) {
+      await records.write(session);
+      // A new record is available and idle: what the worker said last is said again.
+      const { sample, registration } = session;
+      if (sample !== undefined && registration !== undefined)
+        samples.add(registration.namespace, sample, true);
+    },
+    stop: (session, wire) => stops.deliver(session, wire),
+  });
+  const samples = new Samples({ ...shared, sessions, leases, link, flushMs: policy.sampleFlushMs });
+  const assignments = new Assignments({ ...shared, keys });
+  return {
+    ledger: shared.ledger,
+    sessions,
+    stops,
+    link,
+    records,
+    leases,
+    assignments,
+    metrics,
+    clock,
+    newId: deps.newId,
+    agents: new AgentMemory({ ...shared, sessions }),
+    offers: new Offers({ ...shared, sessions, records, assignments, link }),
+    reports: new Reports({ ...shared, link }),
+    samples,
+    serverInfo: buildServerInfo({ version, region: policy.region, nodeId: gateway }),
+    simulation: { retainMs: policy.retainMs, guardMs: policy.guardMs, waitMs: policy.waitMs },
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * Owns the ledger's record of each session: written at registration and after every loss of it, removed when the socket
+ * is gone. A record without a socket would draw offers that nobody can deliver, so removing one is tried until done, and
+ * a write that finds its socket gone takes itself back.
+ */
+
+import type { DueIndex } from "@muster/actor/due-index";
+import { invariant } from "@muster/domain/assert";
+import type { Ledger } from "@muster/ledger/ledger";
+import type { SessionFacts } from "@muster/ledger/shapes";
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import { ParticipantPermissionSchema } from "@muster/wire/generated/livekit-schema";
+import { AGENT_JSON, toJson } from "@muster/wire/json/to-json";
+import type { DispatcherLink } from "./dispatcher-link.js";
+import { untilDone } from "./retry.js";
+import type { Registration, Session } from "./session.js";
+
+export interface SessionRecordsDeps {
+  ledger: Ledger;
+  dueIndex: DueIndex;
+  gateway: string;
+  link: DispatcherLink;
+  clock: Clock;
+  log: Log;
+  leaseMs: number;
+  /** How long an orphan waits for its worker to come back. */
+  graceMs: number;
+  /** After this time a requeued job is tried if nobody did. */
+  guardMs: number;
+  placement: Placement;
+}
+
+export interface Placement {
+  /** Load that one more job is taken to cost, 0–1. */
+  jobLoad: number;
+  /** Projected load from which on no more is offered, 0–1. */
+  maxLoad: number;
+  /** Jobs held and reserved, at most; 0 = no bound. */
+  maxJobs: number;
+}
+
+export class SessionRecords {
+  readonly #deps: SessionRecordsDeps;
+  /** Removals under way, for whoever drains. */
+  readonly #removals = new Set<Promise<void>>();
+  #isAbandoned = false;
+
+  constructor(deps: SessionRecordsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Rejects when Redis cannot be asked; to be repeated then. */
+  async write(session: Session): Promise<void> {
+    const { ledger, dueIndex, gateway, link, leaseMs } = this.#deps;
+    const { registration } = session;
+    invariant(registration !== undefined, "a session was written before it said what it is");
+    const { namespace, pool } = registration;
+    const args = {
+      namespace,
+      session: session.id,
+      gateway,
+      pool,
+      leaseMs,
+      facts: this.#factsOf(session, registration),
+    };
+    let reply = await ledger.registerSession({ ...args, rests: -1 });
+    while (reply.status === "unindexed") {
+      // The namespace rests: it must be found before it has something that needs finding.
+      await dueIndex.markDue(namespace);
+      reply = await ledger.registerSession({ ...args, rests: reply.rests });
+    }
+    link.serve(namespace, reply.serve);
+    if (session.phase === "closed") this.remove(namespace, session.id);
+  }
+
+  /** Begins to remove the record, `after` something, and returns; its jobs become orphans, its offers go back. */
+  remove(namespace: string, session: string, after: Promise<void> = Promise.resolve()): void {
+    const removal = after
+      .then(() => this.#remove(namespace, session))
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  /** Resolves once all that was to be removed is, whatever is added meanwhile. */
+  async settled(): Promise<void> {
+    while (this.#removals.size > 0) await Promise.all(this.#removals);
+  }
+
+  /** Gives up what could not be removed; the lease's end does it then. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
+  async #remove(namespace: string, session: string): Promise<void> {
+    const { ledger, link, clock, log, graceMs, guardMs } = this.#deps;
+    const reply = await untilDone(
+      clock,
+      () => !this.#isAbandoned,
+      () => ledger.deregisterSession({ namespace, session, graceMs, guardMs }),
+      (error) => log.warn({ namespace, session, err: error }, "session not yet removed; trying again"),
+    );
+    if (reply?.status !== "deregistered") return;
+    for (const job of reply.requeued) link.tell(namespace, { kind: "admit", job });
+    const { requeued, orphaned } = reply;
+    log.info({ namespace, session, requeued: requeued.length, orphaned: orphaned.length }, "session removed");
+  }
+
+  #factsOf(session: Session, registration: Registration): SessionFacts {
+    const { jobLoad, maxLoad, maxJobs } = this.#deps.placement;
+    const { agentName, type, deployment, version, permissions } = registration;
+    return {
+      agent: agentName,
+      type,
+      deployment,
+      version,
+      permissions:
+        permissions === null
+          ? ""
+          : JSON.stringify(toJson(ParticipantPermissionSchema, permissions, AGENT_JSON)),
+      client_ip: session.context.clientIp,
+      api_key: session.context.apiKey,
+      cost: jobLoad,
+      max_load: maxLoad,
+      cap: maxJobs,
+    };
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Owns the gateway's side of one worker socket: its phase, what the worker registered as, what it was asked and what it
+ * holds, and the order in which its messages take effect. Knows neither the ledger nor what the messages mean.
+ * Nothing that it throws or logs carries a token, metadata or what participants say of themselves.
+ */
+
+import type { JobType } from "@muster/domain/pool";
+import type { LoadSample } from "@muster/ledger/shapes";
+import type { Log } from "@muster/runtime/log";
+import {
+  encodeServerMessage,
+  encodeServerMessageJson,
+  type SendableServerMessage,
+} from "@muster/wire/agent-codec";
+import { CLOSE_CODES, type CloseName, closeReason } from "@muster/wire/close-codes";
+import type { ParticipantPermission } from "@muster/wire/generated/livekit";
+import { HeldJobs } from "./held-jobs.js";
+import { FRESH_WORKER, type WorkerState } from "./load-sample.js";
+import type { OpenOffer } from "./open-offer.js";
+import { type Phase, transition } from "./phase.js";
+import type { AgentSocket } from "./transport/transport.js";
+
+/** Who the worker is by its token, and how it asked to be spoken to. Known before the socket is. */
+export interface WorkerContext {
+  apiKey: string;
+  project: string;
+  /** `?protocol=` as sent, 0 when absent: livekit-server's signalling version. */
+  protocol: number;
+  /** Where the worker's connection comes from. */
+  clientIp: string;
+}
+
+/** What a worker said of itself, checked. */
+export interface Registration {
+  namespace: string;
+  agentName: string;
+  type: JobType;
+  deployment: string;
+  version: string;
+  /** null: the worker sent none. */
+  permissions: ParticipantPermission | null;
+  pool: string;
+}
+
+/** Messages of one worker that wait for the ledger. */
+const MAX_WAITING = 1024;
+
+export interface SessionDeps {
+  id: string;
+  socket: AgentSocket;
+  context: WorkerContext;
+  log: Log;
+}
+
+export class Session {
+  readonly id: string;
+  readonly context: WorkerContext;
+  readonly held: HeldJobs;
+  /** Open offers by wire id. */
+  readonly offers = new Map<string, OpenOffer>();
+  /** What the worker's load reports came to. */
+  worker: WorkerState = FRESH_WORKER;
+  /** The newest of them, with the last load that was one, for a ledger that has lost it. */
+  sample: LoadSample | undefined;
+  readonly #log: Log;
+  readonly #socket: AgentSocket;
+  #phase: Phase = "connected";
+  #registration: Registration | undefined;
+  #usesJson = false;
+  #line: Promise<void> = Promise.resolve();
+  #waiting = 0;
+
+  constructor({ id, socket, context, log }: SessionDeps) {
+    this.id = id;
+    this.context = context;
+    this.#socket = socket;
+    this.held = new HeldJobs({ session: id });
+    this.#log = log;
+  }
+
+  /**
+   * Made anew for each line: an idle session logs nothing, and twenty thousand of them should not keep a logger each.
+   */
+  get log(): Log {
+    const { namespace, agentName: agent } = this.#registration ?? {};
+    return this.#log.child({ session: this.id, ...(namespace !== undefined && { namespace, agent }) });
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** True from registration until the socket is gone: offers may be answered and reports taken. */
+  get isServed(): boolean {
+    return this.#phase === "registered" || this.#phase === "draining";
+  }
+
+  /** Set from the moment a good register was read; in the ledger only once `isServed`. */
+  get registration(): Registration | undefined {
+    return this.#registration;
+  }
+
+  /** The peer has not yet taken what was sent: it cannot have read it. */
+  get hasUnsentBytes(): boolean {
+    return this.#socket.bufferedBytes > 0;
+  }
+
+  register(registration: Registration): void {
+    this.#move("registering", "register read");
+    this.#registration = registration;
+  }
+
+  registered(): void {
+    this.#move("registered", "written to the ledger");
+  }
+
+  drain(): void {
+    this.#move("draining", "the gateway drains");
+  }
+
+  /** The transport said so, once. */
+  closed(): void {
+    this.#move("closed", "the socket is gone");
+  }
+
+  /** Text and binary peers are answered in kind, as the last frame that came was. */
+  speaks(format: "json" | "protobuf"): void {
+    this.#usesJson = format === "json";
+  }
+
+  send(message: SendableServerMessage): "sent" | "buffered" | "dropped" {
+    if (this.#phase === "closed") return "dropped";
+    return this.#socket.send(
+      this.#usesJson ? encodeServerMessageJson(message) : encodeServerMessage(message),
+    );
+  }
+
+  /** Repeatable; the phase follows when the transport says that the socket is gone. */
+  close(name: CloseName, reason: string): void {
+    if (this.#phase !== "closed") this.#socket.close(CLOSE_CODES[name].code, closeReason(reason));
+  }
+
+  /**
+   * Runs `work` once all that was given before is done: registration first, then reports as they came. What it throws
+   * is logged. A worker that says more than the ledger takes in is told to come back later.
+   */
+  inOrder(work: () => Promise<void>): Promise<void> {
+    this.#waiting += 1;
+    if (this.#waiting > MAX_WAITING)
+      this.close("too_slow", "more messages than the ledger takes in; try again");
+    this.#line = this.#line
+      .then(work)
+      .catch((error: unknown) => this.log.error({ err: error }, "work for a session failed"))
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+    return this.#line;
+  }
+
+  /** Resolves once nothing waits in line. */
+  async settled(): Promise<void> {
+    while (this.#waiting > 0) await this.#line;
+  }
+
+  #move(to: Phase, reason: string): void {
+    const change = transition(this.#phase, to, reason);
+    this.#phase = to;
+    this.log.debug(change, "session phase");
+  }
+}

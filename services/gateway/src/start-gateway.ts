@@ -1,0 +1,206 @@
+/**
+ * Puts one gateway together: its rooms, its node lease and inbox, its sockets; and owns the order in which they start
+ * and stop. Connections to Redis belong to the caller. Holds no truth: killed, it costs its workers a reconnect.
+ */
+
+import { createActorLink } from "@muster/actor/actor-link";
+import { createDueIndex } from "@muster/actor/due-index";
+import { Inbox } from "@muster/actor/inbox";
+import { createNodeDirectory } from "@muster/actor/node-directory";
+import { NodeLease } from "@muster/actor/node-lease";
+import { createOutbox } from "@muster/actor/outbox";
+import { within } from "@muster/actor/timing";
+import type { IdKind } from "@muster/domain/ids";
+import { MAX_BODY_BYTES, MAX_FRAME_BYTES } from "@muster/domain/limits";
+import type { NamespaceMessage } from "@muster/domain/node-message";
+import type { Clock } from "@muster/runtime/clock";
+import { createLifecycle } from "@muster/runtime/lifecycle";
+import type { Log } from "@muster/runtime/log";
+import type { Metrics } from "@muster/runtime/metrics";
+import { createOps } from "@muster/runtime/ops-http";
+import type { RedisClient } from "@muster/runtime/redis/connect";
+import { authenticate } from "./authenticate.js";
+import { drainSessions } from "./drain.js";
+import { readGatewayMessage } from "./gateway-message.js";
+import type { GatewayPolicy } from "./policy.js";
+import { createGatewayMetrics, type GatewayCounts } from "./prometheus-metrics.js";
+import { createRooms, type Rooms } from "./rooms.js";
+import { acceptSockets } from "./sockets.js";
+import type { StartTransport, Transport } from "./transport/transport.js";
+
+export interface GatewayDeps {
+  nodeId: string;
+  /** What workers are told that they are connected to. */
+  version: string;
+  host: string;
+  /** 0 for any free port. */
+  port: number;
+  startTransport: StartTransport;
+  /** API key to its secret. */
+  keys: ReadonlyMap<string, string>;
+  policy: GatewayPolicy;
+  /** Commands of this gateway, and of whoever shares the process. */
+  redis: RedisClient;
+  /** A connection of its own for blocked reads. */
+  blocking: RedisClient;
+  /** Everything but agent sockets; absent: `GET /`, /healthz, /readyz and /metrics. */
+  http?: (request: Request, remoteAddress: string) => Promise<Response>;
+  clock: Clock;
+  newId: (kind: IdKind) => string;
+  newGeneration: () => string;
+  metrics: Metrics;
+  log: Log;
+}
+
+export interface Gateway {
+  readonly port: number;
+  /** Name of the library that serves the sockets. */
+  readonly transport: string;
+  /** What happened so far, by name. */
+  readonly counts: GatewayCounts;
+  ready(): boolean;
+  connections(): number;
+  /** Drains and ends; repeatable. */
+  stop(): Promise<void>;
+}
+
+/** Beyond the drain itself: the last writes, and closing. */
+const STOP_SLACK_MS = 5_000;
+/** Renewed three times in each lease, so that two may be lost. */
+const RENEWALS_PER_LEASE = 3;
+const RECORDS_LIMIT_MS = 2_000;
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
+  const { nodeId, redis, blocking, policy, clock, newGeneration } = deps;
+  const { leaseMs } = policy;
+  const renewEveryMs = leaseMs / RENEWALS_PER_LEASE;
+  const log = deps.log.child({ node: nodeId });
+  const { metrics, counts } = createGatewayMetrics(deps.metrics);
+  const outbox = createOutbox({ redis, clock, log });
+  const directory = createNodeDirectory({ redis, clock });
+  const actors = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
+  const dueIndex = createDueIndex({ redis });
+  const rooms = createRooms({ ...deps, log, metrics, actors, dueIndex, renewEveryMs });
+  const { sessions, leases, agents, samples, offers, assignments, stops } = rooms;
+
+  const inbox = new Inbox({
+    redis,
+    blocking,
+    nodeId,
+    clock,
+    log,
+    handle(raw) {
+      const message = readGatewayMessage(raw);
+      if (message === undefined) metrics.messageUnroutable("malformed");
+      else if (message.kind === "stop") stops.deliver(message.session, message.wire);
+      else offers.receive(message);
+    },
+    // Lost stops are told again with a renewal; lost offers have their deadline in the ledger.
+    onGap: () => leases.assertAll(),
+  });
+  const lease = new NodeLease({
+    redis,
+    nodeId,
+    role: "gateway",
+    clock,
+    log,
+    newGeneration,
+    leaseMs,
+    renewEveryMs,
+  });
+  lease.subscribe({
+    onRegain: () => leases.assertAll(),
+    onGenerationChange() {
+      agents.forget();
+      leases.assertAll();
+    },
+  });
+
+  let isReady = false;
+  const ready = () => isReady && lease.isHeld();
+  await inbox.open();
+  await lease.start();
+  leases.start();
+  agents.start();
+  const transport = await listen(rooms, ready, deps).catch(async (error: unknown) => {
+    leases.stop();
+    agents.stop();
+    await lease.release();
+    await inbox.close();
+    throw error;
+  });
+  isReady = true;
+  log.info({ port: transport.port, transport: transport.name }, "gateway listens for workers");
+
+  const lifecycle = createLifecycle({ log, deadlineMs: policy.drainMs + STOP_SLACK_MS });
+  lifecycle.onStop("readiness", "first: balancers send new workers elsewhere", () => {
+    isReady = false;
+  });
+  lifecycle.onStop("accepting", "a worker that dials now would be drained at once", () =>
+    transport.stopAccepting(),
+  );
+  lifecycle.onStop("sockets", "spread over time, so that the workers do not land elsewhere all at once", () =>
+    drainSessions(policy.drainMs, { sessions, offers, assignments, clock }),
+  );
+  lifecycle.onStop(
+    "records",
+    "what was said before the end still counts, then jobs and offers go to others",
+    () => finishRecords(rooms, clock),
+  );
+  lifecycle.onStop("samples", "their sessions are gone", () => samples.stop());
+  lifecycle.onStop("leases", "nobody is left to assert", () => {
+    leases.stop();
+    agents.stop();
+  });
+  lifecycle.onStop("node lease", "given up rather than run out: nobody waits for its end", () =>
+    lease.release(),
+  );
+  lifecycle.onStop("inbox", "after the lease, so that nobody who sees us live finds it gone", () =>
+    inbox.close(),
+  );
+  lifecycle.onStop("transport", "last: readiness and metrics are answered until the end", () =>
+    transport.close(),
+  );
+  return {
+    port: transport.port,
+    transport: transport.name,
+    counts,
+    ready,
+    connections: () => transport.connections(),
+    stop: async () => void (await lifecycle.stop("the gateway is stopped")),
+  };
+}
+
+function listen(rooms: Rooms, ready: () => boolean, deps: GatewayDeps): Promise<Transport> {
+  const { host, port, keys, policy, clock, log } = deps;
+  return deps.startTransport({
+    host,
+    port,
+    authorize: (request) => authenticate(request, { keys, clock, metrics: rooms.metrics }),
+    open: acceptSockets(rooms, deps),
+    http: deps.http ?? defaultHttp(deps.metrics, ready),
+    pingIntervalMs: policy.pingIntervalMs,
+    silenceMs: policy.silenceMs,
+    maxFrameBytes: MAX_FRAME_BYTES,
+    maxBufferedBytes: MAX_BUFFERED_BYTES,
+    maxBodyBytes: MAX_BODY_BYTES,
+    log,
+  });
+}
+
+/** Without Redis nobody is helped by waiting: what is left undone is done when our leases end. */
+async function finishRecords({ records, reports }: Rooms, clock: Clock): Promise<void> {
+  await within(clock, RECORDS_LIMIT_MS, records.settled());
+  reports.abandon();
+  records.abandon();
+}
+
+function defaultHttp(metrics: Metrics, ready: () => boolean) {
+  const ops = createOps({ checks: { gateway: ready }, metrics });
+  return async (request: Request): Promise<Response> => {
+    // Helm charts written for livekit-server probe this.
+    if (new URL(request.url).pathname === "/") return new Response("OK");
+    return ops.fetch(request);
+  };
+}

@@ -1,0 +1,66 @@
+/** The gateway as the process that operators run: its settings, its signals. From the built files. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { documentedTable } from "@muster/runtime/config-doc";
+import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
+import { startService } from "@muster/test/kit/service-process";
+import { connectWorker } from "@muster/test/kit/worker-client";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { gatewaySchema, policyFrom } from "../src/config.js";
+import { API_KEY, API_SECRET, agentToken } from "./gateway-kit.js";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const main = `${root}services/gateway/dist/main.js`;
+let redis: RedisServer;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+it("prints every problem of its configuration and exits with 2", () => {
+  const { status, stderr } = spawnSync(process.execPath, [main, "--config", "/nowhere.yaml"], {
+    env: { PATH: process.env.PATH, MUSTER_PORT: "http", MUSTER_OFFER_TIMEOUT_MS: "soon", MUSTER_PROT: "1" },
+    encoding: "utf8",
+  });
+  expect(status).toBe(2);
+  for (const named of [
+    "MUSTER_PORT",
+    "MUSTER_OFFER_TIMEOUT_MS",
+    "MUSTER_PROT",
+    "/nowhere.yaml",
+    "MUSTER_REDIS_URL",
+  ]) {
+    expect(stderr).toContain(named);
+  }
+});
+
+it("refuses a silence that is shorter than the ping that would end it", () => {
+  const given = { redisUrl: redis.url, keys: "key: secret", pingIntervalMs: "20s", silenceMs: "10s" };
+  expect(gatewaySchema.safeParse(given).error?.issues).toMatchObject([
+    { path: ["silenceMs"], message: "must be at least pingIntervalMs" },
+  ]);
+});
+
+it("says what each setting means", () => {
+  for (const row of documentedTable(gatewaySchema).split("\n").slice(2))
+    expect(row).toMatch(/\| [A-Z].+\. \|$/);
+  const { placement, registerTimeoutMs } = policyFrom(
+    gatewaySchema.parse({ redisUrl: redis.url, keys: "k: s" }),
+  );
+  expect(placement).toEqual({ jobLoad: 0.05, maxLoad: 1, maxJobs: 0 });
+  expect(registerTimeoutMs).toBe(10_000);
+});
+
+it("serves a worker, and leaves on SIGTERM with its socket closed", async () => {
+  const gateway = await startService("gateway", {
+    MUSTER_REDIS_URL: redis.url,
+    MUSTER_KEYS: `${API_KEY}: ${API_SECRET}`,
+    MUSTER_DRAIN_MS: "0",
+  });
+  const worker = await connectWorker({ url: gateway.url, token: agentToken() });
+  await worker.register({ agentName: "agent" });
+  expect(await gateway.stop()).toBe(0);
+  expect((await worker.closed()).code).toBe(1001);
+  expect(gateway.output()).not.toContain(API_SECRET);
+});
