@@ -43,7 +43,7 @@ export const gatewayFields = {
   workerLivekitUrl: url(["ws", "wss", "http", "https"])
     .optional()
     .describe("LiveKit url that workers are given with each job; unset: the url that they dialled."),
-  enableUserDataRecording: flag.default(true).describe("What workers are told of recording in each job."),
+  enableUserDataRecording: flag.default(false).describe("What workers are told of recording in each job."),
   enableUserDataRedaction: flag.default(false).describe("What workers are told of redaction in each job."),
   jobLoadPercent: wholeNumber({ min: 0, max: 100 })
     .default(5)

@@ -182,7 +182,7 @@ it("makes a job of a worker's own, with what it sent of room and participant", a
   expect(record).toMatchObject({
     state: "queued",
     only: worker.id,
-    type: "participant",
+    type: "publisher",
     room: "sim",
     order: "",
   });
@@ -193,7 +193,7 @@ it("makes a job of a worker's own, with what it sent of room and participant", a
   const request = await worker.next("availability");
   expect(request.job).toMatchObject({
     id: job,
-    type: 2,
+    type: 1,
     dispatchId: "",
     room: { name: "sim", metadata: "m" },
     participant: { identity: "human" },

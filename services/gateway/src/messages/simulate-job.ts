@@ -21,8 +21,8 @@ export function handleSimulateJob(
   const roomInfo = bounded("room", encodeRoom(room));
   const { participant } = request;
   const participantInfo = participant === null ? "" : bounded("participant", encodeParticipant(participant));
-  // The request's own type is not looked at, as in livekit-server.
-  const type: JobType = participant === null ? "room" : "participant";
+  // The request's own type is not looked at: livekit-server makes it a publisher's job where one is named.
+  const type: JobType = participant === null ? "room" : "publisher";
   void session.inOrder(() =>
     create(session, namespace, { room: room.name, type, roomInfo, participantInfo }, deps),
   );

@@ -1,0 +1,36 @@
+-- accept: the worker took the offer. Commits only for OFFERED, the same epoch, the same session, and that one live;
+-- then, and never otherwise, the gateway sends the assignment. Repeated: the same answer.
+-- @key job job:<job>
+-- @key session session:<session>
+-- @key session-jobs session-jobs:<session>
+-- @key deadlines deadlines
+-- @arg job string Job id.
+-- @arg session string The session whose socket carried the offer.
+-- @arg epoch int Epoch of the offer.
+-- @arg agent-identity string Identity of the participant that the agent will be; the first one stays.
+-- @arg start-ms int Time in which the job must be seen to run.
+-- @reply started started-at:int agent-identity:string
+-- @reply stale state:string
+
+local state, holder, held_epoch, started_at, identity, attempts = unpack(redis.call("HMGET", job_key,
+  "state", "session", "epoch", "started_at", "agent_identity", "attempts"))
+if not state then return { "stale", "unknown" } end
+if holder ~= session or tonumber(held_epoch) ~= epoch then return { "stale", state } end
+if state == "starting" or state == "running" then
+  if identity == "" then
+    -- Recovered from an assertion, which does not know the identity.
+    identity = agent_identity
+    redis.call("HSET", job_key, "agent_identity", identity)
+  end
+  return { "started", started_at, identity }
+end
+local silences = redis.call("HGET", session_key, "silences")
+if state ~= "offered" or not silences then return { "stale", state } end
+
+if identity == "" then identity = agent_identity end
+redis.call("HSET", job_key, "state", "starting", "started_at", now, "updated_at", now, "agent_identity", identity,
+  "attempts", tonumber(attempts) + 1)
+if silences ~= "0" then redis.call("HSET", session_key, "silences", 0) end
+redis.call("ZADD", session_jobs_key, now, job .. "#" .. epoch)
+redis.call("ZADD", deadlines_key, now + start_ms, "job|" .. job)
+return { "started", now, identity }

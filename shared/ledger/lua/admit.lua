@@ -1,0 +1,56 @@
+-- admit: tries to place one job: offers it to the best session of its pool, or parks it.
+-- Acts on queued and parked jobs of live orders only, so that any number of repeats, late or doubled, does no harm.
+-- Dying after it: the timer of the job (offer, back-off, end of waiting) has been set by the same script.
+-- @key job job:<job>
+-- @include claiming
+-- @include ending
+-- @arg job string Job id.
+-- @arg offer-ms int Deadline of the offer from now, in Redis; longer than the gateway's own.
+-- @arg retry-ms int First back-off when sessions refused; doubled with each round, 30 s at most.
+-- @arg scan int Sessions, and jobs ahead in line, looked at in one claim, at most.
+-- @reply offered deadline:int job:hash order:hash considered:json:shapes.Considered[]
+-- @reply parked pool:string behind:int considered:json:shapes.Considered[]
+-- @reply idle state:string
+-- @reply ended outcome:string
+
+local record, flat = read_hash(job_key)
+if not record then return { "idle", "unknown" } end
+if not is_waiting(record) then return { "idle", record.state } end
+if now >= tonumber(record.wait_until) then
+  end_job(job, record, "expired", "waited_too_long", "no worker took the job in time", false)
+  return { "ended", "expired" }
+end
+
+-- Order of service: whether somebody of a better rank waits who could take this session as well.
+local function is_behind(chosen)
+  local ahead = redis.call("ZRANGE", parked_of(record.pool), 0, scan - 1, "WITHSCORES")
+  for index = 1, #ahead, 2 do
+    if ahead[index] == job or tonumber(ahead[index + 1]) >= rank(record) then return false end
+    local only, excluded = unpack(redis.call("HMGET", job_of(ahead[index]), "only", "excluded"))
+    local takes = only == "" or only == chosen
+    if takes and not string.find("," .. excluded .. ",", "," .. chosen .. ",", 1, true) then return true end
+  end
+  return false
+end
+
+local chosen, gateway, considered = pick(record, scan)
+if chosen then
+  if not is_behind(chosen) then return offer(job, record, flat, chosen, gateway, now + offer_ms, considered) end
+  -- Stand in line; the actor serves the pool.
+  park(job, record, nil)
+  return { "parked", record.pool, 1, "[]" }
+end
+
+-- Those who refused are asked again after a while, whether they have room now or not: freed room wakes only jobs that
+-- may use it. A back-off that runs already is not begun anew.
+local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job) or 0)
+local backs_off = record.state == "parked" and due < tonumber(record.wait_until)
+if not backs_off then
+  local retry_at = nil
+  if record.excluded ~= "" then
+    retry_at = now + math.min(30000, retry_ms * 2 ^ math.min(10, tonumber(record.rounds)))
+    redis.call("HINCRBY", job_key, "rounds", 1)
+  end
+  park(job, record, retry_at)
+end
+return { "parked", record.pool, 0, encode_list(considered) }

@@ -1,0 +1,48 @@
+-- create-order: a work order is accepted, with the jobs known now. The second of three steps: directory, this, queue.
+-- Repeating it answers `exists`, with the jobs that still want their queue entry. Dying after it: the guard timer of
+-- each job finds it, and the index finds the namespace.
+-- @key order order:<order>
+-- @key orders orders
+-- @key order-jobs order-jobs:<order>
+-- @key room-orders room-orders:<room>
+-- @include waking
+-- @include queueing
+-- @arg order string Order id.
+-- @arg room string Room name.
+-- @arg facts json:shapes.OrderFacts What the order is; kept as given.
+-- @arg new-jobs json:shapes.NewJob[] The jobs known now; a room order has one. At most 1000.
+-- @arg retain-ms int How long the order and its jobs are kept after they ended.
+-- @arg guard-ms int After this time a queued job that nobody tried is tried.
+-- @arg wait-ms int How long a job may wait for a worker.
+-- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
+-- @reply created
+-- @reply exists state:string queued:strings
+-- @reply unindexed rests:int
+
+local known = redis.call("HGET", order_key, "state")
+if known then
+  local queued = {}
+  for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, 1000)) do
+    if redis.call("HGET", job_of(id), "state") == "queued" then queued[#queued + 1] = id end
+  end
+  return { "exists", known, queued }
+end
+if must_index(rests) then return { "unindexed", rests_so_far() } end
+
+local at = string.format("%.0f", now)
+local fields = { "id", order, "room", room, "state", "live", "created_at", at, "deleted_at", "0", "ended_at", "0",
+  "retain_ms", retain_ms }
+for field, value in pairs(facts) do
+  fields[#fields + 1] = field
+  fields[#fields + 1] = value
+end
+redis.call("HSET", order_key, unpack(fields))
+redis.call("ZADD", orders_key, at, order)
+redis.call("ZADD", room_orders_key, at, order)
+for _, job in ipairs(new_jobs) do
+  job.order, job.room, job.room_info, job.only, job.priority = order, room, "", "", facts.priority
+  queue_job(job.id, job, retain_ms, guard_ms, wait_ms)
+  redis.call("ZADD", order_jobs_key, 0, job.id)
+end
+stay_awake()
+return { "created" }

@@ -1,0 +1,14 @@
+-- expire-session: a silent worker's cool-down is over; it may be asked again.
+-- @key deadlines deadlines
+-- @include serving
+-- @include placing
+-- @arg session string Session id.
+-- @reply back serve:string
+-- @reply idle
+
+local timer = "session|" .. session
+local due = redis.call("ZSCORE", deadlines_key, timer)
+if not due or tonumber(due) > now then return { "idle" } end
+redis.call("ZREM", deadlines_key, timer)
+local has_room, pool = place(session)
+return { "back", to_serve(pool, has_room) }

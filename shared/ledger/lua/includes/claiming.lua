@@ -1,0 +1,85 @@
+-- claiming: picks the best session for a job inside the script, so that two claimers never act on one stale view.
+-- @include reserving
+-- @include waiting
+-- @key gateways gateways
+-- @family order order:
+
+-- A job that so many have refused waits out its back-off before it asks anybody else.
+local MOST_EXCLUDED = 256
+
+local function split_set(text)
+  local set, count = {}, 0
+  for id in string.gmatch(text, "[^,]+") do set[id] = true count = count + 1 end
+  return set, count
+end
+
+-- Sessions with room and their loads, least loaded first, by rank. A simulated job knows its only session.
+local function ranked_sessions(job, first, last)
+  if job.only == "" then return redis.call("ZRANGE", pool_of(job.pool), first, last, "WITHSCORES") end
+  local load = first == 0 and redis.call("ZSCORE", pool_of(job.pool), job.only)
+  return load and { job.only, load } or {}
+end
+
+-- The least loaded session of the pool that is not excluded and whose gateway is alive, and its gateway; looks at
+-- `scan` of them at most beyond the excluded ones. Third value: who was looked at and why not taken, for explain.
+-- Mostly the first one will do, so the others are read only when it does not.
+local function pick(job, scan)
+  local excluded, count = split_set(job.excluded)
+  local considered = {}
+  if count >= MOST_EXCLUDED then return nil, nil, considered end
+  for _, ranks in ipairs({ { 0, count }, { count + 1, count + scan - 1 } }) do
+    local ranked = ranked_sessions(job, ranks[1], ranks[2])
+    for index = 1, #ranked, 2 do
+      local id, load = ranked[index], ranked[index + 1]
+      local verdict, gateway = "chosen", nil
+      if excluded[id] then
+        verdict = "excluded"
+      else
+        gateway = redis.call("HGET", session_of(id), "gateway")
+        local lease = gateway and redis.call("ZSCORE", gateways_key, gateway)
+        if not lease or tonumber(lease) <= now then verdict = "gateway_gone" end
+      end
+      considered[#considered + 1] = { session = id, load = tonumber(load), verdict = verdict }
+      if verdict == "chosen" then return id, gateway, considered end
+    end
+  end
+  return nil, nil, considered
+end
+
+-- True for a job that may still be placed: waiting, and of a live order.
+local function is_waiting(job)
+  if job.state ~= "queued" and job.state ~= "parked" then return false end
+  return job.order == "" or redis.call("HGET", order_of(job.order), "state") == "live"
+end
+
+-- Writes fields of a hash, and the same into what was read of it, so that the reply needs no second look.
+local function update(key, flat, changes)
+  local fields = {}
+  for index = 1, #flat, 2 do
+    local value = changes[flat[index]]
+    if value then
+      flat[index + 1] = value
+      fields[#fields + 1] = flat[index]
+      fields[#fields + 1] = value
+    end
+  end
+  redis.call("HSET", key, unpack(fields))
+end
+
+-- Reserves a place on the session, makes the job OFFERED there, and answers with all that the gateway needs to ask its
+-- worker. The epoch fences every later answer; the wire id keeps a late answer to an earlier offer apart, since SDKs
+-- key everything by job id. An open reservation scores +inf: no load sample can have counted it.
+local function offer(job_id, job, flat, session_id, gateway, deadline, considered)
+  local epoch = string.format("%d", job.epoch + 1)
+  local offers = string.format("%d", job.offers + 1)
+  local wire = offers == "1" and job_id or (job_id .. "." .. offers)
+  local at = string.format("%.0f", now)
+  update(job_of(job_id), flat, { state = "offered", epoch = epoch, offers = offers, wire = wire, session = session_id,
+    gateway = gateway, offered_at = at, updated_at = at })
+  if job.state == "parked" then redis.call("ZREM", parked_of(job.pool), job_id) end
+  redis.call("ZADD", session_jobs_of(session_id), "+inf", reservation(job_id, epoch))
+  set_timer("job|" .. job_id, deadline)
+  place(session_id)
+  local order = job.order == "" and {} or redis.call("HGETALL", order_of(job.order))
+  return { "offered", deadline, flat, order, cjson.encode(considered) }
+end

@@ -1,0 +1,46 @@
+-- ending: the one way a job ends. Ended is final; what comes later is counted and changes nothing.
+-- @include reserving
+-- @include waiting
+-- @key jobs jobs
+-- @key ended-jobs ended-jobs
+-- @key orders orders
+-- @key ended-orders ended-orders
+-- @family order order:
+-- @family order-jobs order-jobs:
+
+-- Ended things are kept for a set time, then swept and counted. One timer a namespace, not one a job.
+local function keep_until_swept(retain_ms)
+  redis.call("ZADD", deadlines_key, "NX", now + retain_ms, "sweep")
+end
+
+local function end_order(id, state, retain_ms)
+  redis.call("HSET", order_of(id), "state", state, "ended_at", now)
+  redis.call("ZREM", orders_key, id)
+  redis.call("ZADD", ended_orders_key, now, id)
+  keep_until_swept(retain_ms)
+end
+
+-- An order whose target is the room has all its jobs from the start: it ends with the last of them.
+local function end_order_when_done(id)
+  local state, target, retain = unpack(redis.call("HMGET", order_of(id), "state", "target", "retain_ms"))
+  if state ~= "live" or target ~= "room" then return end
+  if redis.call("ZCOUNT", order_jobs_of(id), 0, 0) == 0 then end_order(id, "ended", tonumber(retain)) end
+end
+
+-- `keep_place` leaves the job's place on its session taken: a worker that was told to stop still runs for a while.
+-- True when a session got room by it. XX: the order may have been forgotten, and must not come back as a set alone.
+local function end_job(job_id, job, outcome, cause, message, keep_place)
+  redis.call("HSET", job_of(job_id), "state", "ended", "outcome", outcome, "cause", cause, "error", message,
+    "ended_at", now, "updated_at", now)
+  redis.call("ZREM", jobs_key, job_id)
+  redis.call("ZADD", ended_jobs_key, now, job_id)
+  redis.call("ZREM", deadlines_key, "job|" .. job_id)
+  redis.call("ZREM", parked_of(job.pool), job_id)
+  if job.order ~= "" then
+    redis.call("ZADD", order_jobs_of(job.order), "XX", now, job_id)
+    end_order_when_done(job.order)
+  end
+  keep_until_swept(tonumber(job.retain_ms))
+  if keep_place then return false end
+  return release(job_id, job)
+end

@@ -1,0 +1,39 @@
+-- stopping: who must still be told to stop what. The message to the gateway is only a hint of it; the stop is told
+-- again with every lease renewal until the worker has confirmed it, or its time is over.
+-- @include ending
+-- @key stops stops
+-- @family gateway-stops gateway-stops:
+
+local function stop_field(session_id, wire)
+  return session_id .. "|" .. wire
+end
+
+-- The place on the session stays taken until the worker can have stopped: confirmed, gone, or `until_ms`. Answers the
+-- stop to deliver.
+local function add_stop(job_id, job, reason, until_ms)
+  local field = stop_field(job.session, job.wire)
+  local stop = { job = job_id, session = job.session, gateway = job.gateway, wire = job.wire,
+    epoch = tonumber(job.epoch), reason = reason }
+  redis.call("HSET", stops_key, field, cjson.encode(stop))
+  redis.call("SADD", gateway_stops_of(job.gateway), field)
+  set_timer("stop|" .. field, until_ms)
+  return stop
+end
+
+-- Takes a stop back and frees the place that it held. Returns the pool when that made room there.
+local function finish_stop(field)
+  local stop = cjson.decode(redis.call("HGET", stops_key, field))
+  redis.call("HDEL", stops_key, field)
+  redis.call("SREM", gateway_stops_of(stop.gateway), field)
+  redis.call("ZREM", deadlines_key, "stop|" .. field)
+  redis.call("ZREM", session_jobs_of(stop.session), reservation(stop.job, stop.epoch))
+  local has_room, pool = place(stop.session)
+  return has_room and pool or nil
+end
+
+-- Ends a live job on somebody's word. Returns the stop to deliver, when a worker holds it; and whether that made room.
+local function terminate_job(job_id, job, cause, reason, until_ms)
+  local held = job.state == "starting" or job.state == "running"
+  local stop = held and add_stop(job_id, job, reason, until_ms) or nil
+  return stop, end_job(job_id, job, "canceled", cause, reason, held)
+end

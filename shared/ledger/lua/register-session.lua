@@ -1,0 +1,36 @@
+-- register-session: a worker's socket has registered; it can be offered work from now on.
+-- Repeating it with the same session changes nothing. After a flush, or a lapse of its gateway, it makes the session anew.
+-- @key session session:<session>
+-- @key sessions sessions
+-- @key gateways gateways
+-- @key gateway-sessions gateway-sessions:<gateway>
+-- @key pools pools
+-- @include waking
+-- @include serving
+-- @include placing
+-- @arg session string Session id, made by the gateway for this socket.
+-- @arg gateway string Node id of the gateway that holds the socket.
+-- @arg pool string Name of the pool (domain/pool).
+-- @arg facts json:shapes.SessionFacts What the session is; kept as given.
+-- @arg lease-ms int How long the gateway's lease in this namespace lasts from now.
+-- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
+-- @reply registered serve:string
+-- @reply unindexed rests:int
+
+if must_index(rests) then return { "unindexed", rests_so_far() } end
+if redis.call("EXISTS", session_key) == 0 then
+  local fields = { "id", session, "gateway", gateway, "pool", pool, "status", "available", "draining", 0, "load", 0,
+    "job_count", 0, "counts", 0, "sampled_at", 0, "cooling_until", 0, "silences", 0, "reports", 0, "connected_at", now }
+  for field, value in pairs(facts) do
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+  redis.call("HSET", session_key, unpack(fields))
+  redis.call("ZADD", sessions_key, now, session)
+  redis.call("SADD", gateway_sessions_key, session)
+end
+stay_awake()
+redis.call("ZADD", pools_key, now, pool)
+redis.call("ZADD", gateways_key, "GT", now + lease_ms, gateway)
+set_timer("gateway|" .. gateway, redis.call("ZSCORE", gateways_key, gateway))
+return { "registered", to_serve(pool, (place(session))) }

@@ -1,0 +1,19 @@
+-- rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs. From then on whoever
+-- brings the first must list it in the index again; `next` is when its next timer is due, -1 when it has none.
+-- @key index index
+-- @key jobs jobs
+-- @key sessions sessions
+-- @key gateways gateways
+-- @key deadlines deadlines
+-- @reply resting next:int
+-- @reply busy
+
+if redis.call("ZCARD", jobs_key) > 0 or redis.call("ZCARD", sessions_key) > 0 then return { "busy" } end
+redis.call("HDEL", index_key, "awake")
+redis.call("HINCRBY", index_key, "rests", 1)
+for _, gateway in ipairs(redis.call("ZRANGE", gateways_key, 0, -1)) do
+  redis.call("ZREM", deadlines_key, "gateway|" .. gateway)
+end
+redis.call("DEL", gateways_key)
+local following = redis.call("ZRANGE", deadlines_key, 0, 0, "WITHSCORES")
+return { "resting", following[2] and math.floor(tonumber(following[2])) or -1 }

@@ -1,0 +1,17 @@
+-- seen: the job is known to run: STARTING becomes RUNNING, and its start deadline is over.
+-- @key job job:<job>
+-- @key deadlines deadlines
+-- @arg job string Job id.
+-- @arg session string Its holder.
+-- @arg epoch int The holder's epoch.
+-- @reply running
+-- @reply stale state:string
+
+local state, holder, held_epoch = unpack(redis.call("HMGET", job_key, "state", "session", "epoch"))
+if not state then return { "stale", "unknown" } end
+if holder ~= session or tonumber(held_epoch) ~= epoch then return { "stale", state } end
+if state == "running" then return { "running" } end
+if state ~= "starting" then return { "stale", state } end
+redis.call("HSET", job_key, "state", "running", "running_at", now, "updated_at", now)
+redis.call("ZREM", deadlines_key, "job|" .. job)
+return { "running" }

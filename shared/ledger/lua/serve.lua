@@ -1,0 +1,22 @@
+-- serve: a pool got room: offers the best parked job that can use it. Called until it answers otherwise than offered.
+-- @key pools pools
+-- @include claiming
+-- @arg pool string Name of the pool.
+-- @arg offer-ms int Deadline of the offer from now, in Redis; longer than the gateway's own.
+-- @arg scan int Sessions looked at in one claim, at most.
+-- @arg heads int Parked jobs looked at, at most: the first can be waiting out a back-off.
+-- @reply offered deadline:int job:hash order:hash considered:json:shapes.Considered[]
+-- @reply no_room
+-- @reply empty
+
+local waiting = redis.call("ZRANGE", parked_of(pool), 0, heads - 1)
+if #waiting == 0 then return { "empty" } end
+if redis.call("ZCARD", pool_of(pool)) == 0 then return { "no_room" } end
+for _, id in ipairs(waiting) do
+  local record, flat = read_hash(job_of(id))
+  if record and is_waiting(record) and now < tonumber(record.wait_until) then
+    local chosen, gateway, considered = pick(record, scan)
+    if chosen then return offer(id, record, flat, chosen, gateway, now + offer_ms, considered) end
+  end
+end
+return { "no_room" }

@@ -1,0 +1,16 @@
+-- terminate-job: somebody wants the job over. Ends it, and writes down whom to tell, until it was told.
+-- @key job job:<job>
+-- @include stopping
+-- @include serving
+-- @arg job string Job id.
+-- @arg reason string For people; kept as the job's error.
+-- @arg stop-ms int How long the worker's place stays taken when it does not confirm.
+-- @reply terminated stop:json:shapes.Stop|null serve:string
+-- @reply final outcome:string
+-- @reply unknown
+
+local record = read_hash(job_key)
+if not record then return { "unknown" } end
+if record.state == "ended" then return { "final", record.outcome } end
+local stop, got_room = terminate_job(job, record, "terminated", reason, now + stop_ms)
+return { "terminated", stop and cjson.encode(stop) or "null", to_serve(record.pool, got_room) }

@@ -1,0 +1,17 @@
+/**
+ * The only place where a Redis key of the ledger gets its prefix and its hash tag. Everything of one namespace
+ * carries `{<namespace>}`, so that each script runs on one slot; a project's directory has a slot of its own.
+ * Names behind the tag are in the headers of lua/*.lua; INVARIANTS.md has the table.
+ */
+
+export const KEY_PREFIX = "muster:";
+
+/** Start of every key of a namespace: `muster:{default:eu}:`. The name was validated when it came in. */
+export function namespaceTag(namespace: string): string {
+  return `${KEY_PREFIX}{${namespace}}:`;
+}
+
+/** Start of the keys of a project's directory: what spans its namespaces. */
+export function projectTag(project: string): string {
+  return `${KEY_PREFIX}{directory:${project}}:`;
+}

@@ -1,0 +1,142 @@
+/**
+ * The ledger's hashes with their types: what `HGETALL` gave as strings, as readers outside of Lua want it.
+ * Fields and their meaning are written by the scripts; a field that is missing here is missing there.
+ */
+
+import type { JobOutcome, JobState } from "@muster/domain/job";
+import type { JobType } from "@muster/domain/pool";
+import { type Hash, jobType, number, text } from "./hash.js";
+
+export interface JobRecord {
+  id: string;
+  /** Order id; empty for a simulated job. */
+  order: string;
+  state: JobState;
+  outcome: JobOutcome | "";
+  /** Why it ended, one word; empty while it has not. */
+  cause: string;
+  error: string;
+  epoch: number;
+  offers: number;
+  attempts: number;
+  /** The id that the newest offer carried. */
+  wire: string;
+  type: JobType;
+  pool: string;
+  room: string;
+  roomSid: string;
+  roomInfo: string;
+  participantInfo: string;
+  /** Holder, or the session that is asked; empty while the job waits. */
+  session: string;
+  gateway: string;
+  agentIdentity: string;
+  priority: number;
+  createdAtMs: number;
+  updatedAtMs: number;
+  /** 0 until a worker accepted. */
+  startedAtMs: number;
+  runningAtMs: number;
+  endedAtMs: number;
+}
+
+export interface OrderRecord {
+  id: string;
+  room: string;
+  agent: string;
+  deployment: string;
+  metadata: string;
+  attributes: Record<string, string>;
+  priority: number;
+  restartPolicy: "on_failure" | "never";
+  state: "live" | "ended" | "deleted";
+  createdAtMs: number;
+  deletedAtMs: number;
+  endedAtMs: number;
+}
+
+export interface SessionRecord {
+  id: string;
+  gateway: string;
+  agent: string;
+  type: JobType;
+  deployment: string;
+  version: string;
+  clientIp: string;
+  pool: string;
+  status: "available" | "full";
+  draining: boolean;
+  load: number;
+  jobCount: number;
+  /** 0 until the first load sample. */
+  sampledAtMs: number;
+  coolingUntilMs: number;
+  connectedAtMs: number;
+}
+
+export function jobRecord(hash: Hash): JobRecord {
+  return {
+    id: text(hash, "id"),
+    order: text(hash, "order"),
+    state: text(hash, "state") as JobState,
+    outcome: text(hash, "outcome") as JobOutcome | "",
+    cause: text(hash, "cause"),
+    error: text(hash, "error"),
+    epoch: number(hash, "epoch"),
+    offers: number(hash, "offers"),
+    attempts: number(hash, "attempts"),
+    wire: text(hash, "wire"),
+    type: jobType(hash),
+    pool: text(hash, "pool"),
+    room: text(hash, "room"),
+    roomSid: text(hash, "room_sid"),
+    roomInfo: text(hash, "room_info"),
+    participantInfo: text(hash, "participant_info"),
+    session: text(hash, "session"),
+    gateway: text(hash, "gateway"),
+    agentIdentity: text(hash, "agent_identity"),
+    priority: number(hash, "priority"),
+    createdAtMs: number(hash, "created_at"),
+    updatedAtMs: number(hash, "updated_at"),
+    startedAtMs: number(hash, "started_at"),
+    runningAtMs: number(hash, "running_at"),
+    endedAtMs: number(hash, "ended_at"),
+  };
+}
+
+export function orderRecord(hash: Hash): OrderRecord {
+  return {
+    id: text(hash, "id"),
+    room: text(hash, "room"),
+    agent: text(hash, "agent"),
+    deployment: text(hash, "deployment"),
+    metadata: text(hash, "metadata"),
+    attributes: JSON.parse(hash.attributes ?? "{}") as Record<string, string>,
+    priority: number(hash, "priority"),
+    restartPolicy: text(hash, "restart_policy") as OrderRecord["restartPolicy"],
+    state: text(hash, "state") as OrderRecord["state"],
+    createdAtMs: number(hash, "created_at"),
+    deletedAtMs: number(hash, "deleted_at"),
+    endedAtMs: number(hash, "ended_at"),
+  };
+}
+
+export function sessionRecord(hash: Hash): SessionRecord {
+  return {
+    id: text(hash, "id"),
+    gateway: text(hash, "gateway"),
+    agent: text(hash, "agent"),
+    type: jobType(hash),
+    deployment: text(hash, "deployment"),
+    version: text(hash, "version"),
+    clientIp: text(hash, "client_ip"),
+    pool: text(hash, "pool"),
+    status: text(hash, "status") as SessionRecord["status"],
+    draining: hash.draining === "1",
+    load: number(hash, "load"),
+    jobCount: number(hash, "job_count"),
+    sampledAtMs: number(hash, "sampled_at"),
+    coolingUntilMs: number(hash, "cooling_until"),
+    connectedAtMs: number(hash, "connected_at"),
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * The shapes of what goes into the ledger's scripts and comes out as JSON. Numbers in hashes are read as strings, as
+ * Redis keeps them; the readers (records.ts) give them their types.
+ */
+
+export interface SessionFacts {
+  agent: string;
+  type: string;
+  deployment: string;
+  version: string;
+  /** ParticipantPermission as JSON; empty when the worker sent none. */
+  permissions: string;
+  client_ip: string;
+  /** The API key that the worker authenticated with; its tokens are minted with it. */
+  api_key: string;
+  /** Load that one more job is taken to cost, 0–1. */
+  cost: number;
+  /** Projected load at which no more is offered, 0–1. */
+  max_load: number;
+  /** Jobs held and reserved, at most; 0 = no bound. */
+  cap: number;
+}
+
+export interface LoadSample {
+  session: string;
+  status: "available" | "full";
+  draining: boolean;
+  /** 0–1; -1 when what the worker sent was refused, so that the last good one stands. */
+  load: number;
+  job_count: number;
+}
+
+export interface OrderFacts {
+  agent: string;
+  deployment: string;
+  metadata: string;
+  /** JSON object of strings. */
+  attributes: string;
+  /** 0–1000, higher first. */
+  priority: number;
+  restart_policy: "on_failure" | "never";
+  target: "room";
+}
+
+export interface NewJob {
+  id: string;
+  type: string;
+  pool: string;
+  room_sid: string;
+  /** ParticipantInfo message, base64; empty for a room job. */
+  participant_info: string;
+}
+
+/** A job that was assigned on a session: only after its acceptance was committed, never an open offer. */
+export interface HeldJob {
+  job: string;
+  session: string;
+  epoch: number;
+  wire: string;
+}
+
+/** Somebody to be told to stop a job: the session, the gateway that has its socket, and the job id as it knows it. */
+export interface Stop {
+  job: string;
+  session: string;
+  gateway: string;
+  wire: string;
+  reason?: string;
+}
+
+/** A session that a claim looked at, and why it was not taken. */
+export interface Considered {
+  session: string;
+  load: number;
+  verdict: "chosen" | "excluded" | "gateway_gone";
+}
+
+export interface OrderWithJobs {
+  order: Record<string, string>;
+  /** `{}` when Redis wrote an empty list; readers use `Object.values`. */
+  jobs: Record<string, string>[];
+}

@@ -1,0 +1,67 @@
+/**
+ * Owns what must agree about jobs: their state, the lists, timers and line they stand in, and the place they hold.
+ */
+import { wireId } from "@muster/domain/ids";
+import { JOB_STATES } from "@muster/domain/job";
+import type { Hash, Snapshot } from "./snapshot.js";
+
+const RANK_STEP = 2 ** 42;
+const WAITING = ["queued", "parked"];
+const PLACED = ["offered", "starting", "running", "orphaned"];
+
+export function jobProblems(snapshot: Snapshot): string[] {
+  const { hashes, zsets } = snapshot;
+  const found: string[] = [];
+  for (const [key, job] of hashes) {
+    if (key.startsWith("job:")) found.push(...oneJob(key.slice("job:".length), job, snapshot));
+  }
+  for (const [key, members] of zsets) {
+    const isList = key === "jobs" || key === "ended-jobs" || key.startsWith("parked:");
+    if (!isList) continue;
+    for (const id of members.keys()) {
+      const job = hashes.get(`job:${id}`);
+      if (job === undefined) found.push(`${key} lists ${id}, which is gone`);
+      else if (key.startsWith("parked:") && key !== `parked:${job.pool}`) found.push(`${id} is in ${key}`);
+    }
+  }
+  return found;
+}
+
+function oneJob(id: string, job: Hash, { hashes, zsets }: Snapshot): string[] {
+  const found: string[] = [];
+  const state = job.state ?? "";
+  const check = (what: string, expected: unknown, actual: unknown) => {
+    if (expected !== actual)
+      found.push(`${id} (${state}): ${what} is ${String(actual)}, not ${String(expected)}`);
+  };
+  const isIn = (key: string) => zsets.get(key)?.has(id) ?? false;
+  const isEnded = state === "ended";
+  check("known state", true, (JOB_STATES as readonly string[]).includes(state));
+  check("id", id, job.id);
+  check("listed in jobs", !isEnded, isIn("jobs"));
+  check("listed in ended-jobs", isEnded, isIn("ended-jobs"));
+  check("has an outcome", isEnded, job.outcome !== "");
+  check("timer", !isEnded && state !== "running", zsets.get("deadlines")?.has(`job|${id}`) ?? false);
+  check("wire id", wireId(id, Number(job.offers)), job.wire);
+
+  const rank = (1000 - Number(job.priority)) * RANK_STEP + Number(job.created_at);
+  check("rank in line", state === "parked" ? rank : undefined, zsets.get(`parked:${job.pool}`)?.get(id));
+
+  if (WAITING.includes(state)) check("holder", "|", `${job.session}|${job.gateway}`);
+  if (PLACED.includes(state)) {
+    const score = zsets.get(`session-jobs:${job.session}`)?.get(`${id}#${job.epoch}`);
+    check("place held", true, score !== undefined);
+    check("counted as open offer", state === "offered", score === Infinity);
+    const session = hashes.get(`session:${job.session}`);
+    if (state !== "orphaned") check("holder's gateway", session?.gateway, job.gateway);
+    if (state !== "orphaned") check("holder lives", true, session !== undefined);
+  }
+  if (job.order !== "" && hashes.has(`order:${job.order}`)) {
+    check(
+      "score in order-jobs",
+      isEnded ? Number(job.ended_at) : 0,
+      zsets.get(`order-jobs:${job.order}`)?.get(id),
+    );
+  }
+  return found;
+}

@@ -1,0 +1,111 @@
+/**
+ * Owns what must agree about sessions: who is in a pool and at which load (the rule of placement, written a second time
+ * here on purpose), what takes their places, and who has still to be told to stop.
+ */
+import type { Hash, Snapshot } from "./snapshot.js";
+
+export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
+  const { hashes, zsets, sets } = snapshot;
+  const found: string[] = [];
+  const sessions = [...hashes].filter(([key]) => key.startsWith("session:"));
+  for (const [key, session] of sessions) {
+    const id = key.slice("session:".length);
+    found.push(...oneSession(id, session, snapshot, nowMs));
+  }
+  for (const [key, members] of zsets) {
+    if (key.startsWith("session-jobs:")) found.push(...placeProblems(key, [...members.keys()], snapshot));
+    if (key !== "sessions" && !key.startsWith("pool:")) continue;
+    for (const id of members.keys()) {
+      const session = hashes.get(`session:${id}`);
+      if (session === undefined) found.push(`${key} lists ${id}, which is gone`);
+      else if (key !== "sessions" && key !== `pool:${session.pool}`) found.push(`${id} is in ${key}`);
+    }
+  }
+  for (const [key, members] of sets) {
+    if (!key.startsWith("gateway-sessions:")) continue;
+    for (const id of members)
+      if (!hashes.has(`session:${id}`)) found.push(`${key} lists ${id}, which is gone`);
+  }
+  return [...found, ...stopProblems(snapshot)];
+}
+
+function oneSession(id: string, session: Hash, { zsets, sets }: Snapshot, nowMs: number): string[] {
+  const found: string[] = [];
+  const lease = zsets.get("gateways")?.get(session.gateway ?? "");
+  if (!zsets.get("sessions")?.has(id)) found.push(`${id} is not listed in sessions`);
+  if (!sets.get(`gateway-sessions:${session.gateway}`)?.has(id))
+    found.push(`${id} is not listed at its gateway`);
+  if (lease === undefined) found.push(`${id} has a gateway without a lease`);
+  if (zsets.get("deadlines")?.get(`gateway|${session.gateway}`) !== lease)
+    found.push(`${session.gateway}: no timer`);
+  const coolingEnds = zsets.get("deadlines")?.get(`session|${id}`);
+  // Over, and its timer not looked at yet: in or out, both are right.
+  if (coolingEnds !== undefined && coolingEnds <= nowMs) return found;
+  const expected = placement(session, [...(zsets.get(`session-jobs:${id}`)?.values() ?? [])], nowMs);
+  const actual = zsets.get(`pool:${session.pool}`)?.get(id);
+  if (actual !== expected) found.push(`${id} stands in its pool at ${actual}, should at ${expected}`);
+  return found;
+}
+
+/** The projected load at which a session belongs into its pool; undefined when it does not. */
+export function placement(session: Hash, givenAt: readonly number[], nowMs: number): number | undefined {
+  const held = givenAt.length;
+  const sampledAt = Number(session.sampled_at);
+  const cap = Number(session.cap);
+  const uncounted = givenAt.filter((at) => at >= sampledAt).length;
+  const load = Math.min(1, Number(session.load) + uncounted * Number(session.cost));
+  const isOpen =
+    session.status === "available" && session.draining === "0" && Number(session.cooling_until) <= nowMs;
+  const isBelow = load < Number(session.max_load) && (cap === 0 || held < cap);
+  const isKnown = sampledAt > 0 || held === 0;
+  return isOpen && isBelow && isKnown ? Number(load.toFixed(6)) : undefined;
+}
+
+function placeProblems(key: string, members: string[], { hashes }: Snapshot): string[] {
+  const session = key.slice("session-jobs:".length);
+  const stops = Object.values(hashes.get("stops") ?? {}).map(
+    (stop) => JSON.parse(stop) as { job: string; session: string; epoch: number },
+  );
+  return members.flatMap((member) => {
+    const [id = "", epoch = ""] = member.split("#");
+    const job = hashes.get(`job:${id}`);
+    const isHeld = job?.session === session && job.epoch === epoch && job.state !== "ended";
+    const isStopped = stops.some(
+      (stop) => stop.session === session && stop.job === id && String(stop.epoch) === epoch,
+    );
+    return isHeld === isStopped
+      ? [`${member} on ${session}: held ${isHeld}, to be stopped ${isStopped}`]
+      : [];
+  });
+}
+
+function stopProblems({ hashes, zsets, sets }: Snapshot): string[] {
+  const stops = hashes.get("stops") ?? {};
+  const found = Object.entries(stops).flatMap(([field, text]) => {
+    const stop = JSON.parse(text) as {
+      job: string;
+      session: string;
+      gateway: string;
+      wire: string;
+      epoch: number;
+    };
+    return [
+      ...(field === `${stop.session}|${stop.wire}`
+        ? []
+        : [`stop ${field} is of ${stop.session}|${stop.wire}`]),
+      ...(zsets.get("deadlines")?.has(`stop|${field}`) ? [] : [`stop ${field} has no end`]),
+      ...(sets.get(`gateway-stops:${stop.gateway}`)?.has(field)
+        ? []
+        : [`stop ${field} is told by no gateway`]),
+      ...(zsets.get(`session-jobs:${stop.session}`)?.has(`${stop.job}#${stop.epoch}`)
+        ? []
+        : [`${field} has no place`]),
+    ];
+  });
+  for (const [key, fields] of sets) {
+    if (!key.startsWith("gateway-stops:")) continue;
+    for (const field of fields)
+      if (stops[field] === undefined) found.push(`${key} lists ${field}, which is gone`);
+  }
+  return found;
+}

@@ -1,0 +1,97 @@
+/**
+ * Owns the question whether a namespace's keys agree with each other: every rule of INVARIANTS.md that can be seen from
+ * one moment's content. Reads everything at once, so only between scripts, and never repairs.
+ */
+
+import type { RedisClient } from "@muster/runtime/redis/connect";
+import { expect } from "vitest";
+import { jobProblems } from "./consistency-jobs.js";
+import { sessionProblems } from "./consistency-sessions.js";
+import { readNamespace, type Snapshot } from "./snapshot.js";
+
+const SINGLE_KEYS = new Set(
+  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index".split(" "),
+);
+const FAMILIES = new Set(
+  "job session session-jobs pool parked order order-jobs room-orders gateway-sessions gateway-stops".split(
+    " ",
+  ),
+);
+
+/** What contradicts what, in words; empty when all agrees. `nowMs` decides which cool-downs are over. */
+export function problems(snapshot: Snapshot, nowMs: number): string[] {
+  return [
+    ...keyProblems(snapshot),
+    ...jobProblems(snapshot),
+    ...orderProblems(snapshot),
+    ...timerProblems(snapshot),
+    ...sessionProblems(snapshot, nowMs),
+  ];
+}
+
+export async function assertConsistent(redis: RedisClient, namespace: string, nowMs: number): Promise<void> {
+  expect(problems(await readNamespace(redis, namespace), nowMs)).toEqual([]);
+}
+
+function keyProblems({ hashes, zsets, sets, volatile }: Snapshot): string[] {
+  const found = volatile.map((key) => `${key} would expire by itself`);
+  for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys()]) {
+    const family = key.slice(0, Math.max(0, key.indexOf(":")));
+    if (!SINGLE_KEYS.has(key) && !FAMILIES.has(family)) found.push(`${key} is no key of the table`);
+  }
+  const isBusy = zsets.has("jobs") || zsets.has("sessions");
+  if (isBusy && hashes.get("index")?.awake !== "1") found.push("jobs or sessions in a namespace that rests");
+  return found;
+}
+
+function orderProblems({ hashes, zsets }: Snapshot): string[] {
+  const found: string[] = [];
+  for (const [key, order] of hashes) {
+    if (!key.startsWith("order:")) continue;
+    const id = key.slice("order:".length);
+    const isLive = order.state === "live";
+    if ((zsets.get("orders")?.has(id) ?? false) !== isLive)
+      found.push(`${id} is ${order.state}, orders disagrees`);
+    if ((zsets.get("ended-orders")?.has(id) ?? false) === isLive) {
+      found.push(`${id} is ${order.state}, ended-orders disagrees`);
+    }
+    if (!zsets.get(`room-orders:${order.room}`)?.has(id))
+      found.push(`${id} is not among the orders of its room`);
+    const jobs = [...(zsets.get(`order-jobs:${id}`)?.values() ?? [])];
+    if (isLive && order.target === "room" && jobs.length > 0 && !jobs.includes(0)) {
+      found.push(`${id} is live and all its jobs ended`);
+    }
+  }
+  for (const list of [...zsets.keys()].filter((key) => /^(orders|ended-orders|room-orders:.*)$/s.test(key))) {
+    for (const id of zsets.get(list)?.keys() ?? []) {
+      if (!hashes.has(`order:${id}`)) found.push(`${list} lists ${id}, which is gone`);
+    }
+  }
+  for (const [key, members] of zsets) {
+    if (!key.startsWith("order-jobs:")) continue;
+    if (!hashes.has(`order:${key.slice("order-jobs:".length)}`)) found.push(`${key} outlived its order`);
+    for (const id of members.keys())
+      if (!hashes.has(`job:${id}`)) found.push(`${key} lists ${id}, which is gone`);
+  }
+  return found;
+}
+
+function timerProblems({ hashes, zsets }: Snapshot): string[] {
+  const found: string[] = [];
+  const timers = zsets.get("deadlines") ?? new Map<string, number>();
+  const isKept = zsets.has("ended-jobs") || zsets.has("ended-orders");
+  if (timers.has("sweep") !== isKept)
+    found.push(`sweep timer: ${timers.has("sweep")}, things to sweep: ${isKept}`);
+  for (const timer of timers.keys()) {
+    const [kind = "", id = ""] = [timer.replace(/\|.*$/, ""), timer.replace(/^[^|]*\|/, "")];
+    const isWanted = {
+      job: () => !["ended", "running", undefined].includes(hashes.get(`job:${id}`)?.state),
+      stop: () => hashes.get("stops")?.[id] !== undefined,
+      session: () => hashes.has(`session:${id}`),
+      gateway: () => zsets.get("gateways")?.has(id) ?? false,
+      sweep: () => isKept,
+    }[kind];
+    if (!isWanted?.()) found.push(`timer ${timer} has nothing to wait for`);
+  }
+  return found;
+}

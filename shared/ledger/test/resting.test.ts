@@ -1,0 +1,128 @@
+import { expect, test } from "vitest";
+import { onEachRedis } from "./on-each-redis.js";
+import { FACTS, GUARD_MS, LEASE_MS, newJob, ORDER, POOL, RETAIN_MS, WAIT_MS } from "./scene.js";
+
+onEachRedis("rest", (scene) => {
+  const create = (rests: number, order = "AD_1") => {
+    const s = scene();
+    const times = { retainMs: RETAIN_MS, guardMs: GUARD_MS, waitMs: WAIT_MS };
+    const newJobs = [newJob(order.replace("AD", "AJ"))];
+    return s.ledger.createOrder({ ...s.at, order, room: "room", facts: ORDER, newJobs, ...times, rests });
+  };
+  const register = (rests: number) => {
+    const s = scene();
+    const session = { session: "AW_1", gateway: "NO_g", pool: POOL, facts: FACTS, leaseMs: LEASE_MS };
+    return s.ledger.registerSession({ ...s.at, ...session, rests });
+  };
+
+  test("who brings the first work lists the namespace in the index, then calls again", async () => {
+    expect(await create(-1)).toEqual({ status: "unindexed", rests: 0 });
+    expect(await create(0)).toEqual({ status: "created" });
+    expect(await create(-1, "AD_2")).toEqual({ status: "created" });
+    expect(await register(-1)).toEqual({ status: "registered", serve: "" });
+  });
+
+  test("a namespace with a session or a live job does not rest", async () => {
+    const s = scene();
+    await register(0);
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy" });
+    await s.order("AD_1");
+    await s.deregister("AW_1");
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy" });
+    await s.endJob("AJ_1");
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "resting", next: s.nowMs + RETAIN_MS });
+  });
+
+  test("a namespace of which nothing is left rests without a next timer", async () => {
+    const s = scene();
+    await register(0);
+    await s.deregister("AW_1");
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "resting", next: -1 });
+    expect(await s.timer("gateway|NO_g")).toBeUndefined();
+  });
+
+  test("an index entry written before the namespace went to rest does not count", async () => {
+    const s = scene();
+    expect(await create(-1)).toEqual({ status: "unindexed", rests: 0 });
+    await register(0);
+    await s.deregister("AW_1");
+    await s.ledger.rest(s.at);
+    // The actor that rested may have removed the entry that was written for 0.
+    expect(await create(0)).toEqual({ status: "unindexed", rests: 1 });
+    expect(await register(0)).toEqual({ status: "unindexed", rests: 1 });
+    expect(await create(1)).toEqual({ status: "created" });
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy" });
+  });
+
+  test("rest that races the first order either sees it or sends it to the index", async () => {
+    const s = scene();
+    for (let round = 0; round < 20; round++) {
+      const order = `AD_${round}`;
+      const rests = Number((await s.redis.hget(`muster:{${s.namespace}}:index`, "rests")) ?? 0);
+      const calls = [() => create(rests, order), () => s.ledger.rest(s.at)];
+      if (round % 2 === 0) calls.reverse();
+      const replies = await Promise.all(calls.map((call) => call()));
+      const statuses = replies.map(({ status }) => status);
+      const isSafe = statuses.includes("busy")
+        ? statuses.includes("created")
+        : statuses.includes("unindexed");
+      expect(isSafe, statuses.join()).toBe(true);
+      await s.endJob(`AJ_${round}`);
+      await s.ledger.rest(s.at);
+    }
+  });
+
+  test("due timers are listed up to now, and when the next one is", async () => {
+    const s = scene();
+    await s.order("AD_1");
+    const due = (limit = 10) => s.ledger.listDue({ ...s.at, limit });
+    expect(await due()).toEqual({ status: "due", timers: [], next: s.nowMs + GUARD_MS, now: s.nowMs });
+    s.pass(GUARD_MS - 1);
+    expect(await due()).toMatchObject({ timers: [], next: s.nowMs + 1 });
+    s.pass(1);
+    expect(await due()).toMatchObject({ timers: ["job|AJ_1"], next: -1 });
+    s.pass(1);
+    await s.order("AD_2");
+    expect(await due()).toMatchObject({ timers: ["job|AJ_1"], next: s.nowMs + GUARD_MS });
+    s.pass(GUARD_MS);
+    expect((await due(1)).timers).toEqual(["job|AJ_1"]);
+  });
+
+  test("without a time of its own a script goes by Redis", async () => {
+    const s = scene();
+    const before = Date.now();
+    const { now } = await s.ledger.listDue({ namespace: s.namespace, limit: 1 });
+    expect(Math.abs(now - before)).toBeLessThan(5_000);
+  });
+});
+
+onEachRedis("the directory", (scene) => {
+  test("an order is found by its id and by its room, in every namespace it entered", async () => {
+    const { namespace: project, ledger } = scene();
+    const enter = (order: string, namespaces: string[]) =>
+      ledger.enterOrder({ project, order, room: "room", namespaces, keepMs: 60_000 });
+    expect(await enter("AD_1", [`${project}:eu`])).toEqual({ status: "entered" });
+    expect(await enter("AD_1", [`${project}:eu`])).toEqual({ status: "entered" });
+    expect(await enter("AD_2", [`${project}:us`, `${project}:eu`])).toEqual({ status: "entered" });
+    expect(await enter("AD_3", [])).toEqual({ status: "entered" });
+    const find = async (order: string, room: string) => {
+      const reply = await ledger.findOrder({ project, order, room });
+      return reply.namespaces.sort();
+    };
+    expect(await find("AD_1", "")).toEqual([`${project}:eu`]);
+    expect(await find("", "room")).toEqual([`${project}:eu`, `${project}:us`]);
+    expect(await find("AD_3", "")).toEqual([]);
+  });
+
+  test("an agent is remembered where it registered", async () => {
+    const { namespace: project, ledger } = scene();
+    const remember = { project, agent: "a {b}", namespaceName: `${project}:eu`, keepMs: 60_000 };
+    expect(await ledger.rememberAgent(remember)).toEqual({ status: "remembered" });
+    expect(await ledger.rememberAgent(remember)).toEqual({ status: "remembered" });
+    expect(await ledger.listAgent({ project, agent: "a {b}" })).toEqual({
+      status: "known",
+      namespaces: [`${project}:eu`],
+    });
+    expect(await ledger.listAgent({ project, agent: "other" })).toEqual({ status: "known", namespaces: [] });
+  });
+});

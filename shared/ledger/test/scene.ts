@@ -1,0 +1,224 @@
+/**
+ * Owns the setting of the ledger's tests: a namespace of its own, a clock that only the test moves, and every script as
+ * a verb with ordinary values filled in. Says nothing about what is right.
+ */
+import type { RedisClient } from "@muster/runtime/redis/connect";
+import { createLedger, type Ledger } from "../src/ledger.js";
+import type { HeldJob, LoadSample, NewJob, OrderFacts, SessionFacts } from "../src/shapes.js";
+
+export const POOL = "room/agent/";
+export const OFFER_MS = 3_500;
+export const START_MS = 30_000;
+export const GUARD_MS = 5_000;
+export const GRACE_MS = 35_000;
+export const STOP_MS = 20_000;
+export const WAIT_MS = 3_600_000;
+/** Long, so that only the tests about leases have to think of them. */
+export const LEASE_MS = 2 * WAIT_MS;
+export const RETAIN_MS = 600_000;
+export const RETRY_MS = 1_000;
+export const COOL_MS = 5_000;
+export const MAX_ATTEMPTS = 3;
+export const SCAN = 16;
+export const HEADS = 8;
+
+export const FACTS: SessionFacts = {
+  ...{
+    agent: "agent",
+    type: "room",
+    deployment: "",
+    version: "1.9.0",
+    permissions: "",
+    client_ip: "127.0.0.1",
+  },
+  ...{ api_key: "devkey", cost: 0.1, max_load: 0.7, cap: 0 },
+};
+
+export const ORDER: OrderFacts = {
+  ...{ agent: "agent", deployment: "", metadata: "", attributes: "{}", priority: 0 },
+  ...{ restart_policy: "on_failure", target: "room" },
+};
+
+export const newJob = (id: string, pool = POOL): NewJob => ({
+  ...{ id, type: "room", pool, room_sid: "", participant_info: "" },
+});
+
+let namespaces = 0;
+
+export class Scene {
+  readonly namespace = `n${process.pid}-${namespaces++}`;
+  readonly redis: RedisClient;
+  readonly ledger: Ledger;
+  /** Only the test moves it. */
+  nowMs = 1_700_000_000_000;
+
+  constructor(redis: RedisClient) {
+    this.redis = redis;
+    this.ledger = createLedger(redis);
+  }
+
+  /** What every call carries. */
+  get at() {
+    return { namespace: this.namespace, nowMs: this.nowMs };
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms;
+  }
+
+  async register(session: string, facts: Partial<SessionFacts> = {}, gateway = "NO_g", pool = POOL) {
+    const args = { ...this.at, session, gateway, pool, facts: { ...FACTS, ...facts }, leaseMs: LEASE_MS };
+    const first = await this.ledger.registerSession({ ...args, rests: -1 });
+    return first.status === "unindexed"
+      ? this.ledger.registerSession({ ...args, rests: first.rests })
+      : first;
+  }
+
+  sample(session: string, load: number, rest: Partial<LoadSample> = {}, gateway = "NO_g") {
+    const sample: LoadSample = { session, status: "available", draining: false, load, job_count: 0, ...rest };
+    return this.ledger.sampleSessions({ ...this.at, gateway, samples: [sample] });
+  }
+
+  /** A session that was registered and has sent its first load sample. */
+  async worker(session: string, load = 0, facts: Partial<SessionFacts> = {}, gateway = "NO_g", pool = POOL) {
+    await this.register(session, facts, gateway, pool);
+    await this.sample(session, load, {}, gateway);
+  }
+
+  async order(
+    order: string,
+    jobs: NewJob[] = [newJob(jobOf(order))],
+    facts: Partial<OrderFacts> = {},
+    room = "room",
+  ) {
+    const times = { retainMs: RETAIN_MS, guardMs: GUARD_MS, waitMs: WAIT_MS };
+    const args = { ...this.at, order, room, facts: { ...ORDER, ...facts }, newJobs: jobs, ...times };
+    const first = await this.ledger.createOrder({ ...args, rests: -1 });
+    return first.status === "unindexed" ? this.ledger.createOrder({ ...args, rests: first.rests }) : first;
+  }
+
+  admit(job: string) {
+    return this.ledger.admit({ ...this.at, job, offerMs: OFFER_MS, retryMs: RETRY_MS, scan: SCAN });
+  }
+
+  serve(pool = POOL) {
+    return this.ledger.serve({ ...this.at, pool, offerMs: OFFER_MS, scan: SCAN, heads: HEADS });
+  }
+
+  accept(job: string, session: string, epoch: number) {
+    return this.ledger.accept({
+      ...this.at,
+      job,
+      session,
+      epoch,
+      agentIdentity: `agent-${job}`,
+      startMs: START_MS,
+    });
+  }
+
+  reject(job: string, session: string, epoch: number, reason = "rejected", terminate = false) {
+    const times = { coolMs: COOL_MS, guardMs: GUARD_MS };
+    return this.ledger.reject({ ...this.at, job, session, epoch, reason, terminate, ...times });
+  }
+
+  seen(job: string, session: string, epoch: number) {
+    return this.ledger.seen({ ...this.at, job, session, epoch });
+  }
+
+  report(job: string, session: string, status: string, wire = job) {
+    return this.ledger.report({
+      ...this.at,
+      job,
+      wire,
+      session,
+      status,
+      message: status === "failed" ? "boom" : "",
+    });
+  }
+
+  terminate(job: string) {
+    return this.ledger.terminateJob({ ...this.at, job, reason: "no longer wanted", stopMs: STOP_MS });
+  }
+
+  endJob(job: string, outcome = "success") {
+    return this.ledger.endJob({ ...this.at, job, outcome, cause: "room_finished", message: "" });
+  }
+
+  deleteOrder(order: string, limit = 100) {
+    return this.ledger.deleteOrder({ ...this.at, order, stopMs: STOP_MS, limit });
+  }
+
+  deregister(session: string) {
+    return this.ledger.deregisterSession({ ...this.at, session, graceMs: GRACE_MS, guardMs: GUARD_MS });
+  }
+
+  assert(held: HeldJob[] = [], gateway = "NO_g") {
+    return this.ledger.assertGateway({ ...this.at, gateway, leaseMs: LEASE_MS, held });
+  }
+
+  expireJob(job: string) {
+    const times = { guardMs: GUARD_MS, stopMs: STOP_MS };
+    return this.ledger.expireJob({ ...this.at, job, ...times, maxAttempts: MAX_ATTEMPTS });
+  }
+
+  expireGateway(gateway = "NO_g", limit = 100) {
+    return this.ledger.expireGateway({ ...this.at, gateway, graceMs: GRACE_MS, guardMs: GUARD_MS, limit });
+  }
+
+  expireSession(session: string) {
+    return this.ledger.expireSession({ ...this.at, session });
+  }
+
+  expireStop(field: string) {
+    return this.ledger.expireStop({ ...this.at, field });
+  }
+
+  simulate(job: string, session: string) {
+    const infos = { type: "room", roomInfo: "cm9vbQ==", participantInfo: "" };
+    const times = { retainMs: RETAIN_MS, guardMs: GUARD_MS, waitMs: WAIT_MS };
+    return this.ledger.simulateJob({ ...this.at, job, session, room: "room", ...infos, ...times });
+  }
+
+  sweep(limit = 100) {
+    return this.ledger.sweepEnded({ ...this.at, retainMs: RETAIN_MS, limit });
+  }
+
+  /** A job that `session` was offered: the order of its name, admitted. Answers the epoch. */
+  async offered(job: string, session: string): Promise<number> {
+    await this.order(orderOf(job), [newJob(job)]);
+    const reply = await this.admit(job);
+    if (reply.status !== "offered" || reply.job.session !== session) throw new Error(JSON.stringify(reply));
+    return Number(reply.job.epoch);
+  }
+
+  /** The same, accepted; and seen to run. */
+  async starting(job: string, session: string): Promise<number> {
+    const epoch = await this.offered(job, session);
+    await this.accept(job, session, epoch);
+    return epoch;
+  }
+
+  async running(job: string, session: string): Promise<number> {
+    const epoch = await this.starting(job, session);
+    await this.seen(job, session, epoch);
+    return epoch;
+  }
+
+  /** One field of a job, order or session, as Redis has it. */
+  async field(kind: "job" | "order" | "session", id: string, field: string): Promise<string | undefined> {
+    return (await this.redis.hget(`muster:{${this.namespace}}:${kind}:${id}`, field)) ?? undefined;
+  }
+
+  async timer(member: string): Promise<number | undefined> {
+    const due = await this.redis.zscore(`muster:{${this.namespace}}:deadlines`, member);
+    return due === null ? undefined : Number(due);
+  }
+
+  async loadInPool(session: string, pool = POOL): Promise<number | undefined> {
+    const load = await this.redis.zscore(`muster:{${this.namespace}}:pool:${pool}`, session);
+    return load === null ? undefined : Number(load);
+  }
+}
+
+export const jobOf = (order: string): string => order.replace("AD_", "AJ_");
+export const orderOf = (job: string): string => job.replace("AJ_", "AD_");
