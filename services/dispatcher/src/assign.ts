@@ -8,7 +8,7 @@ import type { Outbox } from "@muster/actor/outbox";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Log } from "@muster/runtime/log";
 import type { DispatcherMetrics } from "./metrics.js";
-import { offerMessage, type OfferedReply } from "./offer-message.js";
+import { type OfferedReply, offerMessage } from "./offer-message.js";
 import type { DispatchPolicy } from "./policy.js";
 
 export interface AssignDeps {
@@ -58,7 +58,13 @@ export class Assign {
   async serve(pool: string): Promise<void> {
     const { namespace, ledger, policy } = this.#deps;
     for (let undelivered = 0; undelivered < MAX_UNDELIVERED; ) {
-      const reply = await ledger.serve({ namespace, pool, heads: policy.heads, offerMs: policy.claim.offerMs, scan: policy.claim.scan });
+      const reply = await ledger.serve({
+        namespace,
+        pool,
+        heads: policy.heads,
+        offerMs: policy.claim.offerMs,
+        scan: policy.claim.scan,
+      });
       if (reply.status !== "offered") return;
       if (!(await this.#deliver(reply))) undelivered++;
     }

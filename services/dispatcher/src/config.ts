@@ -30,7 +30,9 @@ export const placementFields = {
   retentionMs: durationMs({ minMs: 1_000, maxMs: 2_592_000_000 })
     .default(RETENTION_MS)
     .describe("How long ended jobs and orders are kept, and with them the memory of request ids."),
-  maxAttempts: wholeNumber({ min: 1, max: 100 }).default(3).describe("Starts that may fail before a job does."),
+  maxAttempts: wholeNumber({ min: 1, max: 100 })
+    .default(3)
+    .describe("Starts that may fail before a job does."),
 };
 
 export const dispatcherSchema = z.object({

@@ -93,7 +93,10 @@ export class Expire {
       const reply = await ledger.expireGateway({ namespace, gateway, graceMs, guardMs, limit: CHUNK });
       if (reply.status === "idle") return;
       const { sessions, requeued, orphaned } = reply;
-      log.warn({ namespace, gateway, sessions, requeued: requeued.length, orphaned: orphaned.length }, "gateway lost");
+      log.warn(
+        { namespace, gateway, sessions, requeued: requeued.length, orphaned: orphaned.length },
+        "gateway lost",
+      );
       for (const job of requeued) await assign.admit(job);
       more = reply.more === 1;
     }

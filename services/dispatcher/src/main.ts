@@ -21,7 +21,12 @@ const STOP_SLACK_MS = 5_000;
 const MAX_SLEEP_MS = 5_000;
 
 const config = exitOnBadConfig(() =>
-  loadConfig({ schema: dispatcherSchema, env: process.env, argv: process.argv.slice(2), envPrefix: "MUSTER_" }),
+  loadConfig({
+    schema: dispatcherSchema,
+    env: process.env,
+    argv: process.argv.slice(2),
+    envPrefix: "MUSTER_",
+  }),
 );
 const log = createLog({ level: config.logLevel, service: "dispatcher" });
 const lifecycle = createLifecycle({ log, deadlineMs: config.drainMs + STOP_SLACK_MS });
@@ -43,9 +48,16 @@ const dispatcher = await startDispatcher({
   log,
 });
 const ops = createOps({ checks: { dispatcher: () => dispatcher.ready() }, metrics });
-const http = await serveHttp({ host: config.host, port: config.port, fetch: (request) => ops.fetch(request), log });
+const http = await serveHttp({
+  host: config.host,
+  port: config.port,
+  fetch: (request) => ops.fetch(request),
+  log,
+});
 
-lifecycle.onStop("dispatcher", "namespaces go to others before anything they need closes", () => dispatcher.stop(config.drainMs));
+lifecycle.onStop("dispatcher", "namespaces go to others before anything they need closes", () =>
+  dispatcher.stop(config.drainMs),
+);
 lifecycle.onStop("http", "not ready is seen until the end", () => http.close());
 lifecycle.onStop("redis", "last: everything above uses it", async () => {
   await closeRedis(blocking);

@@ -92,7 +92,9 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
   }
 
   #begin(work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => this.#deps.fail(error)).finally(() => this.#underWay.delete(tracked));
+    const tracked = work
+      .catch((error: unknown) => this.#deps.fail(error))
+      .finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
   }
 }

@@ -8,7 +8,10 @@ import { type JobRecord, jobRecord, type OrderRecord, orderRecord } from "@muste
 
 export type OfferedReply = Extract<Awaited<ReturnType<BoundScripts["admit"]>>, { status: "offered" }>;
 
-export function offerMessage(namespace: string, reply: OfferedReply): { gateway: string; offer: OfferMessage } {
+export function offerMessage(
+  namespace: string,
+  reply: OfferedReply,
+): { gateway: string; offer: OfferMessage } {
   const job = jobRecord(reply.job);
   const order = job.order === "" ? undefined : orderRecord(reply.order);
   return { gateway: job.gateway, offer: { kind: "offer", namespace, ...ofJob(job), ...ofOrder(order) } };

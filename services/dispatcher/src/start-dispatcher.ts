@@ -3,7 +3,7 @@
  * rendezvous hashing gives it. Owns the order in which they start and stop; the connections belong to the caller.
  */
 
-import { type ActorContext } from "@muster/actor/actor";
+import type { ActorContext } from "@muster/actor/actor";
 import { ActorHost } from "@muster/actor/actor-host";
 import { createActorLink } from "@muster/actor/actor-link";
 import { createDueIndex } from "@muster/actor/due-index";
@@ -55,12 +55,23 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
   const ledger = createLedger(redis);
   const outbox = createOutbox({ redis, clock, log });
   const hub = createIntakeHub({ redis, log, clock });
-  const lease = new NodeLease({ redis, nodeId, role: "dispatcher", clock, log, newGeneration, leaseMs, renewEveryMs: leaseMs / 3 });
+  const lease = new NodeLease({
+    redis,
+    nodeId,
+    role: "dispatcher",
+    clock,
+    log,
+    newGeneration,
+    leaseMs,
+    renewEveryMs: leaseMs / 3,
+  });
   const directory = createNodeDirectory({ redis, clock });
   const link = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
 
   const forward = (namespace: string, message: NamespaceMessage) => {
-    link.tell(namespace, message).catch((error: unknown) => log.warn({ namespace, err: error }, "hint could not be forwarded"));
+    link
+      .tell(namespace, message)
+      .catch((error: unknown) => log.warn({ namespace, err: error }, "hint could not be forwarded"));
   };
   const createActor = (namespace: string, context: ActorContext<NamespaceMessage>) => {
     const { policy, metrics, maxSleepMs } = deps;
@@ -69,7 +80,14 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     const assign = new Assign({ ...shared, onDue: (atMs) => deadlines.nudge(atMs) });
     const expire = new Expire({ ...shared, assign });
     const deadlines = new Deadlines({ namespace, ledger, expire, clock, log, maxSleepMs });
-    return new NamespaceActor({ namespace, ledger, hub, assign, deadlines, fail: (error) => context.fail(error) });
+    return new NamespaceActor({
+      namespace,
+      ledger,
+      hub,
+      assign,
+      deadlines,
+      fail: (error) => context.fail(error),
+    });
   };
   const host = new ActorHost<NamespaceMessage>({
     lease,

@@ -27,7 +27,8 @@ function keep<T extends { stop(): Promise<unknown> }>(part: T): T {
 }
 let count = 0;
 const freshNamespace = () => `default:placement-${++count}`;
-const stateOf = async (namespace: string, job: string) => caller.redis.hget(`muster:{${namespace}}:job:${job}`, "state");
+const stateOf = async (namespace: string, job: string) =>
+  caller.redis.hget(`muster:{${namespace}}:job:${job}`, "state");
 
 describe("placing a job", () => {
   it("offers it at the gateway of a session that can take it, with all that the request needs", async () => {
@@ -38,7 +39,12 @@ describe("placing a job", () => {
     const { order, job } = await caller.order(namespace, "greeter");
     const [offer] = await waitUntil("an offer arrives", () => offers().length === 1 && offers());
     expect(offer).toMatchObject({ namespace, session, job, wire: job, epoch: 1, order, type: "room" });
-    expect(offer).toMatchObject({ room: `room-of-${order}`, metadata: "hello", attributes: { a: "b" }, agentName: "greeter" });
+    expect(offer).toMatchObject({
+      room: `room-of-${order}`,
+      metadata: "hello",
+      attributes: { a: "b" },
+      agentName: "greeter",
+    });
     expect(await stateOf(namespace, job)).toBe("offered");
   });
 
@@ -59,7 +65,8 @@ describe("placing a job", () => {
     const { nodeId, offers } = await gateway();
     await caller.session(namespace, "greeter", nodeId);
     const jobs = [await caller.order(namespace, "greeter"), await caller.order(namespace, "greeter")];
-    for (const { job } of jobs) await waitUntil("it is offered where one listens", () => offers().some((offer) => offer.job === job));
+    for (const { job } of jobs)
+      await waitUntil("it is offered where one listens", () => offers().some((offer) => offer.job === job));
   });
 
   it("offers it anew when no answer came, under another wire id and epoch, and blames nobody", async () => {
@@ -104,13 +111,18 @@ describe("several dispatchers", () => {
     const namespaces = Array.from({ length: 24 }, freshNamespace);
     for (const namespace of namespaces) await caller.session(namespace, "greeter", nodeId);
     for (const namespace of namespaces) await caller.order(namespace, "greeter");
-    await waitUntil("all are offered", () => new Set(offers().map((offer) => offer.namespace)).size === namespaces.length);
+    await waitUntil(
+      "all are offered",
+      () => new Set(offers().map((offer) => offer.namespace)).size === namespaces.length,
+    );
     expect(first.hosted()).toBeGreaterThan(0);
     expect(second.hosted()).toBeGreaterThan(0);
     await second.stop();
     const again = await Promise.all(namespaces.map((namespace) => caller.order(namespace, "greeter")));
     const offered = () => new Set(offers().map((offer) => offer.job));
-    await waitUntil("the other serves them all", () => again.every(({ job }) => offered().has(job)), { deadlineMs: 10_000 });
+    await waitUntil("the other serves them all", () => again.every(({ job }) => offered().has(job)), {
+      deadlineMs: 10_000,
+    });
   });
 });
 

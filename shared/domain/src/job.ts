@@ -10,7 +10,15 @@
  * ended     final. Late messages are counted and change nothing.
  */
 
-export const JOB_STATES = ["queued", "parked", "offered", "starting", "running", "orphaned", "ended"] as const;
+export const JOB_STATES = [
+  "queued",
+  "parked",
+  "offered",
+  "starting",
+  "running",
+  "orphaned",
+  "ended",
+] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
 export const JOB_OUTCOMES = ["success", "failed", "expired", "canceled", "unknown"] as const;

@@ -25,7 +25,8 @@ const MAX_DEPLOYMENT_BYTES = 64;
  * underscore, whitespace or control character.
  */
 export function deploymentProblem(deployment: string): string | undefined {
-  if (Buffer.byteLength(deployment) > MAX_DEPLOYMENT_BYTES) return `longer than ${MAX_DEPLOYMENT_BYTES} bytes`;
+  if (Buffer.byteLength(deployment) > MAX_DEPLOYMENT_BYTES)
+    return `longer than ${MAX_DEPLOYMENT_BYTES} bytes`;
   if (/[_\s\p{Cc}]/u.test(deployment)) return "contains an underscore, whitespace or a control character";
   return undefined;
 }
