@@ -28,12 +28,15 @@ export function step(name, command, args) {
   return passed;
 }
 
-/** Installs what the lockfile says, once per lockfile. */
+/**
+ * Installs what the lockfile says, once per lockfile. Not `npm ci`: that refuses a lockfile without the optional binaries
+ * of every other platform, and the lockfile holds those of the platforms that it was made on.
+ */
 export async function ensureInstalled() {
   const stamp = `${root}node_modules/.package-lock.json`;
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(`${root}package-lock.json`).mtimeMs) return;
-  process.stdout.write("Installing packages (npm ci) …\n");
-  const code = await run("npm", ["ci", "--no-fund", "--no-audit"]);
+  process.stdout.write("Installing packages …\n");
+  const code = await run("npm", ["install", "--no-save", "--no-fund", "--no-audit"]);
   if (code !== 0) process.exit(code);
 }
 
