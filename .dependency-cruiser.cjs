@@ -12,7 +12,10 @@ const direction = (room, allowed) => ({
   name: `${room}-imports`,
   severity: "error",
   from: { path: `^${room}/src/` },
-  to: { path: "^(shared|services|test|proto)/", pathNot: [`^${room}/`, ...allowed.map((other) => `^${other}/`)] },
+  to: {
+    path: "^(shared|services|test|proto)/",
+    pathNot: [`^${room}/`, ...allowed.map((other) => `^${other}/`)],
+  },
 });
 
 const shared = ["shared/domain", "shared/wire", "shared/runtime", "shared/ledger", "shared/actor"];
@@ -29,7 +32,12 @@ module.exports = {
     direction("services/dispatcher", shared),
     direction("services/api", shared),
     direction("services/standalone", [...shared, "services/gateway", "services/dispatcher", "services/api"]),
-    only("ioredis-home", "ioredis", ["^shared/runtime/src/redis/", "^shared/runtime/src/queue/"], "one place knows how to reach Redis"),
+    only(
+      "ioredis-home",
+      "ioredis",
+      ["^shared/runtime/src/redis/", "^shared/runtime/src/queue/"],
+      "one place knows how to reach Redis",
+    ),
     only("bullmq-home", "bullmq", ["^shared/runtime/src/queue/"], "the queue is one room"),
     only("pino-home", "pino", ["^shared/runtime/src/log.ts$"], "one log"),
     only("prom-home", "prom-client", ["^shared/runtime/src/metrics"], "one file of metric names"),
@@ -42,6 +50,10 @@ module.exports = {
     exclude: { path: "(/dist/|/generated/)" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.base.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["muster-source", "types", "import", "default"], extensions: [".ts", ".js", ".mjs"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["muster-source", "types", "import", "default"],
+      extensions: [".ts", ".js", ".mjs"],
+    },
   },
 };

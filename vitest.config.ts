@@ -7,7 +7,12 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["muster-source"], externalConditions: ["muster-source"] } },
   test: {
     pool: "forks",
-    include: ["shared/*/test/**/*.test.ts", "services/*/test/**/*.test.ts", "proto/test/**/*.test.ts", "test/**/*.test.ts"],
+    include: [
+      "shared/*/test/**/*.test.ts",
+      "services/*/test/**/*.test.ts",
+      "proto/test/**/*.test.ts",
+      "test/**/*.test.ts",
+    ],
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

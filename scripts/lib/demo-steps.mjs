@@ -1,55 +1,98 @@
 /**
- * The steps of the demo. Every figure is measured here, from outside, as a user of Muster would see it.
+ * The steps of the demo. Every figure is measured here, from outside, as a user of Muster would see it; when the ledger
+ * says that something happened, by its clock, which is this machine's too.
  */
 
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AccessToken, AgentDispatchClient } from "livekit-server-sdk";
+import { freePort, startChild, until } from "./demo-processes.mjs";
 import { root } from "./run.mjs";
 
 const KEY = "devkey";
 const SECRET = "secret";
 const AGENT = "demo-agent";
 const ROOM = "demo-room";
-const STEP_DEADLINE_MS = 30_000;
+const METADATA = '{"caller":"+1 555 0100"}';
 
+/** Resolves with the exit code. */
 export async function runDemo() {
+  const startedAt = performance.now();
   const folder = mkdtempSync(join(tmpdir(), "muster-demo-"));
   const children = [];
+  // Ctrl-C reaches the children too; what they leave is still to be tidied up.
+  const interrupted = new Promise((_resolve, reject) => {
+    process.once("SIGINT", () => reject(new Error("it was interrupted")));
+  });
+  let code = 1;
   try {
-    await tell(folder, children);
-    return 0;
+    await Promise.race([tell(folder, children), interrupted]);
+    code = 0;
   } catch (error) {
-    process.stdout.write(`\nThe demo failed: ${error.message}\n`);
-    for (const child of children) process.stdout.write(`\n--- ${child.label} ---\n${child.output()}\n`);
-    return 1;
-  } finally {
-    for (const child of children.reverse()) await child.stop();
-    rmSync(folder, { recursive: true, force: true });
+    write(`\n  The demo failed: ${error.message}\n`);
+    for (const { label, tail } of children) write(`\n  The last that ${label} said:\n${tail()}\n`);
   }
+  for (const child of children.reverse()) await child.stop();
+  rmSync(folder, { recursive: true, force: true });
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  if (code === 0) write(`\n  Done in ${seconds} s; everything that was started has ended.\n\n`);
+  return code;
 }
 
 async function tell(folder, children) {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  write("\n  A real worker takes a real job\n\n");
+  const url = `http://127.0.0.1:${await freePort()}`;
   const record = join(folder, "events.jsonl");
+  await startMuster(url, folder, children);
+  const worker = await startWorker(url, record, children);
 
-  let since = performance.now();
-  const muster = start("muster", [`${root}services/standalone/dist/main.js`], {
-    MUSTER_PORT: String(port),
+  const client = new AgentDispatchClient(url, KEY, SECRET);
+  const askedAtMs = Date.now();
+  const asked = stopwatch();
+  const dispatch = await client.createDispatch(ROOM, AGENT, { metadata: METADATA });
+  asked("livekit-server-sdk asks for a dispatch, and it is kept", dispatch.id);
+
+  const entry = await until("the agent's entry runs", worker, () => eventOf(record, "entry"));
+  const job = await readJob(url, entry.job.id);
+  const after = (atMs, what, detail) => line(`+${atMs - askedAtMs} ms`, `  ${what}`, detail);
+  after(job.offered_at_ms, "claimed for the worker, and offered to it", job.worker_id);
+  after(job.started_at_ms, "accepted; its assignment and token go out", `epoch ${job.epoch}`);
+  after(entry.atMs, "the agent's entry function runs", `${entry.job.id} ${entry.job.metadata}`);
+
+  const listing = stopwatch();
+  const [listed] = await client.listDispatch(ROOM);
+  const jobs = listed?.state?.jobs ?? [];
+  if (jobs.length !== 1) throw new Error(`ListDispatch shows ${jobs.length} jobs in place of one`);
+  listing("ListDispatch shows the job", `${jobs[0].id} ${statusName(jobs[0].state?.status)}`);
+
+  const deleting = stopwatch();
+  await client.deleteDispatch(dispatch.id, ROOM);
+  await until("the agent was told to stop", worker, () => eventOf(record, "shutdown"));
+  deleting("The dispatch is deleted, and the agent has shut down", dispatch.id);
+
+  const relisting = stopwatch();
+  const left = await client.listDispatch(ROOM);
+  if (left.length !== 0) throw new Error(`${left.length} dispatches are left in ${ROOM}`);
+  relisting("Nothing is left", ROOM);
+}
+
+async function startMuster(url, folder, children) {
+  const ready = stopwatch();
+  const muster = startChild("Muster", [`${root}services/standalone/dist/main.js`], {
+    MUSTER_PORT: new URL(url).port,
     MUSTER_HOST: "127.0.0.1",
     MUSTER_DATA_DIR: folder,
     MUSTER_LOG_LEVEL: "warn",
   });
   children.push(muster);
-  await until("Muster is ready", async () => (await fetch(`${url}/readyz`)).ok, muster);
-  say("Muster is ready, with a Redis of its own", since, url);
+  await until("Muster is ready", muster, async () => (await fetch(`${url}/readyz`)).ok);
+  ready("Muster is ready, with a Redis of its own", url);
+}
 
-  since = performance.now();
-  const worker = start("worker", [`${root}test/sdk/node/worker.mjs`], {
+async function startWorker(url, record, children) {
+  const registered = stopwatch();
+  const worker = startChild("the worker", [`${root}test/sdk/node/worker.mjs`], {
     LIVEKIT_URL: url.replace("http", "ws"),
     LIVEKIT_API_KEY: KEY,
     LIVEKIT_API_SECRET: SECRET,
@@ -57,131 +100,50 @@ async function tell(folder, children) {
     AGENT_RECORD: record,
   });
   children.push(worker);
-  const session = await until(
+  const id = await until(
     "the worker registered",
+    worker,
     () => /registered (\S+)/.exec(worker.output())?.[1],
-    worker,
   );
-  say("A stock @livekit/agents worker connected and registered", since, session);
-  // Its first process starts with it; a job that meets none waits for one.
-  await until(
-    "the worker has a warm process",
-    () => events(record).some(({ event }) => event === "prewarm"),
-    worker,
-  );
-  say("It has a process waiting for a job", since, "");
-
-  const client = new AgentDispatchClient(url, KEY, SECRET);
-  since = performance.now();
-  const askedAt = Date.now();
-  const dispatch = await client.createDispatch(ROOM, AGENT, { metadata: '{"caller":"+1 555 0100"}' });
-  say("livekit-server-sdk asked for a dispatch; it is kept", since, dispatch.id);
-
-  const entry = await until(
-    "the agent's entry runs",
-    () => events(record).find(({ event }) => event === "entry"),
-    worker,
-  );
-  const { job } = entry;
-  const steps = await readJob(url, job.id);
-  const after = (atMs, what, detail) => line(atMs - steps.createdAtMs, what, detail);
-  after(steps.offeredAtMs, "  … claimed for the worker, and offered to it", steps.session);
-  after(steps.startedAtMs, "  … accepted; the assignment with its token went out", `epoch ${steps.epoch}`);
-  line(entry.atMs - askedAt, "  … the agent's entry function runs", job.id);
-  process.stdout.write(`            room ${job.room.name}, metadata ${job.metadata}\n`);
-
-  since = performance.now();
-  const [listed] = await client.listDispatch(ROOM);
-  say(
-    "ListDispatch shows the job",
-    since,
-    `${listed.state.jobs.length} job, ${statusName(listed.state.jobs[0].state.status)}`,
-  );
-
-  since = performance.now();
-  await client.deleteDispatch(dispatch.id, ROOM);
-  await until(
-    "the agent was told to stop",
-    () => events(record).some(({ event }) => event === "shutdown"),
-    worker,
-  );
-  say("The dispatch was taken back; the agent shut down", since, job.id);
-
-  const left = await client.listDispatch(ROOM);
-  process.stdout.write(`\nDone: ${left.length} dispatches left in ${ROOM}.\n`);
-}
-
-const statusName = (status) => ["pending", "running", "success", "failed"][status] ?? String(status);
-
-const say = (what, since, detail) => line(performance.now() - since, what, detail);
-
-function line(tookMs, what, detail) {
-  process.stdout.write(`${tookMs.toFixed(0).padStart(6)} ms  ${what.padEnd(56)} ${detail}\n`);
+  registered("A stock @livekit/agents worker starts and registers", id);
+  // A job that meets no process waits for one, which would be the SDK's time and not ours.
+  const warm = stopwatch();
+  await until("the worker has a warm process", worker, () => eventOf(record, "prewarm"));
+  warm("It has a process waiting for a job", "");
+  return worker;
 }
 
 async function readJob(url, id) {
   const token = new AccessToken(KEY, SECRET);
   token.addGrant({ roomAdmin: true });
-  const response = await fetch(`${url}/v1/jobs/${id}`, {
-    headers: { authorization: `Bearer ${await token.toJwt()}` },
-  });
+  const headers = { authorization: `Bearer ${await token.toJwt()}` };
+  const response = await fetch(`${url}/v1/jobs/${id}`, { headers });
   if (!response.ok)
     throw new Error(`GET /v1/jobs/${id} answered ${response.status}: ${await response.text()}`);
   return response.json();
 }
 
-function start(label, args, env) {
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  process.once("exit", () => child.kill("SIGKILL"));
-  return {
-    label,
-    output: () => output,
-    ended: () => child.exitCode !== null,
-    async stop() {
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
-      await exited;
-      clearTimeout(timer);
-    },
-  };
-}
-
-async function until(what, check, child) {
-  const deadline = performance.now() + STEP_DEADLINE_MS;
-  for (;;) {
-    const value = await Promise.resolve()
-      .then(check)
-      .catch(() => undefined);
-    if (value) return value;
-    if (child.ended()) throw new Error(`${child.label} ended while waiting until ${what}`);
-    if (performance.now() > deadline)
-      throw new Error(`waited ${STEP_DEADLINE_MS / 1000} s in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
-function events(file) {
-  if (!existsSync(file)) return [];
+/** What the agent wrote down of itself; the last line may be half written. */
+function eventOf(file, name) {
+  if (!existsSync(file)) return undefined;
   const text = readFileSync(file, "utf8");
-  return text
-    .slice(0, text.lastIndexOf("\n") + 1)
-    .split("\n")
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+  return lines
     .filter(Boolean)
-    .map((line) => JSON.parse(line));
+    .map((written) => JSON.parse(written))
+    .find(({ event }) => event === name);
 }
 
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
+const statusName = (status = 0) => ["pending", "running", "success", "failed"][status] ?? String(status);
+
+function stopwatch() {
+  const startedAt = performance.now();
+  return (what, detail) => line(`${(performance.now() - startedAt).toFixed(0)} ms`, what, detail);
 }
+
+function line(took, what, detail) {
+  const text = `${took.padStart(10)}  ${what.padEnd(55)} ${detail}`;
+  write(`${text.trimEnd()}\n`);
+}
+
+const write = (text) => process.stdout.write(text);

@@ -20,7 +20,12 @@ export function run(command, args, options = {}) {
 /** Runs a named step, silent unless it fails. Returns true when it passed. */
 export function step(name, command, args) {
   const startedAt = performance.now();
-  const result = spawnSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+  const result = spawnSync(command, args, {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+  });
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   const passed = result.status === 0;
   process.stdout.write(`${passed ? "ok  " : "FAIL"} ${name} (${seconds} s)\n`);

@@ -3,15 +3,18 @@
  * that their users set, and what they wrote down of the jobs they ran.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { waitUntil } from "../kit/wait-until.js";
+import { API_KEY, API_SECRET } from "./live-muster.js";
 
 export interface AgentEvent {
   event: "prewarm" | "entry" | "shutdown";
   atMs: number;
-  job?: Record<string, unknown>;
+  job?: { id?: string; dispatchId?: string; room?: { name?: string } };
   jobId?: string;
   url?: string;
   token?: string;
@@ -20,56 +23,105 @@ export interface AgentEvent {
 export interface SdkWorker {
   events(): AgentEvent[];
   output(): string;
-  /** SIGTERM, and SIGKILL should it not end in time. */
+  /** The entry that ran for this room; waits for it. */
+  entryIn(room: string): Promise<AgentEvent>;
+  /** Waits until the job's shutdown callback ran. */
+  shutdownOf(jobId: string | undefined): Promise<AgentEvent>;
+  /** Lets an entry end that stays (Python with AGENT_STAYS). */
+  release(room: string): void;
+  /** At once, with all its children. */
   stop(): Promise<void>;
 }
 
 export interface SdkWorkerOptions {
-  command: string;
-  args: string[];
   agentName: string;
   url: string;
-  apiKey: string;
-  apiSecret: string;
   env?: Record<string, string>;
 }
 
-const STOP_DEADLINE_MS = 10_000;
+/** An SDK takes seconds to start, and so does each of its job processes; longer when the machine is busy. */
+export const SDK_DEADLINE_MS = 60_000;
+
+const fileBeside = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** Resolves once the worker is registered. */
+export function startNodeWorker(options: SdkWorkerOptions): Promise<SdkWorker> {
+  return start(process.execPath, fileBeside("./node/worker.mjs"), options);
+}
+
+/** Resolves once the worker is registered. */
+export function startPythonWorker(python: string, options: SdkWorkerOptions): Promise<SdkWorker> {
+  return start(python, fileBeside("./python/worker.py"), options);
+}
+
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
+  for (const child of running) killGroup(child);
 });
 
-export function startSdkWorker(options: SdkWorkerOptions): SdkWorker {
+async function start(command: string, script: string, options: SdkWorkerOptions): Promise<SdkWorker> {
   const folder = mkdtempSync(join(tmpdir(), "muster-agent-"));
   const record = join(folder, "events.jsonl");
-  const child = spawn(options.command, options.args, {
+  const child = spawn(command, [script], {
     env: {
       ...process.env,
       LIVEKIT_URL: options.url.replace(/^http/, "ws"),
-      LIVEKIT_API_KEY: options.apiKey,
-      LIVEKIT_API_SECRET: options.apiSecret,
+      LIVEKIT_API_KEY: API_KEY,
+      LIVEKIT_API_SECRET: API_SECRET,
       AGENT_NAME: options.agentName,
       AGENT_RECORD: record,
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],
+    // A process group of its own: the SDKs leave job processes and fork servers behind when they are killed.
+    detached: true,
   });
   running.add(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += String(chunk)));
-  child.once("exit", () => running.delete(child));
-  return {
+  const exited = once(child, "exit").finally(() => running.delete(child));
+  const events = () => readEvents(record);
+  const find = (description: string, matches: (event: AgentEvent) => boolean) =>
+    waitUntil(description, () => events().find(matches), { deadlineMs: SDK_DEADLINE_MS }).catch((error) => {
+      throw new Error(`${(error as Error).message}\n${output}`);
+    });
+  const worker: SdkWorker = {
     output: () => output,
-    events: () => readEvents(record),
+    events,
+    entryIn: (room) =>
+      find(`the entry runs for ${room}`, ({ event, job }) => event === "entry" && job?.room?.name === room),
+    shutdownOf: (id) =>
+      find(`job ${id} shut down`, ({ event, jobId }) => event === "shutdown" && jobId === id),
+    release: (room) => writeFileSync(`${record}.${room}`, ""),
     async stop() {
-      child.kill("SIGTERM");
-      await waitUntil("the worker ended", () => child.exitCode !== null || child.signalCode !== null, {
-        deadlineMs: STOP_DEADLINE_MS,
-      }).catch(() => child.kill("SIGKILL"));
+      killGroup(child);
+      await exited;
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  await waitUntil("the worker registered", () => output.includes("registered AW_"), {
+    deadlineMs: SDK_DEADLINE_MS,
+    invariant: () => {
+      if (child.exitCode !== null) throw new Error(`the worker exited with ${child.exitCode}:\n${output}`);
+    },
+  }).catch(async (error: unknown) => {
+    await worker.stop();
+    throw error;
+  });
+  return worker;
+}
+
+/**
+ * Not SIGTERM: the Node SDK's close() asks a job process that is still starting to shut down, which never hears it, and
+ * waits for that a minute. How a worker leaves is not what these tests are about.
+ */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 function readEvents(file: string): AgentEvent[] {

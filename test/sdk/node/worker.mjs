@@ -22,8 +22,4 @@ const server = new AgentServer(
   }),
 );
 server.event.on("worker_registered", (id) => process.stdout.write(`registered ${id}\n`));
-process.once("SIGTERM", async () => {
-  await server.close();
-  process.exit(0);
-});
 await server.run();

@@ -1,7 +1,7 @@
 """A stock Python agent worker as its users run one. Its entry writes down what it was given, and ends when told to.
 
 Never connects to a media server: none is at hand. The variables are those of the Node worker beside it; with
-AGENT_STAYS=1 the job runs until it is told to stop.
+AGENT_STAYS=1 a job runs until it is told to stop, or until the file <AGENT_RECORD>.<room> is there.
 """
 
 import asyncio
@@ -18,6 +18,10 @@ def record(**event: object) -> None:
         file.write(json.dumps({"atMs": int(time.time() * 1000), **event}) + "\n")
 
 
+tasks: list[asyncio.Task[None]] = []
+"""Only so that they are not collected."""
+
+
 async def entry(ctx: JobContext) -> None:
     info = ctx._info
     record(event="entry", job=MessageToDict(ctx.job), url=info.url, token=info.token)
@@ -26,7 +30,16 @@ async def entry(ctx: JobContext) -> None:
         record(event="shutdown", jobId=ctx.job.id)
 
     ctx.add_shutdown_callback(on_shutdown)
-    if os.environ.get("AGENT_STAYS") != "1":
+    async def end_when_released() -> None:
+        release = f"{os.environ['AGENT_RECORD']}.{ctx.job.room.name}"
+        while not os.path.exists(release):
+            await asyncio.sleep(0.05)
+        ctx.shutdown("released")
+
+    if os.environ.get("AGENT_STAYS") == "1":
+        # Beside the entry, not in it: an entry that does not return makes the SDK wait before it shuts down.
+        tasks.append(asyncio.create_task(end_when_released()))
+    else:
         ctx.shutdown("done")
 
 

@@ -1,0 +1,58 @@
+/**
+ * Owns the Muster that SDK tests talk to: the built standalone service on a Redis of its own, with fixed test keys and
+ * LiveKit's own client for dispatches. When a test fails, what the service wrote last is printed.
+ */
+import { AgentDispatchClient } from "livekit-server-sdk";
+import { startRedis } from "../kit/redis-server.js";
+import { startService } from "../kit/service-process.js";
+
+/** Transcripts hold tokens signed with these: they must stay what they are, and must never be used elsewhere. */
+export const API_KEY = "sdk-key";
+export const API_SECRET = "sdk-secret-that-is-long-enough-for-hs256";
+
+/** LiveKit's JobStatus. */
+export const JS_PENDING = 0;
+export const JS_RUNNING = 1;
+export const JS_SUCCESS = 2;
+
+const OUTPUT_TAIL_CHARACTERS = 6_000;
+
+export interface LiveMuster {
+  readonly url: string;
+  readonly client: AgentDispatchClient;
+  /** The only job of the room's only dispatch, as a server SDK sees it. */
+  jobIn(room: string): Promise<JobSeen | undefined>;
+  /** For vitest's onTestFailed. */
+  printOutput(): void;
+  stop(): Promise<void>;
+}
+
+type Dispatch = Awaited<ReturnType<AgentDispatchClient["listDispatch"]>>[number];
+type JobSeen = NonNullable<Dispatch["state"]>["jobs"][number];
+
+export async function startLiveMuster(env: Record<string, string> = {}): Promise<LiveMuster> {
+  const redis = await startRedis();
+  const muster = await startService("standalone", {
+    MUSTER_REDIS_URL: redis.url,
+    MUSTER_KEYS: `${API_KEY}: ${API_SECRET}`,
+    MUSTER_LOG_LEVEL: "debug",
+    ...env,
+  }).catch(async (error: unknown) => {
+    await redis.stop();
+    throw error;
+  });
+  const client = new AgentDispatchClient(muster.url, API_KEY, API_SECRET);
+  return {
+    url: muster.url,
+    client,
+    async jobIn(room) {
+      const [dispatch] = await client.listDispatch(room);
+      return dispatch?.state?.jobs[0];
+    },
+    printOutput: () => void process.stdout.write(`${muster.output().slice(-OUTPUT_TAIL_CHARACTERS)}\n`),
+    async stop() {
+      await muster.stop();
+      await redis.stop();
+    },
+  };
+}
