@@ -233,6 +233,7 @@ test("an order with more jobs than one script ends is deleted whole", async () =
   const id = kit.newId("order");
   const newJobs = Array.from({ length: 150 }, () => ({
     ...{ id: kit.newId("job"), type: "room", pool: "room/agent/", room_sid: "", participant_info: "" },
+    max_attempts: 3,
   }));
   const facts: OrderFacts = {
     ...{ agent: "agent", deployment: "", metadata: "", attributes: "{}", priority: 0 },

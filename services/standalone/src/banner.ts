@@ -18,8 +18,7 @@ export interface BannerFacts {
 }
 
 export function banner(facts: BannerFacts): string {
-  const address = facts.host === "0.0.0.0" || facts.host === "::" ? "127.0.0.1" : facts.host;
-  const url = `http://${address}:${facts.port}`;
+  const url = `http://${reachable(facts.host)}:${facts.port}`;
   const lines = [
     "",
     `Muster ${facts.version} is ready on ${facts.host}:${facts.port} (${facts.transport})`,
@@ -42,6 +41,12 @@ export function banner(facts: BannerFacts): string {
     "",
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Everywhere is reached on loopback; an IPv6 address has brackets in a url. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 function keyLine(devKeys: boolean): string {

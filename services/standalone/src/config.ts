@@ -16,13 +16,15 @@ export const standaloneSchema = z
   .object({
     redisUrl: redisUrl
       .optional()
-      .describe("Redis, Sentinel or Cluster that holds all state; unset: a redis-server of its own is started."),
+      .describe(
+        "Redis, Sentinel or Cluster that holds all state; unset: a redis-server of its own is started.",
+      ),
     dataDir: z
       .string({ error: PATH_PROBLEM })
       .min(1, { error: PATH_PROBLEM })
       .max(1_024, { error: PATH_PROBLEM })
       .default("data")
-      .describe("Folder for the data of its own redis-server."),
+      .describe("Folder for the data of its own redis-server; for one Muster at a time."),
     host: host.default("0.0.0.0").describe("Address to listen on."),
     port: port.default(7880).describe("The one port: workers, Twirp, REST, /healthz, /readyz, /metrics."),
     logLevel: logLevel.default("info").describe("Lines below this level are not written."),

@@ -8,6 +8,7 @@ import { apiKeysFrom, orderPolicyFrom } from "@muster/api/config";
 import { createApi } from "@muster/api/start-api";
 import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
 import { dispatcherMetrics } from "@muster/dispatcher/metrics";
+import { noPresence } from "@muster/dispatcher/presence";
 import { startDispatcher } from "@muster/dispatcher/start-dispatcher";
 import { type IdKind, idFrom } from "@muster/domain/ids";
 import { policyFrom as gatewayPolicyFrom } from "@muster/gateway/config";
@@ -35,7 +36,12 @@ export interface Standalone {
 
 const MAX_SLEEP_MS = 5_000;
 
-export async function startStandalone({ config, redisUrl, lifecycle, log }: StandaloneDeps): Promise<Standalone> {
+export async function startStandalone({
+  config,
+  redisUrl,
+  lifecycle,
+  log,
+}: StandaloneDeps): Promise<Standalone> {
   const connect = (name: string, blocking = false) => connectRedis({ url: redisUrl, name, log, blocking });
   const redis = connect("muster");
   const dispatcherInbox = connect("dispatcher-inbox", true);
@@ -54,6 +60,7 @@ export async function startStandalone({ config, redisUrl, lifecycle, log }: Stan
     nodeId: newId("node"),
     blocking: dispatcherInbox,
     policy: dispatchPolicyFrom(config),
+    presence: noPresence,
     leaseMs: config.leaseMs,
     maxSleepMs: MAX_SLEEP_MS,
     metrics: dispatcherMetrics(metrics),
@@ -84,7 +91,9 @@ export async function startStandalone({ config, redisUrl, lifecycle, log }: Stan
     metrics,
   });
 
-  lifecycle.onStop("gateway", "workers are told first, while what they say still counts", () => gateway.stop());
+  lifecycle.onStop("gateway", "workers are told first, while what they say still counts", () =>
+    gateway.stop(),
+  );
   lifecycle.onStop("api", "the last answers' hints go out", () => api.stop());
   lifecycle.onStop("dispatcher", "after those who send to it", () => dispatcher.stop(config.drainMs));
   lifecycle.onStop("redis connections", "last: everything above uses them", async () => {

@@ -36,6 +36,7 @@ function defaultOf(schema: z.ZodObject, key: string): string {
     if (layer instanceof z.ZodDefault || layer instanceof z.ZodPrefault) {
       const value: unknown = layer.def.defaultValue;
       if (isSecret(schema, key)) return "(set)";
+      if (value === "") return "empty";
       return `\`${value instanceof Map ? "{}" : typeof value === "string" ? value : JSON.stringify(value)}\``;
     }
     if (layer instanceof z.ZodOptional) return "–";

@@ -1,12 +1,15 @@
 /**
  * Owns where settings are read from: the arguments, the YAML file, the variables. Reads and names them; whether their
- * values are any good is the schema's business (config.ts). What is not known is a problem, never ignored.
+ * values are any good is the schema's business (config.ts). An argument or a key that is not known is a problem.
+ * Variables are often shared by several services (a ConfigMap): those of another service are none of our business, what
+ * looks like a slip of the pen for one of ours is a problem, and anything else is worth a warning.
  */
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { describeField, documentedTable, variableName } from "./config-doc.js";
-import { suggestion } from "./did-you-mean.js";
+import { closest, suggestion } from "./did-you-mean.js";
+import { KNOWN_VARIABLES } from "./known-variables.js";
 
 export interface LoadConfigOptions<S extends z.ZodObject> {
   schema: S;
@@ -17,6 +20,8 @@ export interface LoadConfigOptions<S extends z.ZodObject> {
   envPrefix: string;
   /** Keys of `schema` that may also be given as arguments without a value: "dev" allows --dev. */
   flags?: readonly (keyof z.output<S> & string)[];
+  /** Says what is no problem, but was hardly meant; stderr when absent. */
+  warn?: (line: string) => void;
 }
 
 /** Thrown in place of a configuration when --help was asked for. */
@@ -75,19 +80,29 @@ export function readFile(file: string, schema: z.ZodObject, problems: string[]):
 }
 
 export function readVariables(
-  { schema, env, envPrefix }: LoadConfigOptions<z.ZodObject>,
+  { schema, env, envPrefix, warn = warnOnStderr }: LoadConfigOptions<z.ZodObject>,
   problems: string[],
 ): [string, Setting][] {
   const keyOf = new Map(Object.keys(schema.shape).map((key) => [variableName(key, envPrefix), key]));
+  // Without the prefix, which would make any two names look alike.
+  const withoutPrefix = (names: Iterable<string>) => [...names].map((name) => name.slice(envPrefix.length));
+  const ours = withoutPrefix(keyOf.keys());
+  const others = withoutPrefix(KNOWN_VARIABLES);
   return Object.entries(env).flatMap(([name, value]): [string, Setting][] => {
     if (!name.startsWith(envPrefix) || value === undefined || value === "") return [];
     const key = keyOf.get(name);
     if (key !== undefined) return [[key, { value, source: name }]];
-    if (!isServiceLink(name, value)) {
-      problems.push(`${name}: is not a known variable${suggestion(name, [...keyOf.keys()])}`);
-    }
+    if (KNOWN_VARIABLES.has(name) || isServiceLink(name, value)) return [];
+    const meant = closest(name.slice(envPrefix.length), [...ours, ...others]);
+    const hint = meant === undefined ? "" : `; did you mean "${envPrefix}${meant}"?`;
+    if (meant !== undefined && ours.includes(meant)) problems.push(`${name}: is not a known variable${hint}`);
+    else warn(`warning: ${name} is not a known variable, and is ignored${hint}`);
     return [];
   });
+}
+
+function warnOnStderr(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 /** Kubernetes tells each pod of each Service by variables: one named "muster-x" makes MUSTER_X_SERVICE_HOST and more. */

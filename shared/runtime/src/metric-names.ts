@@ -90,6 +90,26 @@ export const METRICS = {
     help: "Commands issued to Redis, by name; a script is one.",
     labels: { command: OPEN },
   },
+  redispatches_total: {
+    type: "counter",
+    help: "Times that a job was sent back to be given to a worker anew, by reason.",
+    labels: { reason: ["undelivered", "no_answer", "never_started", "gateway_lost", "worker_lost"] },
+  },
+  orphans_settled_total: {
+    type: "counter",
+    help: "Looks at jobs whose worker was lost, by what presence said of the agent and what followed.",
+    labels: { verdict: ["absent", "present", "unknown"], outcome: ["resumed", "kept", "ended"] },
+  },
+  guards_raised_total: {
+    type: "counter",
+    help: "Times that so many workers vanished at once that no job is resumed without evidence until they are back.",
+    labels: {},
+  },
+  holds_total: {
+    type: "counter",
+    help: "Times that a dispatcher held back its time-outs until gateways had asserted what they hold, by cause.",
+    labels: { cause: ["start", "lease", "generation", "reconnect"] },
+  },
   generation_changes_total: {
     type: "counter",
     help: "Times that Redis was found to have forgotten what it held.",

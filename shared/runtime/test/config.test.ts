@@ -91,6 +91,57 @@ describe("sources", () => {
     ]);
   });
 
+  describe("variables that this service does not know", () => {
+    const warnings = (env: Record<string, string>) => {
+      const lines: string[] = [];
+      loadConfig({
+        schema,
+        env: { ...redis, ...env },
+        argv: [],
+        envPrefix: "MUSTER_",
+        warn: (line) => void lines.push(line),
+      });
+      return lines;
+    };
+
+    test("are passed over when another service, or the tests, know them", () => {
+      // One letter group away from ours, and yet meant for somebody else.
+      expect(warnings({ MUSTER_OFFER_TIMEOUT_MS: "3s", MUSTER_REDIS_SERVER: "/opt/redis-server" })).toEqual(
+        [],
+      );
+    });
+
+    test("are a problem when they look like one of its own", () => {
+      expect(
+        problems({ ...redis, MUSTER_GRACE: "3s", MUSTER_REDIS_URI: "redis://x", MUSTER_PROT: "1" }),
+      ).toEqual([
+        'MUSTER_GRACE: is not a known variable; did you mean "MUSTER_GRACE_MS"?',
+        'MUSTER_REDIS_URI: is not a known variable; did you mean "MUSTER_REDIS_URL"?',
+        'MUSTER_PROT: is not a known variable; did you mean "MUSTER_PORT"?',
+      ]);
+    });
+
+    test("are warned of otherwise, a line each", () => {
+      expect(warnings({ MUSTER_FLAVOUR: "mild", MUSTER_: "x", MUSTER_SILENT_MS: "3s" })).toEqual([
+        "warning: MUSTER_FLAVOUR is not a known variable, and is ignored",
+        "warning: MUSTER_ is not a known variable, and is ignored",
+        'warning: MUSTER_SILENT_MS is not a known variable, and is ignored; did you mean "MUSTER_SILENCE_MS"?',
+      ]);
+    });
+
+    test("are warned of on stderr", () => {
+      const write = vi.spyOn(process.stderr, "write").mockImplementation(() => true);
+      try {
+        load({ ...redis, MUSTER_FLAVOUR: "mild" });
+        expect(write.mock.calls).toEqual([
+          ["warning: MUSTER_FLAVOUR is not a known variable, and is ignored\n"],
+        ]);
+      } finally {
+        write.mockRestore();
+      }
+    });
+  });
+
   test("--help shows the table in place of a configuration", () => {
     expect(() => load({}, ["--help"])).toThrow(HelpRequested);
     expect(() => load({}, ["--help"])).toThrow(documentedTable(schema));

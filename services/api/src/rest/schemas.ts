@@ -99,6 +99,7 @@ const jobFields = {
   priority: z.int(),
   created_at_ms: timeMs,
   updated_at_ms: timeMs,
+  offered_at_ms: timeMs,
   started_at_ms: timeMs,
   running_at_ms: timeMs,
   ended_at_ms: timeMs,

@@ -54,6 +54,7 @@ export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> 
     priority: job.priority,
     created_at_ms: timeOrNull(job.createdAtMs),
     updated_at_ms: timeOrNull(job.updatedAtMs),
+    offered_at_ms: timeOrNull(job.offeredAtMs),
     started_at_ms: timeOrNull(job.startedAtMs),
     running_at_ms: timeOrNull(job.runningAtMs),
     ended_at_ms: timeOrNull(job.endedAtMs),

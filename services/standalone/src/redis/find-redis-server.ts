@@ -4,27 +4,23 @@
  */
 
 import { execFile } from "node:child_process";
-import { access, constants, mkdir, readdir } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { firstLine, isExecutable, isOnPath, pathOf } from "./programs.js";
+import {
+  lookUnpacked,
+  type RedisServerProgram,
+  type UnpackDeps,
+  unpackDebianPackages,
+} from "./unpack-debian.js";
 
 const run = promisify(execFile);
 
-export interface RedisServerProgram {
-  path: string;
-  /** Where its shared libraries are, when it was unpacked rather than installed. */
-  libraryPath?: string;
-}
-
-export interface FindRedisDeps {
-  /** The environment: its PATH is searched, and package managers run with it. */
-  env: NodeJS.ProcessEnv;
-  /** Folder in which a server may be unpacked. */
-  folder: string;
-  /** Tells the user what goes on. */
-  say(line: string): void;
+export interface FindRedisDeps extends UnpackDeps {
   /** Whether this user may install packages. */
   isRoot: boolean;
+  /** Folders that are searched after PATH. */
+  places?: readonly string[];
 }
 
 const NAMES = ["redis-server", "valkey-server"];
@@ -43,7 +39,7 @@ export const NO_REDIS =
 
 /** @throws Error with NO_REDIS when there is none and none can be had. */
 export async function findRedisServer(deps: FindRedisDeps): Promise<RedisServerProgram> {
-  const found = (await lookOnPath(deps.env)) ?? (await lookUnpacked(deps.folder));
+  const found = (await lookAround(deps)) ?? (await lookUnpacked(deps.folder));
   if (found) return found;
   for (const bring of [installWithPackageManager, unpackDebianPackages]) {
     const brought = await bring(deps);
@@ -52,8 +48,11 @@ export async function findRedisServer(deps: FindRedisDeps): Promise<RedisServerP
   throw new Error(NO_REDIS);
 }
 
-async function lookOnPath(env: NodeJS.ProcessEnv): Promise<RedisServerProgram | undefined> {
-  for (const folder of [...pathOf(env), ...USUAL_PLACES]) {
+async function lookAround({
+  env,
+  places = USUAL_PLACES,
+}: FindRedisDeps): Promise<RedisServerProgram | undefined> {
+  for (const folder of [...pathOf(env), ...places]) {
     for (const name of NAMES) {
       const path = join(folder, name);
       if (await isExecutable(path)) return { path };
@@ -87,73 +86,14 @@ async function installWithPackageManager(deps: FindRedisDeps): Promise<RedisServ
     if ((needsRoot && !deps.isRoot) || !(await isOnPath(manager, deps.env))) continue;
     deps.say(`No redis-server here; installing one with ${manager}.`);
     try {
-      for (const [command, ...args] of steps)
-        await run(command as string, args, { env: { ...deps.env, DEBIAN_FRONTEND: "noninteractive" } });
+      for (const [command = manager, ...args] of steps)
+        await run(command, args, { env: { ...deps.env, DEBIAN_FRONTEND: "noninteractive" } });
     } catch (error) {
       deps.say(`${manager} could not install it: ${firstLine(error)}`);
       continue;
     }
-    const found = await lookOnPath(deps.env);
+    const found = await lookAround(deps);
     if (found) return found;
   }
   return undefined;
-}
-
-/** What redis-server needs beyond a plain Debian: its program lives in redis-tools. */
-const DEBIAN_PACKAGES = ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libatomic1"];
-
-async function unpackDebianPackages(deps: FindRedisDeps): Promise<RedisServerProgram | undefined> {
-  for (const tool of ["apt-get", "dpkg"]) if (!(await isOnPath(tool, deps.env))) return undefined;
-  const folder = unpackedFolder(deps.folder);
-  deps.say(`No redis-server here and no right to install one; unpacking Debian's into ${folder}.`);
-  try {
-    await mkdir(folder, { recursive: true });
-    await run("apt-get", ["download", "-qq", ...DEBIAN_PACKAGES], { cwd: folder });
-    for (const file of await readdir(folder)) {
-      if (file.endsWith(".deb")) await run("dpkg", ["-x", file, "."], { cwd: folder });
-    }
-  } catch (error) {
-    deps.say(`unpacking failed: ${firstLine(error)}`);
-    return undefined;
-  }
-  return lookUnpacked(deps.folder);
-}
-
-const unpackedFolder = (folder: string): string => join(folder, "redis-program");
-
-async function lookUnpacked(folder: string): Promise<RedisServerProgram | undefined> {
-  const root = unpackedFolder(folder);
-  const path = join(root, "usr/bin/redis-server");
-  if (!(await isExecutable(path))) return undefined;
-  const libraries = [];
-  for (const base of ["usr/lib", "lib"]) {
-    for (const entry of await readdir(join(root, base)).catch(() => [])) {
-      if (entry.includes("linux-gnu")) libraries.push(join(root, base, entry));
-    }
-  }
-  return { path, libraryPath: libraries.join(delimiter) };
-}
-
-async function isOnPath(name: string, env: NodeJS.ProcessEnv): Promise<boolean> {
-  for (const folder of pathOf(env)) {
-    if (await isExecutable(join(folder, name))) return true;
-  }
-  return false;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-function pathOf(env: NodeJS.ProcessEnv): string[] {
-  return (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-}
-
-function firstLine(error: unknown): string {
-  const text =
-    (error as { stderr?: string }).stderr || (error instanceof Error ? error.message : String(error));
-  return text.trim().split("\n")[0] ?? "";
 }

@@ -1,16 +1,17 @@
 /**
- * A redis-server of our own, for whoever has none: started as a child on a free port of 127.0.0.1, its data in a local
+ * A redis-server of our own, for whoever has none: started as a child on a port of 127.0.0.1, its data in a local
  * folder, appended to disk every second, ended with us. Never touches a server that somebody else runs.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import type { RedisServerProgram } from "./find-redis-server.js";
+import { settleDataPort } from "./data-port.js";
+import type { RedisServerProgram } from "./unpack-debian.js";
 
 export interface OwnRedis {
   url: string;
+  pid: number;
   /** Resolves when the server ended by itself, with why; stays pending after stop(). */
   readonly died: Promise<string>;
   /** Writes what is unsaved and ends. */
@@ -22,15 +23,18 @@ export interface OwnRedisDeps {
   /** Folder that holds the data, made when missing. */
   folder: string;
   env: NodeJS.ProcessEnv;
+  /** Tells the user what goes on. */
+  say(line: string): void;
 }
 
 const READY = "Ready to accept connections";
 const START_DEADLINE_MS = 30_000;
 
-export async function startOwnRedis({ program, folder, env }: OwnRedisDeps): Promise<OwnRedis> {
+/** @throws Error when it does not start, or when another Muster works on the folder. */
+export async function startOwnRedis({ program, folder, env, say }: OwnRedisDeps): Promise<OwnRedis> {
   const data = join(folder, "redis");
   await mkdir(data, { recursive: true });
-  const port = await freePort();
+  const port = await settleDataPort({ data, say });
   const child = spawn(program.path, redisArguments(port, data), {
     stdio: ["ignore", "pipe", "pipe"],
     // Ctrl-C reaches the whole foreground group; Redis must outlive our own drain.
@@ -39,21 +43,22 @@ export async function startOwnRedis({ program, folder, env }: OwnRedisDeps): Pro
   });
   const endWithUs = () => child.kill("SIGTERM");
   process.once("exit", endWithUs);
-  await untilReady(child);
-  let stopping = false;
   const ended = new Promise<string>((resolve) =>
     child.once("exit", (code, signal) => resolve(`${signal ?? code}`)),
   );
+  await untilReady(child);
+  let stopping = false;
   return {
     url: `redis://127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
     died: new Promise((resolve) => {
       void ended.then((how) => {
+        process.removeListener("exit", endWithUs);
         if (!stopping) resolve(`redis-server ended (${how})`);
       });
     }),
     async stop() {
       stopping = true;
-      process.removeListener("exit", endWithUs);
       child.kill("SIGTERM");
       await ended;
     },
@@ -76,30 +81,25 @@ function redisArguments(port: number, data: string): string[] {
 /** Resolves when the server takes connections. @throws Error with the last lines of its output when it does not. */
 async function untilReady(child: ChildProcess): Promise<void> {
   let output = "";
-  await new Promise<void>((resolve, reject) => {
-    const fail = (why: string) =>
-      reject(new Error(`redis-server did not start (${why}):\n${output.slice(-2000)}`));
-    const timer = setTimeout(() => fail("no answer in 30 s"), START_DEADLINE_MS);
-    child.once("error", (error) => fail(error.message));
-    child.once("exit", (code) => fail(`exit ${code}`));
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (chunk: Buffer) => {
-        if (output.length < 100_000) output += chunk.toString();
-        if (!output.includes(READY)) return;
-        clearTimeout(timer);
-        resolve();
-      });
-    }
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const fail = (why: string) =>
+        reject(new Error(`redis-server did not start (${why}):\n${output.slice(-2000)}`));
+      timer = setTimeout(() => fail("not ready in 30 s"), START_DEADLINE_MS);
+      child.once("error", (error) => fail(error.message));
+      child.once("close", (code) => fail(`exit ${code}`));
+      for (const stream of [child.stdout, child.stderr]) {
+        stream?.on("data", (chunk: Buffer) => {
+          if (output.length < 100_000) output += chunk.toString();
+          if (output.includes(READY)) resolve();
+        });
+      }
     });
-  });
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
