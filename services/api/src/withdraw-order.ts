@@ -47,6 +47,7 @@ export class WithdrawOrder {
       });
       if (reply.status === "unknown") return;
       for (const stop of Object.values(reply.stops)) hints.stop(namespace, stop);
+      for (const pool of reply.serve) hints.wake(namespace, { kind: "serve", pool });
       if (reply.more === 0) return;
     }
   }

@@ -32,26 +32,27 @@ export class Assign {
     this.#deps = deps;
   }
 
-  /** Tries to place one job. Any number of calls for the same job does no harm. */
-  async admit(job: string): Promise<void> {
+  /** Tries to place one job; "idle" when there was nothing to do. Any number of calls for the same job does no harm. */
+  async admit(job: string): Promise<"moved" | "idle"> {
     const { namespace, ledger, policy, metrics } = this.#deps;
     for (let attempt = 0; attempt < MAX_UNDELIVERED; attempt++) {
       const reply = await ledger.admit({ namespace, job, ...policy.claim });
       switch (reply.status) {
         case "offered":
-          if (await this.#deliver(reply)) return;
+          if (await this.#deliver(reply)) return "moved";
           continue;
         case "parked":
           metrics.jobParked();
           if (reply.behind === 1) await this.serve(reply.pool);
-          return;
+          return "moved";
         case "ended":
           metrics.jobEnded(reply.outcome);
-          return;
+          return "moved";
         case "idle":
-          return;
+          return "idle";
       }
     }
+    return "moved";
   }
 
   /** Offers the parked jobs of a pool, best first, for as long as there is room: never more than can be used. */
@@ -80,6 +81,7 @@ export class Assign {
       return true;
     }
     log.info({ namespace, job: offer.job, gateway }, "gateway of the claimed session is gone");
+    metrics.redispatched("undelivered");
     const { job, session, epoch } = offer;
     await ledger.reject({
       namespace,

@@ -6,14 +6,16 @@ import {
   COOL_DOWN_MS,
   GRACE_MS,
   GUARD_MS,
+  HOLD_MS,
   LEASE_MS,
   OFFER_DEADLINE_MS,
+  PRESENCE_RECHECK_MS,
   RETENTION_MS,
   RETRY_MS,
   SILENT_JOB_BOUND_MS,
   STOP_BOUND_MS,
 } from "@muster/domain/timing";
-import { durationMs, host, logLevel, port, redisUrl, wholeNumber } from "@muster/runtime/config-fields";
+import { durationMs, flag, host, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
 import { z } from "zod";
 import type { DispatchPolicy } from "./policy.js";
 
@@ -27,12 +29,20 @@ export const placementFields = {
   silentJobBoundMs: durationMs({ minMs: 60_000, maxMs: 604_800_000 })
     .default(SILENT_JOB_BOUND_MS)
     .describe("How long a job of a worker that never reports is taken to run."),
+  resumeWithoutEvidence: flag
+    .default(false)
+    .describe(
+      "Give the job of a lost worker that never reports to another one after graceMs, though the first may still run it.",
+    ),
+  presenceRecheckMs: durationMs({ minMs: 1_000, maxMs: 600_000 })
+    .default(PRESENCE_RECHECK_MS)
+    .describe("How soon it is asked again whether the agent of a lost worker still is in its room."),
+  holdMs: durationMs({ minMs: 0, maxMs: 60_000 })
+    .default(HOLD_MS)
+    .describe("After a start, a lost Redis or a lapsed lease: how long nothing is timed out."),
   retentionMs: durationMs({ minMs: 1_000, maxMs: 2_592_000_000 })
     .default(RETENTION_MS)
     .describe("How long ended jobs and orders are kept, and with them the memory of request ids."),
-  maxAttempts: wholeNumber({ min: 1, max: 100 })
-    .default(3)
-    .describe("Starts that may fail before a job does."),
 };
 
 export const dispatcherSchema = z.object({
@@ -56,6 +66,8 @@ export type PlacementConfig = z.output<z.ZodObject<typeof placementFields>>;
 const SCAN = 32;
 /** Parked jobs looked at when a pool got room: the first may be waiting out a back-off. */
 const HEADS = 16;
+/** Presence decides within the 2 s in which a job should be elsewhere; what is not known by then is unknown. */
+const PRESENCE_LIMIT_MS = 2_000;
 
 export function policyFrom(config: PlacementConfig): DispatchPolicy {
   return {
@@ -63,10 +75,13 @@ export function policyFrom(config: PlacementConfig): DispatchPolicy {
     heads: HEADS,
     guardMs: GUARD_MS,
     graceMs: config.graceMs,
+    holdMs: config.holdMs,
+    presenceLimitMs: PRESENCE_LIMIT_MS,
+    recheckMs: config.presenceRecheckMs,
+    resumeUnproven: config.resumeWithoutEvidence,
     stopMs: STOP_BOUND_MS,
     coolMs: COOL_DOWN_MS,
     silentJobMs: config.silentJobBoundMs,
     retainMs: config.retentionMs,
-    maxAttempts: config.maxAttempts,
   };
 }

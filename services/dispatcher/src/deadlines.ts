@@ -1,18 +1,20 @@
 /**
  * Ends what is overdue in one namespace. Every timer is a member of one sorted set in Redis; this loop only knows when
  * to look again, so that any dispatcher can finish what another began. Owns no timer of the ledger, and never judges
- * by its own clock: each expire script looks again by Redis TIME.
+ * by its own clock: each expire script looks again by Redis TIME. After a gap of ours it holds time-outs back.
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Expire } from "./expire.js";
+import type { Hold } from "./hold.js";
 
 export interface DeadlinesDeps {
   namespace: string;
   ledger: Ledger;
-  expire: Expire;
+  expire: Pick<Expire, "timer">;
+  hold: Pick<Hold, "isHolding" | "endsAtMs" | "awakeSinceMs">;
   clock: Clock;
   log: Log;
   /** Looks at least this often while the namespace is hosted: others set timers too, and their hints can be lost. */
@@ -30,6 +32,8 @@ export class Deadlines {
   #wakeAtMs = Number.POSITIVE_INFINITY;
   /** Redis time minus ours, as of the last look; only used to sleep about right. */
   #skewMs = 0;
+  /** Found due and held back, in the hold that is on: not looked at again before it is over. */
+  readonly #held = new Set<string>();
   #running: Promise<void> | undefined;
   #stopped = false;
 
@@ -67,21 +71,44 @@ export class Deadlines {
   }
 
   async #look(): Promise<void> {
-    const { namespace, ledger, expire, clock, log, maxSleepMs } = this.#deps;
+    const { namespace, ledger, hold, clock, log, maxSleepMs } = this.#deps;
     let nextAtMs = clock.now() + RETRY_AFTER_MS;
     try {
       const due = await ledger.listDue({ namespace, limit: BATCH });
       this.#skewMs = due.now - clock.now();
-      for (const timer of due.timers) {
-        if (this.#stopped) return;
-        await expire.timer(timer);
-      }
+      await this.#fire(due.timers);
       nextAtMs = clock.now() + maxSleepMs;
-      if (due.timers.length === BATCH) nextAtMs = clock.now();
-      else if (due.next >= 0) nextAtMs = due.next - this.#skewMs;
+      if (due.next >= 0) nextAtMs = due.next - this.#skewMs;
+      if (this.#held.size > 0) nextAtMs = Math.min(nextAtMs, hold.endsAtMs());
+      else if (due.timers.length === BATCH) nextAtMs = clock.now();
     } catch (error) {
       log.warn({ namespace, err: error }, "timers could not be looked at");
     }
     this.#sleepUntil(Math.min(nextAtMs, this.#wakeAtMs));
+  }
+
+  async #fire(timers: readonly string[]): Promise<void> {
+    const { expire, hold } = this.#deps;
+    if (!hold.isHolding()) this.#held.clear();
+    for (const timer of timers) {
+      if (this.#stopped) return;
+      // Asked before each: the process may have been frozen since it read the list.
+      if (hold.isHolding() && !(await this.#mayFireHeld(timer))) this.#held.add(timer);
+      else await expire.timer(timer, hold.awakeSinceMs() + this.#skewMs);
+    }
+  }
+
+  /** The end of a cool-down takes nothing from anybody, and a job that waits is only tried: that is a claim. */
+  async #mayFireHeld(timer: string): Promise<boolean> {
+    const { namespace, ledger } = this.#deps;
+    if (this.#held.has(timer)) return false;
+    const [kind = "", id = ""] = timer.split("|", 2);
+    if (kind === "session") return true;
+    if (kind !== "job") return false;
+    const found = await ledger.readRecord({ namespace, kind: "job", id });
+    if (found.status === "unknown") return true;
+    const { state, wait_until: waitUntil = "0" } = found.record;
+    const isWaiting = state === "queued" || state === "parked";
+    return isWaiting && Number(waitUntil) > this.#deps.clock.now() + this.#skewMs;
   }
 }

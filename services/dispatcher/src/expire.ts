@@ -10,14 +10,18 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { Stop } from "@muster/ledger/shapes";
 import type { Log } from "@muster/runtime/log";
 import type { Assign } from "./assign.js";
+import type { Hold } from "./hold.js";
 import type { DispatcherMetrics } from "./metrics.js";
+import type { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
 
 export interface ExpireDeps {
   namespace: string;
   ledger: Ledger;
   outbox: Outbox;
-  assign: Assign;
+  assign: Pick<Assign, "admit" | "serve">;
+  orphans: Pick<Orphans, "look">;
+  hold: Pick<Hold, "isHolding">;
   policy: DispatchPolicy;
   metrics: DispatcherMetrics;
   log: Log;
@@ -33,19 +37,20 @@ export class Expire {
     this.#deps = deps;
   }
 
-  async timer(name: string): Promise<void> {
+  /** `awakeSinceMs`: when the last gap of ours ended, in Redis time; what was overdue by then is judged leniently. */
+  async timer(name: string, awakeSinceMs: number): Promise<void> {
     const bar = name.indexOf("|");
     const kind = bar === -1 ? name : name.slice(0, bar);
     const id = name.slice(bar + 1);
     switch (kind) {
       case "job":
-        return this.#job(id);
+        return this.#job(id, awakeSinceMs);
       case "stop":
         return this.#stop(id);
       case "session":
         return this.#session(id);
       case "gateway":
-        return this.#gateway(id);
+        return this.#gateway(id, awakeSinceMs);
       case "sweep":
         return this.#sweep();
       default:
@@ -53,10 +58,13 @@ export class Expire {
     }
   }
 
-  async #job(job: string): Promise<void> {
-    const { namespace, ledger, assign, policy, metrics, log } = this.#deps;
-    const { guardMs, stopMs, maxAttempts } = policy;
-    const reply = await ledger.expireJob({ namespace, job, guardMs, stopMs, maxAttempts });
+  async #job(job: string, awakeSinceMs: number): Promise<void> {
+    const { namespace, ledger, assign, orphans, policy, metrics, log } = this.#deps;
+    const { guardMs, stopMs, graceMs, silentJobMs: silentMs } = policy;
+    const reply = await ledger.expireJob({
+      ...{ namespace, job, awakeSinceMs },
+      ...{ guardMs, stopMs, graceMs, silentMs },
+    });
     switch (reply.status) {
       case "requeued":
         await assign.admit(job);
@@ -64,7 +72,12 @@ export class Expire {
       case "stopping":
         log.info({ namespace, job }, "job was accepted and never seen to start");
         await this.#tellStop(reply.stop);
-        return assign.admit(job);
+        // It may have been the last start, or the worker one that never reports: the job has ended then.
+        if ((await assign.admit(job)) !== "idle") metrics.redispatched("never_started");
+        return;
+      case "orphaned":
+        orphans.look(job, "timer");
+        return;
       case "ended":
         metrics.jobEnded(reply.outcome);
         log.info({ namespace, job, outcome: reply.outcome }, "job ended by its timer");
@@ -86,18 +99,30 @@ export class Expire {
     if (reply.status === "back") await this.#serve(reply.serve);
   }
 
-  async #gateway(gateway: string): Promise<void> {
-    const { namespace, ledger, assign, policy, log } = this.#deps;
-    const { graceMs, guardMs } = policy;
-    for (let more = true; more; ) {
-      const reply = await ledger.expireGateway({ namespace, gateway, graceMs, guardMs, limit: CHUNK });
+  async #gateway(gateway: string, awakeSinceMs: number): Promise<void> {
+    const { namespace, ledger, assign, orphans, hold, policy, metrics, log } = this.#deps;
+    const { graceMs, guardMs, holdMs } = policy;
+    const args = { namespace, gateway, awakeSinceMs, holdMs, graceMs, guardMs, limit: CHUNK };
+    // A gap between two calls: what is left waits for the timer, which stays until the last session is gone.
+    for (let more = true; more && !hold.isHolding(); ) {
+      const reply = await ledger.expireGateway(args);
       if (reply.status === "idle") return;
-      const { sessions, requeued, orphaned } = reply;
+      const { sessions, requeued, orphaned, serve } = reply;
       log.warn(
         { namespace, gateway, sessions, requeued: requeued.length, orphaned: orphaned.length },
         "gateway lost",
       );
+      if (reply.guard === 1) {
+        metrics.guardRaised();
+        log.error(
+          { namespace },
+          "so many workers vanished that none of their jobs is resumed without evidence",
+        );
+      }
+      metrics.redispatched("gateway_lost", requeued.length);
+      for (const job of orphaned) orphans.look(job, "lost");
       for (const job of requeued) await assign.admit(job);
+      for (const pool of serve) await assign.serve(pool);
       more = reply.more === 1;
     }
   }

@@ -11,6 +11,7 @@ const namespaceMessage = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("intake"), count: z.int().min(1).max(100_000) }),
   z.object({ kind: z.literal("admit"), job: z.string().min(1).max(128) }),
   z.object({ kind: z.literal("serve"), pool: z.string().min(1).max(1_024) }),
+  z.object({ kind: z.literal("orphan"), job: z.string().min(1).max(128) }),
 ]);
 const envelope = z.object({ actor: z.string().min(1).max(256), message: namespaceMessage });
 
@@ -28,5 +29,7 @@ export function hintKey(message: NamespaceMessage): string | undefined {
       return `admit|${message.job}`;
     case "serve":
       return `serve|${message.pool}`;
+    case "orphan":
+      return `orphan|${message.job}`;
   }
 }

@@ -4,12 +4,24 @@
 
 import type { JobOutcome } from "@muster/domain/job";
 import type { Metrics } from "@muster/runtime/metrics";
+import type { PresenceVerdict } from "./presence.js";
+
+export type RedispatchReason = "undelivered" | "never_started" | "gateway_lost" | "worker_lost";
+export type HoldCause = "start" | "lease" | "generation" | "reconnect";
 
 export interface DispatcherMetrics {
   jobClaimed(): void;
   jobParked(): void;
   /** Ended by a timer: expired, failed, unknown. */
   jobEnded(outcome: string): void;
+  /** Back among the waiting, to be given to a worker anew. */
+  redispatched(reason: RedispatchReason, jobs?: number): void;
+  orphanSettled(verdict: PresenceVerdict, outcome: "resumed" | "kept" | "ended"): void;
+  /** So many sessions vanished at once that nothing is resumed without evidence for now. */
+  guardRaised(): void;
+  held(cause: HoldCause): void;
+  /** Redis was flushed or rolled back. */
+  generationChanged(): void;
   /** Ended records whose time of keeping was over. */
   forgotten(jobs: number, orders: number): void;
 }
@@ -18,11 +30,21 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const claimed = metrics.counter("jobs_claimed_total");
   const parked = metrics.counter("jobs_parked_total");
   const ended = metrics.counter("jobs_ended_total");
+  const redispatches = metrics.counter("redispatches_total");
+  const orphans = metrics.counter("orphans_settled_total");
+  const guards = metrics.counter("guards_raised_total");
+  const holds = metrics.counter("holds_total");
+  const generations = metrics.counter("generation_changes_total");
   const expirations = metrics.counter("retention_expirations_total");
   return {
     jobClaimed: () => claimed.add({}),
     jobParked: () => parked.add({}),
     jobEnded: (outcome) => ended.add({ outcome: outcome as JobOutcome }),
+    redispatched: (reason, jobs = 1) => redispatches.add({ reason }, jobs),
+    orphanSettled: (verdict, outcome) => orphans.add({ verdict, outcome }),
+    guardRaised: () => guards.add({}),
+    held: (cause) => holds.add({ cause }),
+    generationChanged: () => generations.add({}),
     forgotten(jobs, orders) {
       expirations.add({ kind: "job" }, jobs);
       expirations.add({ kind: "order" }, orders);

@@ -12,22 +12,28 @@ import type { IntakeConsumer } from "@muster/runtime/queue/intake-consumer";
 import type { IntakeHub } from "@muster/runtime/queue/intake-hub";
 import type { Assign } from "./assign.js";
 import type { Deadlines } from "./deadlines.js";
+import type { Generation } from "./generation.js";
 import { jobsOf } from "./intake.js";
+import type { Orphans } from "./orphans.js";
 
 export interface NamespaceActorDeps {
   namespace: string;
   ledger: Ledger;
   hub: IntakeHub;
   assign: Assign;
+  orphans: Orphans;
   deadlines: Deadlines;
+  generation: Generation;
   /** Work that no turn waits for failed: the host restarts the actor. */
   fail(error: unknown): void;
 }
 
 /** Entries of one namespace that are handled at a time: one claim is a round trip, and several share it. */
 const INTAKE_CONCURRENCY = 16;
-/** A namespace that is awake is looked at again this soon, should its host die with all the hints. */
-const REVIEW_EVERY_MS = 5_000;
+/** A namespace that is awake is due again this soon: less than a lease, so that it is found as soon as its host is dead. */
+const REVIEW_EVERY_MS = 2_000;
+/** Pools looked at in one call, for hints that were lost. */
+const POOLS_AT_ONCE = 256;
 
 export class NamespaceActor implements Actor<NamespaceMessage> {
   readonly #deps: NamespaceActorDeps;
@@ -46,11 +52,12 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
       concurrency: INTAKE_CONCURRENCY,
     });
     deadlines.start();
+    this.#begin(this.#findMissed("first"));
   }
 
   /** Hints: none is waited for, so that a slow one holds up no other. */
   receive(message: NamespaceMessage): void {
-    const { assign } = this.#deps;
+    const { assign, orphans } = this.#deps;
     this.#resting = false;
     switch (message.kind) {
       case "intake":
@@ -62,6 +69,9 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
       case "serve":
         this.#begin(assign.serve(message.pool));
         return;
+      case "orphan":
+        orphans.look(message.job, "lost");
+        return;
       default:
         assertNever(message, "namespace message");
     }
@@ -72,27 +82,47 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
     const rest = await ledger.rest({ namespace });
     this.#resting = rest.status === "resting";
     if (rest.status === "resting") return rest.next === -1 ? undefined : rest.next;
-    const due = await ledger.listDue({ namespace, limit: 1 });
-    return due.now + REVIEW_EVERY_MS;
+    return (await this.#findMissed("again")) + REVIEW_EVERY_MS;
   }
 
   mayRest(): boolean {
-    return this.#resting && this.#underWay.size === 0 && (this.#intake?.idle() ?? true);
+    const { orphans } = this.#deps;
+    return this.#resting && this.#underWay.size === 0 && orphans.idle() && (this.#intake?.idle() ?? true);
   }
 
   /** First nothing new comes in, then no timer fires, then what is under way ends. */
   async stop(): Promise<void> {
+    const { namespace, deadlines, orphans, generation } = this.#deps;
+    generation.forget(namespace);
     await this.#intake?.close();
-    await this.#deps.deadlines.stop();
+    await deadlines.stop();
+    await orphans.stop();
     await Promise.allSettled(this.#underWay);
+  }
+
+  /**
+   * Hints can be lost, with whoever hosted the namespace before us or on the way. Room that jobs wait for is looked for
+   * each time; orphans at first only, since each has a timer that asks about it again. Answers the time of Redis.
+   */
+  async #findMissed(time: "first" | "again"): Promise<number> {
+    const { namespace, ledger, assign, orphans, generation } = this.#deps;
+    for (let first = 0; ; ) {
+      const reply = await ledger.listWaiting({ namespace, first, limit: POOLS_AT_ONCE });
+      if (first === 0) generation.note(namespace, { jobs: reply.jobs, sessions: reply.sessions });
+      for (const pool of reply.pools) this.#begin(assign.serve(pool));
+      if (time === "first") for (const job of reply.orphans) orphans.look(job, "lost");
+      if (reply.next === -1) return reply.now;
+      first = reply.next;
+    }
   }
 
   async #admitAll(jobs: readonly string[], assign: Assign): Promise<void> {
     for (const job of jobs) await assign.admit(job);
   }
 
-  #begin(work: Promise<void>): void {
+  #begin(work: Promise<unknown>): void {
     const tracked = work
+      .then(() => undefined)
       .catch((error: unknown) => this.#deps.fail(error))
       .finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);

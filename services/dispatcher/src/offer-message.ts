@@ -14,7 +14,12 @@ export function offerMessage(
 ): { gateway: string; offer: OfferMessage } {
   const job = jobRecord(reply.job);
   const order = job.order === "" ? undefined : orderRecord(reply.order);
-  return { gateway: job.gateway, offer: { kind: "offer", namespace, ...ofJob(job), ...ofOrder(order) } };
+  // Lost with its worker, and not failed since: a failed job that is tried again resumes nothing.
+  const resuming = job.resumedAtMs > Number(reply.job.not_before ?? 0);
+  return {
+    gateway: job.gateway,
+    offer: { kind: "offer", namespace, resuming, ...ofJob(job), ...ofOrder(order) },
+  };
 }
 
 function ofJob(job: JobRecord) {
@@ -29,7 +34,6 @@ function ofJob(job: JobRecord) {
     roomSid: job.roomSid,
     roomInfo: job.roomInfo,
     participantInfo: job.participantInfo,
-    resuming: job.startedAtMs > 0,
     offeredAtMs: job.updatedAtMs,
   };
 }

@@ -15,12 +15,19 @@ export interface DispatchPolicy {
   /** Parked jobs looked at when a pool got room, at most. */
   heads: number;
   guardMs: number;
+  /** How long an orphan waits for its worker. */
   graceMs: number;
+  /** After a gap of ours nothing is timed out for so long. */
+  holdMs: number;
+  /** How long presence may take to answer. */
+  presenceLimitMs: number;
+  /** How soon presence is asked again about an orphan that is kept. */
+  recheckMs: number;
+  /** Resume the job of a worker that never reports when its grace is over, without evidence of its death. */
+  resumeUnproven: boolean;
   stopMs: number;
   coolMs: number;
   /** How long a job of a worker that reports nothing is taken to run. */
   silentJobMs: number;
   retainMs: number;
-  /** Starts that may fail before the job does. */
-  maxAttempts: number;
 }

@@ -20,10 +20,15 @@ import type { RedisClient } from "@muster/runtime/redis/connect";
 import { Assign } from "./assign.js";
 import { Deadlines } from "./deadlines.js";
 import { Expire } from "./expire.js";
+import { Forwarding } from "./forwarding.js";
+import { Generation } from "./generation.js";
 import { hintKey, readHint } from "./hint.js";
+import { Hold } from "./hold.js";
 import type { DispatcherMetrics } from "./metrics.js";
 import { NamespaceActor } from "./namespace-actor.js";
+import { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
+import type { Presence } from "./presence.js";
 
 export interface DispatcherDeps {
   nodeId: string;
@@ -32,6 +37,8 @@ export interface DispatcherDeps {
   /** A connection of its own for blocked reads. */
   blocking: RedisClient;
   policy: DispatchPolicy;
+  /** Who knows whether an agent is in its room. */
+  presence: Presence;
   leaseMs: number;
   /** How often a hosted namespace's timers are looked at, at least. */
   maxSleepMs: number;
@@ -52,6 +59,7 @@ export interface Dispatcher {
 
 export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher> {
   const { redis, blocking, nodeId, clock, log, random, newGeneration, leaseMs } = deps;
+  const { policy, presence, metrics, maxSleepMs } = deps;
   const ledger = createLedger(redis);
   const outbox = createOutbox({ redis, clock, log });
   const hub = createIntakeHub({ redis, log, clock });
@@ -67,33 +75,36 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
   });
   const directory = createNodeDirectory({ redis, clock });
   const link = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
+  const forwarding = new Forwarding({ link, clock, log });
+  const index = createDueIndex({ redis });
+  const hold = new Hold({ lease, redis, clock, holdMs: policy.holdMs, metrics, log });
+  const generation = new Generation({ ledger, index, metrics, clock, log, holdMs: policy.holdMs });
+  lease.subscribe({ onGenerationChange: (known, current) => generation.changed(known, current) });
 
-  const forward = (namespace: string, message: NamespaceMessage) => {
-    link
-      .tell(namespace, message)
-      .catch((error: unknown) => log.warn({ namespace, err: error }, "hint could not be forwarded"));
-  };
   const createActor = (namespace: string, context: ActorContext<NamespaceMessage>) => {
-    const { policy, metrics, maxSleepMs } = deps;
-    const shared = { namespace, ledger, outbox, policy, metrics, log };
+    const shared = { namespace, ledger, outbox, policy, metrics, log, hold, clock };
     // The loop and who sets its timers know each other; the loop is told of a timer only after both exist.
-    const assign = new Assign({ ...shared, onDue: (atMs) => deadlines.nudge(atMs) });
-    const expire = new Expire({ ...shared, assign });
-    const deadlines = new Deadlines({ namespace, ledger, expire, clock, log, maxSleepMs });
+    const onDue = (atMs: number) => deadlines.nudge(atMs);
+    const assign = new Assign({ ...shared, onDue });
+    const orphans = new Orphans({ ...shared, presence, assign, onDue });
+    const expire = new Expire({ ...shared, assign, orphans });
+    const deadlines = new Deadlines({ ...shared, expire, maxSleepMs });
     return new NamespaceActor({
       namespace,
       ledger,
       hub,
       assign,
+      orphans,
       deadlines,
+      generation,
       fail: (error) => context.fail(error),
     });
   };
   const host = new ActorHost<NamespaceMessage>({
     lease,
-    index: createDueIndex({ redis }),
+    index,
     createActor,
-    forward,
+    forward: (name, message) => forwarding.send(name, message),
     keyOf: hintKey,
     clock,
     random,
@@ -107,7 +118,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     log,
     handle(raw) {
       const { actor, message } = readHint(raw);
-      if (host.deliver(actor, message) === "not_owner") forward(actor, message);
+      if (host.deliver(actor, message) === "not_owner") forwarding.send(actor, message);
     },
     // Hints were lost; what they were about has its timers in Redis.
     onGap: (gap) => log.warn({ gap }, "inbox had a gap"),
@@ -115,6 +126,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
 
   await inbox.open();
   await lease.start();
+  hold.start();
   host.start();
   let isReady = true;
   return {
@@ -123,9 +135,13 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     async stop(deadlineMs) {
       isReady = false;
       await lease.release(); // others take the namespaces while we finish
+      directory.forget(nodeId); // what is forwarded from now on must not come back to us
       await host.stop({ deadlineMs }); // turns end, intake closes, what waited is forwarded
+      hold.stop(); // nobody asks any more
+      generation.stop();
       await hub.close(); // nothing consumes any more
-      await inbox.close(); // last: what came late has been forwarded
+      await inbox.close(); // what came late is forwarded, and senders learn that we are gone
+      await forwarding.settled(); // last: our connection closes behind us
     },
   };
 }

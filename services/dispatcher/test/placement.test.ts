@@ -1,7 +1,8 @@
 import { startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createCaller, newId, runDispatcher, runGateway } from "./kit.js";
+import { createCaller } from "./caller.js";
+import { newId, runDispatcher, runGateway } from "./kit.js";
 
 let redis: Awaited<ReturnType<typeof startRedis>>;
 let caller: ReturnType<typeof createCaller>;
@@ -88,7 +89,7 @@ describe("a lost step", () => {
     await dispatcher();
     const { nodeId, offers } = await gateway();
     await caller.session(namespace, "greeter", nodeId);
-    const { job } = await caller.order(namespace, "greeter", upTo);
+    const { job } = await caller.order(namespace, "greeter", { upTo });
     await waitUntil("it is offered all the same", () => offers().some((offer) => offer.job === job));
   });
 

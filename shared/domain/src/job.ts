@@ -8,6 +8,9 @@
  * running   seen: it reported, was named in a migration, or its participant joined.
  * orphaned  started, but its holder's socket is gone and its fate is not known.
  * ended     final. Late messages are counted and change nothing.
+ *
+ * A waiting or offered job goes straight to running when a worker is found to run it: it came back before somebody else
+ * was asked, or Redis had forgotten that it began. A running one is sent back when its worker failed.
  */
 
 export const JOB_STATES = [
@@ -25,9 +28,9 @@ export const JOB_OUTCOMES = ["success", "failed", "expired", "canceled", "unknow
 export type JobOutcome = (typeof JOB_OUTCOMES)[number];
 
 const NEXT: Record<JobState, readonly JobState[]> = {
-  queued: ["offered", "parked", "ended"],
-  parked: ["queued", "offered", "ended"],
-  offered: ["starting", "queued", "ended"],
+  queued: ["offered", "parked", "running", "ended"],
+  parked: ["queued", "offered", "running", "ended"],
+  offered: ["starting", "queued", "running", "ended"],
   starting: ["running", "queued", "orphaned", "ended"],
   running: ["queued", "orphaned", "ended"],
   orphaned: ["running", "queued", "ended"],

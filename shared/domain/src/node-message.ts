@@ -41,7 +41,14 @@ export interface StopMessage {
   wire: string;
 }
 
-export type GatewayMessage = OfferMessage | StopMessage;
+/** To a gateway: this session is half-open, since its worker came back on another; close its socket. */
+export interface CloseMessage {
+  kind: "close";
+  namespace: string;
+  session: string;
+}
+
+export type GatewayMessage = OfferMessage | StopMessage | CloseMessage;
 
 /** To the dispatcher that hosts the namespace. */
 export type NamespaceMessage =
@@ -50,4 +57,6 @@ export type NamespaceMessage =
   /** This job wants a worker now: its offer was refused, or it was requeued. */
   | { kind: "admit"; job: string }
   /** This pool got room and jobs wait for it. */
-  | { kind: "serve"; pool: string };
+  | { kind: "serve"; pool: string }
+  /** The session that held this job is gone; ask whether its agent is still in the room. */
+  | { kind: "orphan"; job: string };

@@ -23,6 +23,26 @@ export interface MetricSpec {
 
 const DISPATCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+/** One a session, offer, job or message, as the name says. */
+const GATEWAY_EVENTS = [
+  ...["session_registered", "session_registered_again", "half_open_closed", "guard_raised"],
+  ...["lease_lapsed", "lease_failed", "offer_held", "answer_ignored"],
+  ...["assignment_late", "assignment_socket_gone", "start_withdrawn"],
+  ...["report_refused", "report_failed", "report_retrying", "ghost_stopped"],
+  ...["migration_asked", "migration_moved", "migration_stopped", "migration_refused"],
+  ...[
+    "job_orphaned",
+    "job_ended_goodbye",
+    "job_simulated",
+    "job_restored",
+    "job_not_restored",
+    "held_unknown",
+  ],
+  ...["unroutable_offer", "unroutable_stop", "unroutable_close", "unroutable_malformed"],
+  ...["hint_dropped_no_dispatcher", "hint_dropped_no_gateway", "hint_dropped_unavailable"],
+] as const;
+export type GatewayEvent = (typeof GATEWAY_EVENTS)[number];
+
 export const METRICS = {
   build_info: {
     type: "gauge",
@@ -80,6 +100,11 @@ export const METRICS = {
     help: "Load samples of workers that were no load, by what was wrong with them.",
     labels: { kind: ["not_finite", "negative"] },
   },
+  gateway_events_total: {
+    type: "counter",
+    help: "What a gateway met with its sessions, offers, jobs and messages beside the usual course, by event.",
+    labels: { event: GATEWAY_EVENTS },
+  },
   retention_expirations_total: {
     type: "counter",
     help: "Records removed because their retention was over, by what they were.",
@@ -93,7 +118,7 @@ export const METRICS = {
   redispatches_total: {
     type: "counter",
     help: "Times that a job was sent back to be given to a worker anew, by reason.",
-    labels: { reason: ["undelivered", "no_answer", "never_started", "gateway_lost", "worker_lost"] },
+    labels: { reason: ["undelivered", "never_started", "gateway_lost", "worker_lost"] },
   },
   orphans_settled_total: {
     type: "counter",

@@ -1,0 +1,31 @@
+/**
+ * The port to whoever knows whether an agent is in its room. Asked for every orphan, whatever its SDK. What it says
+ * decides whether a job is given to another worker while the first may still run, so a source that is not sure says
+ * "unknown"; it never guesses from silence.
+ */
+
+/**
+ * absent   the agent's participant was in the room under this identity and is there no more, or never joined.
+ * present  it is there now.
+ * unknown  no source is configured, or none could be asked.
+ */
+export type PresenceVerdict = "absent" | "present" | "unknown";
+
+export interface PresenceQuestion {
+  namespace: string;
+  job: string;
+  /** Name of the room. */
+  room: string;
+  /** Identity that the agent's token was minted for; empty when the ledger never heard of it. */
+  agentIdentity: string;
+  /** Sid under which it was seen to join; empty when it never was. */
+  participantSid: string;
+}
+
+export interface Presence {
+  /** May reject and may take long: whoever asks bounds it and takes both for "unknown". */
+  ask(question: PresenceQuestion): Promise<PresenceVerdict>;
+}
+
+/** No LiveKit is configured: nobody knows. */
+export const noPresence: Presence = { ask: async () => "unknown" };

@@ -1,0 +1,166 @@
+/**
+ * The neighbours of a dispatcher as far as they write to the ledger: an api that brings orders, and what gateways do for
+ * their workers. Each step is one of theirs, so that a test can leave one out, as a crash would.
+ */
+
+import { createActorLink } from "@muster/actor/actor-link";
+import { createDueIndex } from "@muster/actor/due-index";
+import { createNodeDirectory } from "@muster/actor/node-directory";
+import { createOutbox } from "@muster/actor/outbox";
+import type { NamespaceMessage, OfferMessage } from "@muster/domain/node-message";
+import { poolName } from "@muster/domain/pool";
+import { createLedger, type Ledger } from "@muster/ledger/ledger";
+import { systemClock as clock } from "@muster/runtime/clock";
+import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
+import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { log, newId, testPolicy } from "./kit.js";
+
+export type Caller = ReturnType<typeof createCaller>;
+
+export interface OrderOptions {
+  /** The api's three steps; the later ones are left out. */
+  upTo?: "ledger" | "queue" | "hint";
+  guardMs?: number;
+  maxAttempts?: number;
+}
+
+export interface SessionOptions {
+  /** Whether the actor is told that there is room. */
+  told?: boolean;
+  leaseMs?: number;
+  session?: string;
+}
+
+export function createCaller(url: string) {
+  const redis = connectRedis({ url, name: "caller", log });
+  const ledger = createLedger(redis);
+  const index = createDueIndex({ redis });
+  const outbox = createOutbox({ redis, clock, log });
+  const link = createActorLink<NamespaceMessage>({
+    directory: createNodeDirectory({ redis, clock, cacheMs: 100 }),
+    outbox,
+    role: "dispatcher",
+  });
+  const producer = createIntakeProducer({ redis, log, clock });
+  return {
+    redis,
+    ledger,
+    link,
+    outbox,
+    async order(namespace: string, agent: string, options: OrderOptions = {}) {
+      const { upTo = "hint", guardMs = testPolicy.guardMs, maxAttempts = 3 } = options;
+      const [order, job] = [newId("order"), newId("job")];
+      await createOrder(ledger, index, namespace, { order, job, agent, guardMs, maxAttempts });
+      if (upTo === "ledger") return { order, job };
+      await producer.add(namespace, { id: order, priority: 1001, data: { jobs: [job] } });
+      if (upTo === "hint") await link.tell(namespace, { kind: "intake", count: 1 });
+      return { order, job };
+    },
+    async session(namespace: string, agent: string, gateway: string, options: SessionOptions = {}) {
+      const { told = true, leaseMs = 30_000, session = newId("session") } = options;
+      await registerSession(ledger, index, namespace, { session, agent, gateway, leaseMs });
+      const samples = [{ session, status: "available" as const, draining: false, load: 0, job_count: 0 }];
+      const { serve } = await ledger.sampleSessions({ namespace, gateway, samples });
+      if (told) for (const pool of serve) await link.tell(namespace, { kind: "serve", pool });
+      return session;
+    },
+    /** The worker takes the offer; a reporting one then says that the job runs. */
+    async take(offer: OfferMessage, worker: "reporting" | "silent", startMs = 30_000) {
+      const { namespace, job, session, epoch, wire } = offer;
+      const accepted = await ledger.accept({
+        ...{ namespace, job, session, epoch },
+        agentIdentity: `agent-${job}`,
+        startMs,
+      });
+      if (accepted.status === "started" && worker === "reporting")
+        await ledger.report({ namespace, job, wire, session, status: "running", message: "" });
+      return accepted.status;
+    },
+    /** The worker's socket is gone; the hint of it may be lost. */
+    async lose(namespace: string, session: string, { told = true } = {}) {
+      const { graceMs, guardMs } = testPolicy;
+      const reply = await ledger.deregisterSession({ namespace, session, goodbye: false, graceMs, guardMs });
+      if (reply.status === "unknown") return;
+      for (const job of told ? reply.orphaned : []) await link.tell(namespace, { kind: "orphan", job });
+    },
+    async job(namespace: string, job: string) {
+      return await redis.hgetall(`muster:{${namespace}}:job:${job}`);
+    },
+    async stop() {
+      await producer.close();
+      await closeRedis(redis);
+    },
+  };
+}
+
+export const poolOf = (agent: string) => poolName({ agentName: agent, type: "room", deployment: "" });
+type Index = ReturnType<typeof createDueIndex>;
+
+async function createOrder(
+  ledger: Ledger,
+  index: Index,
+  namespace: string,
+  request: { order: string; job: string; agent: string; guardMs: number; maxAttempts: number },
+) {
+  const { order, job, agent, guardMs, maxAttempts } = request;
+  const args = {
+    namespace,
+    order,
+    room: `room-of-${order}`,
+    facts: {
+      agent,
+      deployment: "",
+      metadata: "hello",
+      attributes: '{"a":"b"}',
+      priority: 0,
+      restart_policy: "on_failure" as const,
+      target: "room" as const,
+    },
+    newJobs: [
+      {
+        ...{ id: job, type: "room", pool: poolOf(agent), room_sid: "", participant_info: "" },
+        max_attempts: maxAttempts,
+      },
+    ],
+    retainMs: testPolicy.retainMs,
+    guardMs,
+    waitMs: 60_000,
+  };
+  for (let rests = -1; ; ) {
+    const reply = await ledger.createOrder({ ...args, rests });
+    if (reply.status !== "unindexed") return;
+    await index.markDue(namespace);
+    rests = reply.rests;
+  }
+}
+
+async function registerSession(
+  ledger: Ledger,
+  index: Index,
+  namespace: string,
+  request: { session: string; agent: string; gateway: string; leaseMs: number },
+) {
+  const { session, agent, gateway, leaseMs } = request;
+  const facts = {
+    agent,
+    type: "room",
+    deployment: "",
+    version: "1",
+    permissions: "",
+    client_ip: "127.0.0.1",
+    api_key: "devkey",
+    cost: 0.1,
+    max_load: 1,
+    cap: 0,
+  };
+  for (let rests = -1; ; ) {
+    const reply = await ledger.registerSession({
+      ...{ namespace, session, gateway, pool: poolOf(agent), facts },
+      leaseMs,
+      rests,
+    });
+    if (reply.status !== "unindexed") return;
+    await index.markDue(namespace);
+    rests = reply.rests;
+  }
+}
