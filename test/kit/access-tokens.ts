@@ -7,3 +7,9 @@ const TTL_MS = 600_000;
 export function workerToken(apiKey: string, apiSecret: string): string {
   return signAccessToken({ apiKey, apiSecret, nowMs: Date.now(), ttlMs: TTL_MS, video: { agent: true } });
 }
+
+/** What a backend makes and deletes the dispatches of a room with. */
+export function roomToken(apiKey: string, apiSecret: string, room: string): string {
+  const video = { roomAdmin: true, room };
+  return signAccessToken({ apiKey, apiSecret, nowMs: Date.now(), ttlMs: TTL_MS, video });
+}

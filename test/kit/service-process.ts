@@ -14,7 +14,7 @@ export interface ServiceProcess {
   readonly port: number;
   readonly url: string;
   readonly pid: number;
-  /** What it wrote so far, both streams. */
+  /** What it wrote so far, both streams; of a long life the end. */
   output(): string;
   /** Resolves when it is gone, whoever ended it: with its exit code, or null when a signal ended it. */
   readonly exited: Promise<number | null>;
@@ -26,6 +26,8 @@ export interface ServiceProcess {
   freeze(): void;
   thaw(): void;
 }
+
+const KEPT_CHARACTERS = 4_000_000;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const running = new Set<ChildProcess>();
@@ -43,7 +45,12 @@ export async function startService(name: ServiceName, env: Record<string, string
   });
   running.add(child);
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += String(chunk)));
+  const keep = (chunk: unknown) => {
+    output += String(chunk);
+    // Cut rarely, since each cut copies.
+    if (output.length > 2 * KEPT_CHARACTERS) output = output.slice(-KEPT_CHARACTERS);
+  };
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", keep);
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
   void exited.then(() => running.delete(child));
   const url = `http://127.0.0.1:${port}`;

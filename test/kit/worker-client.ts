@@ -29,6 +29,8 @@ export interface WorkerOptions {
   json?: boolean;
   /** Behind the url: "access_token=…". */
   query?: string;
+  /** How long the upgrade may take; absent: as long as it takes. */
+  handshakeMs?: number;
 }
 
 export interface Closed {
@@ -45,7 +47,10 @@ export async function connectWorker(options: WorkerOptions): Promise<WorkerClien
   const { token, query } = options;
   const base = options.url.replace(/^http/, "ws").replace(/\/(agent)?$/, "");
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const socket = new WebSocket(`${base}/agent${query === undefined ? "" : `?${query}`}`, { headers });
+  const socket = new WebSocket(`${base}/agent${query === undefined ? "" : `?${query}`}`, {
+    headers,
+    handshakeTimeout: options.handshakeMs,
+  });
   const client = new WorkerClient(socket, options.json ?? false);
   await new Promise<void>((resolve, reject) => {
     socket.once("open", resolve);
@@ -84,6 +89,7 @@ export class WorkerClient {
   /** How many of each case `next` has handed out. */
   readonly #taken = new Map<ServerCase, number>();
   readonly #listeners = new Set<(message: Known) => void>();
+  readonly #closeListeners = new Set<(closed: Closed) => void>();
   #closed: Closed | undefined;
   #id = "";
 
@@ -93,6 +99,7 @@ export class WorkerClient {
     socket.on("message", (data: Buffer, isBinary) => this.#receive(data, isBinary));
     socket.once("close", (code, reason) => {
       this.#closed = { code, reason: reason.toString() };
+      for (const listener of this.#closeListeners) listener(this.#closed);
     });
     // What goes wrong shows as a close; without a listener it would end the process.
     socket.on("error", () => {});
@@ -108,9 +115,12 @@ export class WorkerClient {
   }
 
   /** Registers and waits for the answer. */
-  async register(request: Partial<RegisterWorkerRequest> = {}): Promise<RegisterWorkerResponse> {
+  async register(
+    request: Partial<RegisterWorkerRequest> = {},
+    deadlineMs = 5_000,
+  ): Promise<RegisterWorkerResponse> {
     this.send({ case: "register", value: { version: "1.0.0", ...request } });
-    const response = await this.next("register");
+    const response = await this.next("register", deadlineMs);
     this.#id = response.workerId;
     return response;
   }
@@ -149,6 +159,11 @@ export class WorkerClient {
   /** Calls `listener` with each message as it comes. */
   onMessage(listener: (message: Known) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Calls `listener` once, when the socket is gone, by whomever. */
+  onClose(listener: (closed: Closed) => void): void {
+    this.#closeListeners.add(listener);
   }
 
   accept(wire: string, answer: Answer = {}): void {

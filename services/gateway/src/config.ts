@@ -10,6 +10,7 @@ import {
   OFFER_TIMEOUT_MS,
   RETENTION_MS,
   START_DEADLINE_MS,
+  STOP_BOUND_MS,
   WAIT_BOUND_MS,
 } from "@muster/domain/timing";
 import {
@@ -131,6 +132,7 @@ export function policyFrom(config: GatewayConfig): GatewayPolicy {
     coolMs: COOL_DOWN_MS,
     graceMs: config.graceMs,
     guardMs: GUARD_MS,
+    stopMs: STOP_BOUND_MS,
     retainMs: config.retentionMs,
     waitMs: WAIT_BOUND_MS,
     sampleFlushMs: config.sampleFlushMs,

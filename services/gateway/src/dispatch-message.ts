@@ -79,7 +79,7 @@ function handle(session: Session, registration: Registration, message: JobMessag
       handleSimulateJob(session, registration, message.value, deps);
       break;
     case "migrateJob":
-      handleMigrateJob(session, message.value, deps);
+      handleMigrateJob(session, registration, message.value, deps);
       break;
     default:
       assertNever(message, "worker message");

@@ -3,7 +3,7 @@
  * not have the shape is refused as a value, so that one odd message never keeps the next from being read.
  */
 
-import type { GatewayMessage, OfferMessage, StopMessage } from "@muster/domain/node-message";
+import type { CloseMessage, GatewayMessage, OfferMessage, StopMessage } from "@muster/domain/node-message";
 import { JOB_TYPES } from "@muster/domain/pool";
 
 const OFFER_TEXTS = [
@@ -22,12 +22,15 @@ const OFFER_TEXTS = [
 ] as const satisfies (keyof OfferMessage)[];
 const STOP_TEXTS = ["namespace", "session", "job", "wire"] as const satisfies (keyof StopMessage)[];
 
+const CLOSE_TEXTS = ["namespace", "session"] as const satisfies (keyof CloseMessage)[];
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** undefined: not a message for a gateway. */
 export function readGatewayMessage(value: unknown): GatewayMessage | undefined {
   if (!isObject(value)) return undefined;
   if (value.kind === "stop" && hasTexts(value, STOP_TEXTS)) return value as unknown as StopMessage;
+  if (value.kind === "close" && hasTexts(value, CLOSE_TEXTS)) return value as unknown as CloseMessage;
   if (value.kind === "offer" && isOffer(value)) return value as unknown as OfferMessage;
   return undefined;
 }

@@ -19,7 +19,7 @@ export const OFFER_OUTCOMES = [
 ] as const;
 export type OfferOutcome = (typeof OFFER_OUTCOMES)[number];
 
-export const REPORT_OUTCOMES = ["running", "ended", "released", "refused", "failed"] as const;
+export const REPORT_OUTCOMES = ["running", "ended", "retrying", "released", "refused", "failed"] as const;
 export type ReportOutcome = (typeof REPORT_OUTCOMES)[number];
 
 export interface GatewayMetrics {
@@ -37,24 +37,41 @@ export interface GatewayMetrics {
   samplesWritten(count: number): void;
   offerMade(): void;
   offerEnded(outcome: OfferOutcome): void;
+  /** An offer that waits for a lease to be held again. */
+  offerHeld(): void;
   /** An answer to no open offer. */
   answerIgnored(): void;
   assignmentSent(): void;
   /** Accepted, but the answer was too old, or the socket gone. */
   assignmentWithheld(reason: "late" | "socket_gone"): void;
+  /** Accepted, not assigned, and taken back. */
+  startWithdrawn(): void;
   reportTaken(outcome: ReportOutcome): void;
   /** `reason` is the ledger's word. */
   reportRefused(reason: string): void;
   stopSent(): void;
-  /** A stop or offer for a session that is not here. */
-  messageUnroutable(kind: "offer" | "stop" | "malformed"): void;
+  /** A message for a session that is not here, or no message. */
+  messageUnroutable(kind: "offer" | "stop" | "close" | "malformed"): void;
   jobSimulated(): void;
   /** Jobs named in migrate messages. */
   migrationAsked(jobs: number): void;
+  migrated(jobs: { moved: number; stopped: number; refused: number }): void;
+  /** A worker said that it runs what is over or runs elsewhere. */
+  ghostFound(): void;
+  /** A socket whose worker came back on another. */
+  halfOpenClosed(): void;
+  /** A socket is gone: its jobs that wait for their fate, and those that ended well with a goodbye. */
+  sessionRemoved(jobs: { orphaned: number; ended: number }): void;
+  /** That many sessions vanished at once that nothing is resumed for want of knowledge. */
+  guardRaised(): void;
+  /** Told to a Redis that had lost it. */
+  jobRestored(): void;
+  /** Lost with Redis, and not remembered here. */
+  jobNotRestored(): void;
   /** Held here, and the ledger has never heard of them. */
   heldUnknown(count: number): void;
   leaseRenewed(): void;
   leaseLapsed(): void;
   leaseFailed(): void;
-  hintDropped(reason: "no_dispatcher" | "unavailable"): void;
+  hintDropped(reason: "no_dispatcher" | "no_gateway" | "unavailable"): void;
 }

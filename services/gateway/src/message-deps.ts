@@ -8,6 +8,7 @@ import type { AgentMemory } from "./agent-memory.js";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
 import type { NamespaceLeases } from "./lease.js";
+import type { Migrations } from "./migrations.js";
 import type { Offers } from "./offers.js";
 import type { Reports } from "./reports.js";
 import type { Samples } from "./samples.js";
@@ -22,6 +23,7 @@ export interface MessageDeps {
   agents: AgentMemory;
   offers: Offers;
   reports: Reports;
+  migrations: Migrations;
   samples: Samples;
   link: DispatcherLink;
   metrics: GatewayMetrics;

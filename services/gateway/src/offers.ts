@@ -4,6 +4,7 @@
  * that accept is never sent twice. A worker is called silent only when the offer has left for its socket.
  */
 
+import { within } from "@muster/actor/timing";
 import type { OfferMessage } from "@muster/domain/node-message";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Clock } from "@muster/runtime/clock";
@@ -13,6 +14,7 @@ import { answerProblem } from "./answer.js";
 import type { Assignments } from "./assignments.js";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
+import type { NamespaceLeases } from "./lease.js";
 import { availabilityRequest, type UserDataFlags } from "./offer-request.js";
 import type { OpenOffer } from "./open-offer.js";
 import type { Session } from "./session.js";
@@ -23,6 +25,7 @@ export interface OffersDeps {
   ledger: Ledger;
   sessions: Sessions;
   records: SessionRecords;
+  leases: NamespaceLeases;
   assignments: Assignments;
   link: DispatcherLink;
   metrics: GatewayMetrics;
@@ -31,10 +34,15 @@ export interface OffersDeps {
   flags: UserDataFlags;
   /** How long a worker may take to answer. Shorter than the deadline that the ledger gives the offer. */
   offerTimeoutMs: number;
+  /** An answer that is older is not acted on: its worker may have given up. */
+  maxAnswerAgeMs: number;
   /** Cool-down after a first silence. */
   coolMs: number;
   guardMs: number;
 }
+
+/** How long an offer waits for a lease to be held again; it has a deadline of its own in the ledger. */
+const HOLD_LIMIT_MS = 1_000;
 
 export type RejectReason = "rejected" | "silent" | "undelivered";
 
@@ -58,12 +66,12 @@ export class Offers {
     }
     // The ledger may know the session a moment before its worker does.
     if (session.phase === "registering") void session.inOrder(async () => this.#ask(session, offer));
-    else this.#ask(session, offer);
+    else if (this.#deps.leases.isHeld(offer.namespace)) this.#ask(session, offer);
+    else void this.#askOnceHeld(session, offer);
   }
 
   /** A worker's answer. One to an offer that is not open is counted and changes nothing. */
   answer(session: Session, answer: AvailabilityResponse): void {
-    const receivedAtMs = this.#deps.clock.now();
     const open = session.offers.get(answer.jobId);
     if (open === undefined) {
       this.#deps.metrics.answerIgnored();
@@ -71,7 +79,10 @@ export class Offers {
       return;
     }
     this.#take(session, open);
-    void this.#settle(session, open.message, answer, receivedAtMs);
+    const nowMs = this.#deps.clock.now();
+    // Found only after its deadline, in a process that was stopped for a while: it may be as old as the offer.
+    const isUndated = nowMs - open.askedAtMs > this.#deps.offerTimeoutMs;
+    void this.#settle(session, open.message, answer, isUndated ? open.askedAtMs : nowMs);
   }
 
   /** The socket is gone or about to go: nobody can answer here any more. */
@@ -80,6 +91,21 @@ export class Offers {
       this.#take(session, open);
       void this.#reject(open.message, "undelivered", false);
     }
+  }
+
+  /** After a gap of ours the session may have been swept: it is asserted before it is asked anything. */
+  async #askOnceHeld(session: Session, offer: OfferMessage): Promise<void> {
+    const { leases, clock, metrics, log } = this.#deps;
+    metrics.offerHeld();
+    try {
+      if (!(await within(clock, HOLD_LIMIT_MS, leases.confirm(offer.namespace))).late) {
+        this.#ask(session, offer);
+        return;
+      }
+    } catch (error) {
+      log.warn({ namespace: offer.namespace, job: offer.job, err: error }, "no lease to make an offer under");
+    }
+    await this.#reject(offer, "undelivered", false);
   }
 
   #ask(session: Session, offer: OfferMessage): void {
@@ -105,6 +131,7 @@ export class Offers {
     }
     const open: OpenOffer = {
       message: offer,
+      askedAtMs: clock.now(),
       cancelDeadline: clock.setTimer(offerTimeoutMs, () => this.#deadline(session, offer.wire)),
     };
     session.offers.set(offer.wire, open);
@@ -152,6 +179,10 @@ export class Offers {
         "answer to an offer has a field that is too long; taken as a no",
       );
       await this.#reject(offer, "rejected", false);
+      return;
+    }
+    if (this.#deps.clock.now() - receivedAtMs > this.#deps.maxAnswerAgeMs) {
+      await this.#reject(offer, "undelivered", false);
       return;
     }
     const outcome = await this.#deps.assignments.accept(session, offer, answer, receivedAtMs);

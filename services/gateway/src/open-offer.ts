@@ -7,6 +7,8 @@ import type { OfferMessage } from "@muster/domain/node-message";
 
 export interface OpenOffer {
   readonly message: OfferMessage;
+  /** When it was written to the socket. */
+  readonly askedAtMs: number;
   /** Ends the deadline. */
   readonly cancelDeadline: () => void;
 }

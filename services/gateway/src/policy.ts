@@ -22,6 +22,8 @@ export interface GatewayPolicy {
   coolMs: number;
   graceMs: number;
   guardMs: number;
+  /** How long the place of a job that a worker is to stop stays taken when it does not confirm. */
+  stopMs: number;
   retainMs: number;
   waitMs: number;
   sampleFlushMs: number;

@@ -3,8 +3,9 @@
  * in `counts`, by name, for tests and for whoever asks the process.
  */
 
+import type { GatewayEvent } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
-import type { GatewayMetrics, OfferOutcome } from "./gateway-metrics.js";
+import type { GatewayMetrics, OfferOutcome, ReportOutcome } from "./gateway-metrics.js";
 
 export type GatewayCounts = Readonly<Record<string, number>>;
 
@@ -17,6 +18,13 @@ const OFFER_LABEL = {
   stale: "lost",
   failed: "lost",
 } as const satisfies Record<OfferOutcome, string>;
+
+/** Reports that are beside the usual course. */
+const REPORT_EVENTS: Partial<Record<ReportOutcome, GatewayEvent>> = {
+  refused: "report_refused",
+  failed: "report_failed",
+  retrying: "report_retrying",
+};
 
 const WIRE_NAMES = {
   register: "register",
@@ -33,6 +41,11 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
   const count = (name: string, by = 1): void => {
     counts[name] = (counts[name] ?? 0) + by;
   };
+  const events = metrics.counter("gateway_events_total");
+  const happened = (event: GatewayEvent, name: string = event, by = 1): void => {
+    count(name, by);
+    events.add({ event }, by);
+  };
   const connections = metrics.gauge("websocket_connections");
   const messages = metrics.counter("websocket_messages_total");
   const refusals = metrics.counter("refusals_total");
@@ -47,8 +60,8 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       count(`upgrade_refused.${reason}`);
       refusals.add({ reason: reason === "no_agent_grant" ? "permission_denied" : "unauthenticated" });
     },
-    sessionRegistered: () => count("session_registered"),
-    sessionsRegisteredAgain: (sessions) => count("session_registered_again", sessions),
+    sessionRegistered: () => happened("session_registered"),
+    sessionsRegisteredAgain: (sessions) => happened("session_registered_again", undefined, sessions),
     messageReceived(kind) {
       const type = kind in WIRE_NAMES ? WIRE_NAMES[kind as keyof typeof WIRE_NAMES] : undefined;
       if (type !== undefined) messages.add({ type, direction: "in" });
@@ -67,23 +80,43 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       count(`offer_ended.${outcome}`);
       offers.add({ outcome: OFFER_LABEL[outcome] });
     },
-    answerIgnored: () => count("answer_ignored"),
+    offerHeld: () => happened("offer_held"),
+    answerIgnored: () => happened("answer_ignored"),
     assignmentSent() {
       assigned.add({});
       messages.add({ type: "assignment", direction: "out" });
     },
-    assignmentWithheld: (reason) => count(`assignment_withheld.${reason}`),
-    reportTaken: (outcome) => count(`report.${outcome}`),
+    assignmentWithheld: (reason) => happened(`assignment_${reason}`, `assignment_withheld.${reason}`),
+    startWithdrawn: () => happened("start_withdrawn"),
+    reportTaken(outcome) {
+      count(`report.${outcome}`);
+      const event = REPORT_EVENTS[outcome];
+      if (event !== undefined) events.add({ event });
+    },
     reportRefused: (reason) => count(`report_refused.${reason}`),
     stopSent: () => messages.add({ type: "termination", direction: "out" }),
-    messageUnroutable: (kind) => count(`unroutable.${kind}`),
-    jobSimulated: () => count("job_simulated"),
-    migrationAsked: (jobs) => count("migration_asked_jobs", jobs),
-    heldUnknown: (jobs) => count("held_unknown", jobs),
+    messageUnroutable: (kind) => happened(`unroutable_${kind}`, `unroutable.${kind}`),
+    jobSimulated: () => happened("job_simulated"),
+    migrationAsked: (jobs) => happened("migration_asked", undefined, jobs),
+    migrated({ moved, stopped, refused }) {
+      happened("migration_moved", undefined, moved);
+      happened("migration_stopped", undefined, stopped);
+      happened("migration_refused", undefined, refused);
+    },
+    ghostFound: () => happened("ghost_stopped"),
+    halfOpenClosed: () => happened("half_open_closed"),
+    sessionRemoved({ orphaned, ended }) {
+      happened("job_orphaned", undefined, orphaned);
+      happened("job_ended_goodbye", undefined, ended);
+    },
+    guardRaised: () => happened("guard_raised"),
+    jobRestored: () => happened("job_restored"),
+    jobNotRestored: () => happened("job_not_restored"),
+    heldUnknown: (jobs) => happened("held_unknown", undefined, jobs),
     leaseRenewed: () => count("lease_renewed"),
-    leaseLapsed: () => count("lease_lapsed"),
-    leaseFailed: () => count("lease_failed"),
-    hintDropped: (reason) => count(`hint_dropped.${reason}`),
+    leaseLapsed: () => happened("lease_lapsed"),
+    leaseFailed: () => happened("lease_failed"),
+    hintDropped: (reason) => happened(`hint_dropped_${reason}`, `hint_dropped.${reason}`),
   };
   return { metrics: port, counts };
 }

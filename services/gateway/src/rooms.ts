@@ -4,6 +4,7 @@
 
 import type { ActorLink } from "@muster/actor/actor-link";
 import type { DueIndex } from "@muster/actor/due-index";
+import type { Outbox } from "@muster/actor/outbox";
 import type { IdKind } from "@muster/domain/ids";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
@@ -15,10 +16,14 @@ import { AgentMemory } from "./agent-memory.js";
 import { Assignments } from "./assignments.js";
 import { createDispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
+import { createHalfOpen, type HalfOpen } from "./half-open.js";
+import { FactMemory } from "./job-facts.js";
 import { NamespaceLeases } from "./lease.js";
 import type { MessageDeps } from "./message-deps.js";
+import { Migrations } from "./migrations.js";
 import { Offers } from "./offers.js";
 import type { GatewayPolicy } from "./policy.js";
+import { Reassertion } from "./reassertion.js";
 import { Reports } from "./reports.js";
 import { Samples } from "./samples.js";
 import { SessionRecords } from "./session-records.js";
@@ -33,6 +38,9 @@ export interface RoomsDeps {
   redis: RedisClient;
   actors: ActorLink<NamespaceMessage>;
   dueIndex: DueIndex;
+  outbox: Outbox;
+  /** The life of Redis that this node knows of. */
+  generation: () => string | undefined;
   renewEveryMs: number;
   clock: Clock;
   newId: (kind: IdKind) => string;
@@ -43,6 +51,9 @@ export interface RoomsDeps {
 export interface Rooms extends MessageDeps {
   assignments: Assignments;
   stops: Stops;
+  halfOpen: HalfOpen;
+  reassertion: Reassertion;
+  memory: FactMemory;
 }
 
 export function createRooms(deps: RoomsDeps): Rooms {
@@ -54,19 +65,24 @@ export function createRooms(deps: RoomsDeps): Rooms {
     redis,
     actors,
     dueIndex,
+    outbox,
+    generation,
     renewEveryMs,
     clock,
     metrics,
     log,
   } = deps;
-  const shared = { ledger: createLedger(redis), gateway, metrics, clock, log, ...policy };
+  const shared = { ledger: createLedger(redis), gateway, generation, metrics, clock, log, ...policy };
   const sessions = new Sessions();
   const stops = createStops({ sessions, metrics });
   const link = createDispatcherLink({ actors, metrics, log });
+  const halfOpen = createHalfOpen({ ...shared, sessions, outbox });
+  const reassertion = new Reassertion({ ...shared, sessions, stops });
   const records = new SessionRecords({ ...shared, dueIndex, link });
   const leases = new NamespaceLeases({
     ...shared,
     sessions,
+    reassertion,
     renewEveryMs,
     async writeSession(session) {
       await records.write(session);
@@ -78,11 +94,15 @@ export function createRooms(deps: RoomsDeps): Rooms {
     stop: (session, wire) => stops.deliver(session, wire),
   });
   const samples = new Samples({ ...shared, sessions, leases, link, flushMs: policy.sampleFlushMs });
-  const assignments = new Assignments({ ...shared, keys });
+  const assignments = new Assignments({ ...shared, link, keys });
+  const migrations = new Migrations({ ...shared, leases, link, stops, halfOpen });
   return {
     ledger: shared.ledger,
     sessions,
     stops,
+    halfOpen,
+    reassertion,
+    memory: new FactMemory(),
     link,
     records,
     leases,
@@ -91,8 +111,9 @@ export function createRooms(deps: RoomsDeps): Rooms {
     clock,
     newId: deps.newId,
     agents: new AgentMemory({ ...shared, sessions }),
-    offers: new Offers({ ...shared, sessions, records, assignments, link }),
-    reports: new Reports({ ...shared, link }),
+    offers: new Offers({ ...shared, sessions, records, leases, assignments, link }),
+    migrations,
+    reports: new Reports({ ...shared, leases, migrations, link }),
     samples,
     serverInfo: buildServerInfo({ version, region: policy.region, nodeId: gateway }),
     simulation: { retainMs: policy.retainMs, guardMs: policy.guardMs, waitMs: policy.waitMs },

@@ -116,6 +116,8 @@ export class Samples {
    * again; when it did not, they lost their place for another reason, and their workers must register again.
    */
   async #settleUnknown(namespace: string, unknown: readonly string[]): Promise<void> {
+    // A socket that closed while its sample was on its way is no news.
+    if (!unknown.some((id) => this.#deps.sessions.find(id) !== undefined)) return;
     const outcome = await this.#deps.leases.assert(namespace);
     if (outcome === "registered_again") return;
     for (const id of unknown) {

@@ -6,6 +6,7 @@
 
 import type { DueIndex } from "@muster/actor/due-index";
 import { invariant } from "@muster/domain/assert";
+import type { DeregisterSessionReply } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { SessionFacts } from "@muster/ledger/shapes";
 import type { Clock } from "@muster/runtime/clock";
@@ -13,6 +14,7 @@ import type { Log } from "@muster/runtime/log";
 import { ParticipantPermissionSchema } from "@muster/wire/generated/livekit-schema";
 import { AGENT_JSON, toJson } from "@muster/wire/json/to-json";
 import type { DispatcherLink } from "./dispatcher-link.js";
+import type { GatewayMetrics } from "./gateway-metrics.js";
 import { untilDone } from "./retry.js";
 import type { Registration, Session } from "./session.js";
 
@@ -21,6 +23,7 @@ export interface SessionRecordsDeps {
   dueIndex: DueIndex;
   gateway: string;
   link: DispatcherLink;
+  metrics: GatewayMetrics;
   clock: Clock;
   log: Log;
   leaseMs: number;
@@ -31,6 +34,8 @@ export interface SessionRecordsDeps {
   placement: Placement;
 }
 
+type Removed = Extract<DeregisterSessionReply, { status: "deregistered" }>;
+
 export interface Placement {
   /** Load that one more job is taken to cost, 0–1. */
   jobLoad: number;
@@ -38,6 +43,13 @@ export interface Placement {
   maxLoad: number;
   /** Jobs held and reserved, at most; 0 = no bound. */
   maxJobs: number;
+}
+
+export interface Removal {
+  /** What must have come to its end before. */
+  after?: Promise<unknown>;
+  /** The worker drained and left: what it had, it has finished. */
+  goodbye?: boolean;
 }
 
 export class SessionRecords {
@@ -74,10 +86,14 @@ export class SessionRecords {
     if (session.phase === "closed") this.remove(namespace, session.id);
   }
 
-  /** Begins to remove the record, `after` something, and returns; its jobs become orphans, its offers go back. */
-  remove(namespace: string, session: string, after: Promise<void> = Promise.resolve()): void {
+  /** Begins to remove the record and returns; its jobs become orphans, its offers go back. */
+  remove(
+    namespace: string,
+    session: string,
+    { after = Promise.resolve(), goodbye = false }: Removal = {},
+  ): void {
     const removal = after
-      .then(() => this.#remove(namespace, session))
+      .then(() => this.#remove(namespace, session, goodbye))
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
@@ -92,18 +108,32 @@ export class SessionRecords {
     this.#isAbandoned = true;
   }
 
-  async #remove(namespace: string, session: string): Promise<void> {
-    const { ledger, link, clock, log, graceMs, guardMs } = this.#deps;
+  async #remove(namespace: string, session: string, goodbye: boolean): Promise<void> {
+    const { ledger, clock, log, graceMs, guardMs } = this.#deps;
     const reply = await untilDone(
       clock,
       () => !this.#isAbandoned,
-      () => ledger.deregisterSession({ namespace, session, graceMs, guardMs }),
+      () => ledger.deregisterSession({ namespace, session, goodbye, graceMs, guardMs }),
       (error) => log.warn({ namespace, session, err: error }, "session not yet removed; trying again"),
     );
-    if (reply?.status !== "deregistered") return;
-    for (const job of reply.requeued) link.tell(namespace, { kind: "admit", job });
-    const { requeued, orphaned } = reply;
-    log.info({ namespace, session, requeued: requeued.length, orphaned: orphaned.length }, "session removed");
+    if (reply?.status === "deregistered") this.#tellOf(namespace, session, reply);
+  }
+
+  #tellOf(namespace: string, session: string, reply: Removed): void {
+    const { link, metrics, log } = this.#deps;
+    const { requeued, orphaned, ended, serve } = reply;
+    for (const job of requeued) link.tell(namespace, { kind: "admit", job });
+    for (const job of orphaned) link.tell(namespace, { kind: "orphan", job });
+    link.serve(namespace, ...serve);
+    metrics.sessionRemoved({ orphaned: orphaned.length, ended: ended.length });
+    const counts = { requeued: requeued.length, orphaned: orphaned.length, ended: ended.length };
+    log.info({ namespace, session, ...counts }, "session removed");
+    if (reply.guard === 0) return;
+    metrics.guardRaised();
+    log.warn(
+      { namespace },
+      "many sessions vanished at once; none of their jobs is resumed on a guess for now",
+    );
   }
 
   #factsOf(session: Session, registration: Registration): SessionFacts {

@@ -15,6 +15,7 @@ import {
 import { CLOSE_CODES, type CloseName, closeReason } from "@muster/wire/close-codes";
 import type { ParticipantPermission } from "@muster/wire/generated/livekit";
 import { HeldJobs } from "./held-jobs.js";
+import type { FactMemory } from "./job-facts.js";
 import { FRESH_WORKER, type WorkerState } from "./load-sample.js";
 import type { OpenOffer } from "./open-offer.js";
 import { type Phase, transition } from "./phase.js";
@@ -49,6 +50,8 @@ export interface SessionDeps {
   id: string;
   socket: AgentSocket;
   context: WorkerContext;
+  /** Shared by all sessions of the gateway. */
+  memory: FactMemory;
   log: Log;
 }
 
@@ -67,14 +70,15 @@ export class Session {
   #phase: Phase = "connected";
   #registration: Registration | undefined;
   #usesJson = false;
+  #closedAs: CloseName | undefined;
   #line: Promise<void> = Promise.resolve();
   #waiting = 0;
 
-  constructor({ id, socket, context, log }: SessionDeps) {
+  constructor({ id, socket, context, memory, log }: SessionDeps) {
     this.id = id;
     this.context = context;
     this.#socket = socket;
-    this.held = new HeldJobs({ session: id });
+    this.held = new HeldJobs({ session: id, memory });
     this.#log = log;
   }
 
@@ -100,6 +104,11 @@ export class Session {
     return this.#registration;
   }
 
+  /** Why this gateway closed the socket; undefined when the worker did, or the network. */
+  get closedAs(): CloseName | undefined {
+    return this.#closedAs;
+  }
+
   /** The peer has not yet taken what was sent: it cannot have read it. */
   get hasUnsentBytes(): boolean {
     return this.#socket.bufferedBytes > 0;
@@ -121,6 +130,7 @@ export class Session {
   /** The transport said so, once. */
   closed(): void {
     this.#move("closed", "the socket is gone");
+    this.held.end();
   }
 
   /** Text and binary peers are answered in kind, as the last frame that came was. */
@@ -137,7 +147,9 @@ export class Session {
 
   /** Repeatable; the phase follows when the transport says that the socket is gone. */
   close(name: CloseName, reason: string): void {
-    if (this.#phase !== "closed") this.#socket.close(CLOSE_CODES[name].code, closeReason(reason));
+    if (this.#phase === "closed" || this.#socket.closed) return;
+    this.#closedAs = name;
+    this.#socket.close(CLOSE_CODES[name].code, closeReason(reason));
   }
 
   /**

@@ -19,7 +19,7 @@ export interface SocketsDeps {
 
 export function acceptSockets(rooms: Rooms, { policy, newId, log }: SocketsDeps) {
   return (socket: AgentSocket, context: WorkerContext): SocketHandlers => {
-    const session = new Session({ id: newId("session"), socket, context, log });
+    const session = new Session({ id: newId("session"), socket, context, memory: rooms.memory, log });
     rooms.sessions.opened(session);
     rooms.metrics.socketOpened();
     session.log.debug({ clientIp: context.clientIp, protocol: context.protocol }, "socket opened");
@@ -30,7 +30,7 @@ export function acceptSockets(rooms: Rooms, { policy, newId, log }: SocketsDeps)
       drained() {},
       closed(code, reason) {
         cancelDeadline();
-        leave(session, rooms);
+        leave(session, isGoodbye(session, code), rooms);
         session.log.info({ code, reason }, "socket closed");
       },
     };
@@ -43,7 +43,19 @@ function tooLate(session: Session, timeoutMs: number): void {
   if (session.phase === "registering") session.close("too_slow", "cannot be registered now; try again");
 }
 
-function leave(session: Session, { sessions, offers, records, metrics }: Rooms): void {
+/** How both SDKs close a socket that they are done with: with 1000, with 1001 on their way out, or without a code. */
+const CLEAN_CODES: readonly number[] = [1000, 1001, 1005];
+
+/** A worker that drains leaves when nothing runs on it any more: what it has not reported, it has finished. */
+function isGoodbye(session: Session, code: number): boolean {
+  return session.closedAs === undefined && session.worker.draining && CLEAN_CODES.includes(code);
+}
+
+function leave(
+  session: Session,
+  goodbye: boolean,
+  { sessions, offers, assignments, records, metrics }: Rooms,
+): void {
   session.closed();
   metrics.socketClosed();
   sessions.closed(session);
@@ -51,6 +63,7 @@ function leave(session: Session, { sessions, offers, records, metrics }: Rooms):
   if (registration === undefined) return;
   offers.withdrawAll(session);
   // Behind its registration, should that still be under way, and the reports that it sent: a job that it said was done
-  // is done.
-  records.remove(registration.namespace, session.id, session.settled());
+  // is done. And behind its last yes: a start that was not assigned any more is no orphan, it is taken back.
+  const after = Promise.all([session.settled(), assignments.settled(session)]);
+  records.remove(registration.namespace, session.id, { after, goodbye });
 }

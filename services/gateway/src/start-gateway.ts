@@ -81,8 +81,17 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const directory = createNodeDirectory({ redis, clock });
   const actors = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
   const dueIndex = createDueIndex({ redis });
-  const rooms = createRooms({ ...deps, log, metrics, actors, dueIndex, renewEveryMs });
-  const { sessions, leases, agents, samples, offers, assignments, stops } = rooms;
+  const rooms = createRooms({
+    ...deps,
+    log,
+    metrics,
+    actors,
+    dueIndex,
+    outbox,
+    renewEveryMs,
+    generation: () => lease.generation(),
+  });
+  const { sessions, leases, agents, samples, offers, assignments, stops, halfOpen, reassertion } = rooms;
 
   const inbox = new Inbox({
     redis,
@@ -94,6 +103,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       const message = readGatewayMessage(raw);
       if (message === undefined) metrics.messageUnroutable("malformed");
       else if (message.kind === "stop") stops.deliver(message.session, message.wire);
+      else if (message.kind === "close") halfOpen.close(message.session);
       else offers.receive(message);
     },
     // Lost stops are told again with a renewal; lost offers have their deadline in the ledger.
@@ -113,6 +123,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     onRegain: () => leases.assertAll(),
     onGenerationChange() {
       agents.forget();
+      reassertion.begin();
       leases.assertAll();
     },
   });
@@ -190,10 +201,12 @@ function listen(rooms: Rooms, ready: () => boolean, deps: GatewayDeps): Promise<
 }
 
 /** Without Redis nobody is helped by waiting: what is left undone is done when our leases end. */
-async function finishRecords({ records, reports }: Rooms, clock: Clock): Promise<void> {
+async function finishRecords(
+  { records, reports, migrations, assignments }: Rooms,
+  clock: Clock,
+): Promise<void> {
   await within(clock, RECORDS_LIMIT_MS, records.settled());
-  reports.abandon();
-  records.abandon();
+  for (const room of [reports, migrations, assignments, records]) room.abandon();
 }
 
 function defaultHttp(metrics: Metrics, ready: () => boolean) {

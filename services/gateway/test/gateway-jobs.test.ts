@@ -3,7 +3,15 @@ import { startWorker } from "@muster/test/kit/simulated-worker";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import type { WorkerClient } from "@muster/test/kit/worker-client";
 import { afterAll, afterEach, expect, it } from "vitest";
-import { agentToken, type Bench, bench, cleanUp, type RunningGateway, stopRedis } from "./gateway-kit.js";
+import {
+  agentToken,
+  type Bench,
+  bench,
+  cleanUp,
+  type OrderOptions,
+  type RunningGateway,
+  stopRedis,
+} from "./gateway-kit.js";
 
 afterEach(cleanUp);
 afterAll(stopRedis);
@@ -12,9 +20,10 @@ afterAll(stopRedis);
 async function assigned(
   test: Bench,
   gateway: RunningGateway,
+  options: OrderOptions = {},
 ): Promise<{ worker: WorkerClient; job: string }> {
   const worker = await test.registered(gateway);
-  const { job } = await test.dispatcher.order();
+  const { job } = await test.dispatcher.order(options);
   await test.dispatcher.offer(job);
   await worker.next("availability");
   worker.accept(job);
@@ -25,7 +34,7 @@ async function assigned(
 it("writes reports in the order in which they came", async () => {
   const test = await bench();
   const gateway = await test.start();
-  const { worker, job } = await assigned(test, gateway);
+  const { worker, job } = await assigned(test, gateway, { restartPolicy: "never" });
   worker.report(job, 1);
   await waitUntil("the job runs", async () => (await test.dispatcher.job(job)).state === "running");
   worker.report(job, 0);
@@ -46,7 +55,7 @@ it("writes reports in the order in which they came", async () => {
 it("bounds the worker's error text between characters", async () => {
   const test = await bench();
   const gateway = await test.start();
-  const { worker, job } = await assigned(test, gateway);
+  const { worker, job } = await assigned(test, gateway, { restartPolicy: "never" });
   worker.report(job, 3, "é".repeat(4_000));
   await waitUntil("the job ended", async () => (await test.dispatcher.job(job)).state === "ended");
   expect((await test.dispatcher.job(job)).error).toBe("é".repeat(2_048));
@@ -98,12 +107,17 @@ it("counts what a worker said before its socket closed", async () => {
   expect(await test.dispatcher.job(job)).toMatchObject({ state: "ended", outcome: "success" });
 });
 
-it("makes an orphan of a job whose worker's socket is cut", async () => {
+it("sends a failed job back when its order restarts, and holds it no more", async () => {
   const test = await bench();
-  const gateway = await test.start();
+  const gateway = await test.start({ policy: { leaseMs: 600 } });
   const { worker, job } = await assigned(test, gateway);
-  worker.cut();
-  await waitUntil("the job is an orphan", async () => (await test.dispatcher.job(job)).state === "orphaned");
+  worker.report(job, 3, "it broke");
+  await waitUntil("it waits for its next try", () => gateway.counts["report.retrying"] === 1);
+  expect(await test.dispatcher.job(job)).toMatchObject({ state: "queued", error: "it broke" });
+  const renewed = gateway.counts.lease_renewed ?? 0;
+  await waitUntil("the lease was renewed twice", () => (gateway.counts.lease_renewed ?? 0) >= renewed + 2);
+  expect((await test.dispatcher.job(job)).state).toBe("queued");
+  expect(worker.count("termination")).toBe(0);
 });
 
 it("delivers a stop, again with each renewal until it is confirmed, and then no more", async () => {
@@ -211,20 +225,6 @@ it("makes a room job of a simulation without a participant", async () => {
     test.dispatcher.told.find((m) => m.kind === "admit"),
   );
   expect(told.kind === "admit" && (await test.dispatcher.job(told.job)).type).toBe("room");
-});
-
-it("counts a migration and moves nothing", async () => {
-  const test = await bench();
-  const gateway = await test.start();
-  const { worker, job } = await assigned(test, gateway);
-  worker.cut();
-  await waitUntil("the job is an orphan", async () => (await test.dispatcher.job(job)).state === "orphaned");
-  const again = await test.registered(gateway);
-  again.migrate([job, "AJ_other"]);
-  await again.ping();
-  expect(gateway.counts.migration_asked_jobs).toBe(2);
-  expect((await test.dispatcher.job(job)).state).toBe("orphaned");
-  expect(again.isOpen).toBe(true);
 });
 
 it("works with a worker that works by itself", async () => {

@@ -192,7 +192,11 @@ export interface OrderOptions {
   room?: string;
   metadata?: string;
   attributes?: Record<string, string>;
+  restartPolicy?: "on_failure" | "never";
 }
+
+/** Fields of a job that are absent while they are empty. */
+const EMPTY_FIELDS = { session: "", order: "", agent_identity: "", excluded: "", attempts: "0" };
 
 async function startFakeDispatcher(
   redis: RedisServer,
@@ -238,9 +242,13 @@ async function startFakeDispatcher(
     nodeId,
     told,
     send: (to, message) => outbox.send(to, message),
-    job: (job) => client.hgetall(`muster:{${namespace}}:job:${job}`),
+    async job(job) {
+      const record = await client.hgetall(`muster:{${namespace}}:job:${job}`);
+      return record.id === undefined ? {} : { ...EMPTY_FIELDS, ...record };
+    },
     session: (session) => client.hgetall(`muster:{${namespace}}:session:${session}`),
-    async order({ agentName = "agent", type = "room", room = "room", metadata = "", attributes = {} } = {}) {
+    async order(options = {}) {
+      const { agentName = "agent", type = "room", room = "room", metadata = "", attributes = {} } = options;
       const order = newId("order");
       const job = newId("job");
       const pool = poolName({ agentName, type, deployment: "" });
@@ -254,10 +262,10 @@ async function startFakeDispatcher(
           metadata,
           attributes: JSON.stringify(attributes),
           priority: 0,
-          restart_policy: "on_failure",
+          restart_policy: options.restartPolicy ?? "on_failure",
           target: "room",
         },
-        newJobs: [{ id: job, type, pool, room_sid: "", participant_info: "" }],
+        newJobs: [{ id: job, type, pool, room_sid: "", participant_info: "", max_attempts: 3 }],
         retainMs: 60_000,
         guardMs: 5_000,
         waitMs: 60_000,
@@ -308,10 +316,14 @@ function offerOf(
   };
 }
 
-/** What a renewal of a lease changes by itself is left out: the times at which leases end. */
+/**
+ * What a renewal of a lease changes by itself is left out, the times at which leases end; and so is the memory of who
+ * went when, which the guard against outages keeps.
+ */
 async function dumpKeys(client: RedisClient, pattern: string): Promise<Record<string, unknown>> {
   const dump: Record<string, unknown> = {};
   for (const key of (await client.keys(pattern)).sort()) {
+    if (key.endsWith(":losses")) continue;
     const type = await client.type(key);
     if (type === "hash") dump[key] = await client.hgetall(key);
     if (type === "set") dump[key] = (await client.smembers(key)).sort();

@@ -28,6 +28,8 @@ async function sweep(test: Bench, gateway: RunningGateway): Promise<void> {
     gateway: gateway.nodeId,
     graceMs: 35_000,
     guardMs: 5_000,
+    awakeSinceMs: 0,
+    holdMs: 0,
     limit: 100,
     nowMs: Date.now() + 3_600_000,
   });
@@ -144,19 +146,63 @@ it("counts what the ledger has never heard of, and does nothing to it", async ()
   expect(worker.isOpen).toBe(true);
 });
 
-it("comes back from an outage of Redis with its sessions and jobs", async () => {
+it("makes no offer while its lease is in doubt: it asserts first, and a yes that comes too late is none", async () => {
   const test = await bench();
-  const gateway = await test.start({ policy: { leaseMs: 600 } });
+  const leaseMs = 300;
+  const never = { ...systemClock, setTimer: skipping(leaseMs / 3) };
+  const gateway = await test.start({ policy: { leaseMs }, clock: never });
+  const worker = await test.registered(gateway);
+  const { job } = await test.dispatcher.order();
+  const registeredAt = performance.now();
+  await waitUntil("the lease has ended", () => performance.now() - registeredAt > leaseMs);
+  await sweep(test, gateway);
+  const offer = { ...offerOfNobody(test.namespace), session: worker.id, job, wire: job };
+  await test.dispatcher.send(gateway.nodeId, offer);
+  await worker.next("availability");
+  expect(gateway.counts.offer_held).toBe(1);
+  expect(gateway.counts.session_registered_again).toBe(1);
+  expect((await test.dispatcher.session(worker.id)).id).toBe(worker.id);
+  worker.accept(job);
+  await waitUntil("the answer was stale", () => gateway.counts["offer_ended.stale"] === 1);
+  await worker.ping();
+  expect(worker.count("assignment")).toBe(0);
+  expect((await test.dispatcher.job(job)).state).toBe("queued");
+});
+
+function offerOfNobody(namespace: string) {
+  const texts = { order: "", room: "room", roomSid: "", roomInfo: "", participantInfo: "", metadata: "" };
+  const names = { agentName: "agent", deployment: "", attributes: {} };
+  const numbers = { epoch: 1, resuming: false, offeredAtMs: 0 };
+  return { kind: "offer", type: "room", namespace, ...texts, ...names, ...numbers };
+}
+
+it("passes on what a worker said while it was swept", async () => {
+  const test = await bench();
+  const gateway = await test.start({ policy: { leaseMs: 30_000 } });
   const { worker, job } = await assigned(test, gateway);
-  await test.redis.flush();
-  await waitUntil(
-    "the session is there again",
-    async () => (await test.dispatcher.session(worker.id)).id === worker.id,
-  );
-  expect(worker.isOpen).toBe(true);
-  await waitUntil("the inbox is there again", () => test.client.exists(`muster:inbox:{${gateway.nodeId}}`));
-  const { job: next } = await test.dispatcher.order();
-  await test.dispatcher.offer(next);
-  expect((await worker.next("availability")).job?.id).toBe(next);
-  expect(job).not.toBe(next);
+  await sweep(test, gateway);
+  worker.report(job, 2);
+  await waitUntil("the job ended", async () => (await test.dispatcher.job(job)).state === "ended");
+  expect(await test.dispatcher.job(job)).toMatchObject({ outcome: "success", cause: "reported" });
+});
+
+it("keeps the newest load of each worker while Redis is away, and no other", async () => {
+  const test = await bench();
+  const gateway = await test.start({ policy: { sampleFlushMs: 20 } });
+  const workers = [await test.registered(gateway), await test.registered(gateway)];
+  test.redis.freeze();
+  try {
+    for (let load = 0; load <= 500; load++)
+      for (const worker of workers) worker.sample({ load: load / 1_000 });
+    await Promise.all(workers.map((worker) => worker.ping()));
+  } finally {
+    test.redis.thaw();
+  }
+  for (const worker of workers) {
+    await waitUntil("its newest load is written", async () => {
+      const { load } = await test.dispatcher.session(worker.id);
+      return Math.abs(Number(load) - 0.5) < 0.001;
+    });
+  }
+  expect(gateway.counts.samples_written).toBeLessThanOrEqual(3 * workers.length);
 });

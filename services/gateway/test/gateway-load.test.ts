@@ -178,7 +178,13 @@ it("closes with 4410 what the ledger has lost while the lease was held", async (
   const gateway = await start({ policy: { sampleFlushMs: 20 } });
   const lost = await registered(gateway);
   const kept = await registered(gateway);
-  await ledger.deregisterSession({ namespace, session: lost.id, graceMs: 1_000, guardMs: 1_000 });
+  await ledger.deregisterSession({
+    namespace,
+    session: lost.id,
+    goodbye: false,
+    graceMs: 1_000,
+    guardMs: 1_000,
+  });
   lost.sample({ load: 0.1 });
   kept.sample({ load: 0.1 });
   expect((await lost.closed()).code).toBe(4410);

@@ -43,7 +43,7 @@ describe.each(TRANSPORT_KINDS)("an offer on %s", (transport) => {
       agentName: "agent",
       state: { status: 1, workerId: connected.id },
     });
-    expect(Number(request.job?.state?.startedAt) / 1e6).toBeGreaterThanOrEqual(startedAtMs);
+    expect(Number((request.job?.state?.startedAt ?? 0n) / 1_000_000n)).toBeGreaterThanOrEqual(startedAtMs);
 
     connected.accept(job, {
       participantIdentity: "me",
@@ -280,6 +280,23 @@ it("is no offer any more when the ledger has moved on: the yes is stale and noth
   expect(worker.count("assignment")).toBe(0);
 });
 
+it("goes back without blame when its answer waited in a gateway that was stopped for a while", async () => {
+  const { start, registered, dispatcher } = await bench();
+  const gateway = await start({ policy: { offerTimeoutMs: 100, maxAnswerAgeMs: 200 } });
+  const worker = await registered(gateway);
+  const { job } = await dispatcher.order();
+  await dispatcher.offer(job);
+  await worker.next("availability");
+  worker.accept(job);
+  const stoppedAt = performance.now();
+  while (performance.now() - stoppedAt < 400);
+  await waitUntil("the offer went back", () => gateway.counts["offer_ended.undelivered"] === 1);
+  await worker.ping();
+  expect(worker.count("assignment")).toBe(0);
+  expect(await dispatcher.job(job)).toMatchObject({ state: "queued", attempts: "0" });
+  expect(await dispatcher.session(worker.id)).toMatchObject({ silences: "0" });
+});
+
 it("is not assigned when the ledger took longer than an answer is worth", async () => {
   const { start, registered, dispatcher, redis } = await bench();
   const gateway = await start({ policy: { maxAnswerAgeMs: 50 } });
@@ -295,7 +312,34 @@ it("is not assigned when the ledger took longer than an answer is worth", async 
   redis.thaw();
   await waitUntil("it was withheld", () => gateway.counts["assignment_withheld.late"] === 1);
   expect(worker.count("assignment")).toBe(0);
-  expect((await dispatcher.job(job)).state).toBe("starting");
+  await waitUntil("it is taken back", () => gateway.counts.start_withdrawn === 1);
+  expect(await dispatcher.job(job)).toMatchObject({ state: "queued", attempts: "0", session: "" });
+  await waitUntil("the dispatcher hears of it", () =>
+    dispatcher.told.some((m) => m.kind === "admit" && m.job === job),
+  );
+  expect(await dispatcher.session(worker.id)).toMatchObject({ silences: "0" });
+});
+
+it("is taken back when its yes was committed and the socket was gone", async () => {
+  const { start, registered, dispatcher, redis } = await bench();
+  const gateway = await start();
+  const worker = await registered(gateway);
+  const { job } = await dispatcher.order();
+  await dispatcher.offer(job);
+  await worker.next("availability");
+  redis.freeze();
+  worker.accept(job);
+  await worker.ping();
+  worker.cut();
+  await waitUntil("the gateway saw it go", () => gateway.connections() === 0);
+  redis.thaw();
+  await waitUntil("the session is gone", async () => (await dispatcher.session(worker.id)).id === undefined);
+  // Nothing left for the worker, so nothing runs: no orphan, and no attempt.
+  expect(gateway.counts["assignment_withheld.socket_gone"]).toBe(1);
+  expect(gateway.counts.start_withdrawn).toBe(1);
+  expect(await dispatcher.job(job)).toMatchObject({ state: "queued", attempts: "0" });
+  expect(dispatcher.told.filter((m) => m.kind === "orphan")).toEqual([]);
+  expect(dispatcher.told.some((m) => m.kind === "admit" && m.job === job)).toBe(true);
 });
 
 it("takes an answer that is too long for a no", async () => {

@@ -1,5 +1,6 @@
 -- accept: the worker took the offer. Commits only for OFFERED, the same epoch, the same session, and that one live;
 -- then, and never otherwise, the gateway sends the assignment. Repeated: the same answer.
+-- Dying after it: the job is an orphan when the gateway's lease ends, and was never seen to start.
 -- @key job job:<job>
 -- @key session session:<session>
 -- @key session-jobs session-jobs:<session>
@@ -15,6 +16,7 @@
 local state, holder, held_epoch, started_at, identity, attempts = unpack(redis.call("HMGET", job_key,
   "state", "session", "epoch", "started_at", "agent_identity", "attempts"))
 if not state then return { "stale", "unknown" } end
+holder, held_epoch, identity = holder or "", held_epoch or "0", identity or ""
 if holder ~= session or tonumber(held_epoch) ~= epoch then return { "stale", state } end
 if state == "starting" or state == "running" then
   if identity == "" then
@@ -29,7 +31,7 @@ if state ~= "offered" or not silences then return { "stale", state } end
 
 if identity == "" then identity = agent_identity end
 redis.call("HSET", job_key, "state", "starting", "started_at", now, "updated_at", now, "agent_identity", identity,
-  "attempts", tonumber(attempts) + 1)
+  "attempts", tonumber(attempts or 0) + 1)
 if silences ~= "0" then redis.call("HSET", session_key, "silences", 0) end
 redis.call("ZADD", session_jobs_key, now, job .. "#" .. epoch)
 redis.call("ZADD", deadlines_key, now + start_ms, "job|" .. job)

@@ -1,5 +1,6 @@
 -- admit: tries to place one job: offers it to the best session of its pool, or parks it.
--- Acts on queued and parked jobs of live orders only, so that any number of repeats, late or doubled, does no harm.
+-- Acts on queued and parked jobs of live orders only, past their back-off, so that any number of repeats, late or
+-- doubled, does no harm.
 -- Dying after it: the timer of the job (offer, back-off, end of waiting) has been set by the same script.
 -- @key job job:<job>
 -- @include claiming
@@ -13,9 +14,10 @@
 -- @reply idle state:string
 -- @reply ended outcome:string
 
-local record, flat = read_hash(job_key)
+local record, flat = read_job(job)
 if not record then return { "idle", "unknown" } end
-if not is_waiting(record) then return { "idle", record.state } end
+local order = order_to_serve(record)
+if not order then return { "idle", record.state } end
 if now >= tonumber(record.wait_until) then
   end_job(job, record, "expired", "waited_too_long", "no worker took the job in time", false)
   return { "ended", "expired" }
@@ -27,15 +29,15 @@ local function is_behind(chosen)
   for index = 1, #ahead, 2 do
     if ahead[index] == job or tonumber(ahead[index + 1]) >= rank(record) then return false end
     local only, excluded = unpack(redis.call("HMGET", job_of(ahead[index]), "only", "excluded"))
-    local takes = only == "" or only == chosen
-    if takes and not string.find("," .. excluded .. ",", "," .. chosen .. ",", 1, true) then return true end
+    local takes = not only or only == chosen
+    if takes and not string.find("," .. (excluded or "") .. ",", "," .. chosen .. ",", 1, true) then return true end
   end
   return false
 end
 
 local chosen, gateway, considered = pick(record, scan)
 if chosen then
-  if not is_behind(chosen) then return offer(job, record, flat, chosen, gateway, now + offer_ms, considered) end
+  if not is_behind(chosen) then return offer(job, record, flat, order, chosen, gateway, now + offer_ms, considered) end
   -- Stand in line; the actor serves the pool.
   park(job, record, nil)
   return { "parked", record.pool, 1, "[]" }

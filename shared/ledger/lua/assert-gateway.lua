@@ -1,7 +1,7 @@
 -- assert-gateway: a gateway renews its lease in a namespace and says what its sockets hold, as (job, epoch, session).
 -- What the ledger agrees with stands, and an orphan of such a session runs again; what is over, older or held elsewhere
 -- is to be stopped. A newer epoch, or one that the ledger still has as an offer, stands too: Redis lost its last second.
--- Stops that were not confirmed are told again.
+-- So does one that was resumed and not offered anew yet. Stops that were not confirmed are told again.
 -- `lapsed`: the lease had ended, sessions may have been swept: register them again, then assert.
 -- @key gateways gateways
 -- @include holding
@@ -22,17 +22,18 @@ local stops, unknown, told = {}, {}, {}
 local function stands(claim, job)
   if job.state == "ended" then return false end
   local epoch = tonumber(job.epoch)
-  if claim.epoch < epoch or (claim.epoch == epoch and job.session ~= claim.session) then return false end
+  local is_resumed = job.session == "" and tonumber(job.resumed_epoch) == epoch
+  if claim.epoch < epoch or (claim.epoch == epoch and job.session ~= claim.session and not is_resumed) then return false end
   local lives = redis.call("HGET", session_of(claim.session), "gateway") == gateway
-  if claim.epoch > epoch or job.state == "offered" then
-    if lives then recover(claim.job, job, claim.session, gateway, claim.epoch, claim.wire) end
+  if claim.epoch > epoch or job.state == "offered" or is_resumed then
+    if lives then take_over(claim.job, job, claim.session, gateway, claim.epoch, claim.wire) end
   elseif job.state == "orphaned" and lives then
-    runs_again(claim.job)
+    runs_again(claim.job, job)
   end
   return true
 end
 for _, claim in ipairs(held) do
-  local job = read_hash(job_of(claim.job))
+  local job = read_job(claim.job)
   if not job then
     unknown[#unknown + 1] = claim.job
   elseif not stands(claim, job) then

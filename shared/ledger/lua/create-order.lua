@@ -40,9 +40,9 @@ redis.call("HSET", order_key, unpack(fields))
 redis.call("ZADD", orders_key, at, order)
 redis.call("ZADD", room_orders_key, at, order)
 for _, job in ipairs(new_jobs) do
-  job.order, job.room, job.room_info, job.only, job.priority = order, room, "", "", facts.priority
-  queue_job(job.id, job, retain_ms, guard_ms, wait_ms)
+  job.order, job.room, job.priority = order, room, facts.priority
   redis.call("ZADD", order_jobs_key, 0, job.id)
+  queue_job(job.id, job, retain_ms, guard_ms, wait_ms)
 end
 stay_awake()
 return { "created" }

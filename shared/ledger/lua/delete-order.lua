@@ -20,7 +20,7 @@ end
 
 local stops, serve = {}, {}
 for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)) do
-  local record = read_hash(job_of(id))
+  local record = read_job(id)
   local stop, got_room = terminate_job(id, record, "order_deleted", "the work order was deleted", now + stop_ms)
   stops[#stops + 1] = stop
   also_serve(serve, record.pool, got_room)

@@ -1,14 +1,23 @@
 -- deregister-session: a worker's socket is gone. The session takes no more work; its offers go back, its jobs are orphans.
+-- `goodbye`: the worker closed it cleanly after it was seen draining. It has finished what it had: its jobs end well.
+-- Dying after it: requeued jobs have their guard timers, orphans their graces; whoever looks at them asks for presence.
 -- @key session session:<session>
 -- @include losing
+-- @include serving
 -- @arg session string Session id.
+-- @arg goodbye bool The worker closed the socket itself (1000, 1001 or 1005) after it said that it drains.
 -- @arg grace-ms int How long an orphan waits for its worker to come back.
 -- @arg guard-ms int After this time a requeued job is tried if nobody did.
--- @reply deregistered requeued:strings orphaned:strings
+-- @reply deregistered requeued:strings orphaned:strings ended:strings serve:strings guard:int
 -- @reply unknown
 
 local gateway = redis.call("HGET", session_key, "gateway")
 if not gateway then return { "unknown" } end
-local requeued, orphaned = {}, {}
-lose_session(session, gateway, grace_ms, guard_ms, requeued, orphaned)
-return { "deregistered", requeued, orphaned }
+local fates, serve, pool = no_fates(), {}, nil
+if goodbye then
+  pool = lose_session(session, gateway, grace_ms, guard_ms, true, fates)
+else
+  pool = miss_session(session, gateway, grace_ms, guard_ms, fates)
+end
+also_serve(serve, pool, redis.call("ZCARD", pool_of(pool)) > 0)
+return { "deregistered", fates.requeued, fates.orphaned, fates.ended, serve, fates.guard }

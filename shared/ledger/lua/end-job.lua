@@ -10,7 +10,7 @@
 -- @reply final outcome:string
 -- @reply unknown
 
-local record = read_hash(job_key)
+local record = read_job(job)
 if not record then return { "unknown" } end
 if record.state == "ended" then return { "final", record.outcome } end
 return { "ended", to_serve(record.pool, end_job(job, record, outcome, cause, message, false)) }

@@ -1,20 +1,25 @@
 -- expire-job: the timer of a job is due: its offer, its start, its back-off, its waiting time, its grace. What it means
 -- is read off the job's state; a timer that was moved meanwhile is left alone.
+-- `orphaned`: ask LiveKit for its participant and call settle-orphan; the timer comes again after guard-ms.
+-- Dying after it: every job that still lives has a timer; a stop is told again with the gateway's next renewal.
 -- @key job job:<job>
 -- @include stopping
 -- @include serving
 -- @arg job string Job id.
 -- @arg guard-ms int After this time a queued job is tried again if nobody did.
+-- @arg grace-ms int How long an orphan waits for its worker, from now, when its grace ended in a gap of ours.
 -- @arg stop-ms int How long a worker that never started may keep its place.
--- @arg max-attempts int Starts that may fail before the job does.
+-- @arg silent-ms int How long a worker that was never seen to report is taken to run what it accepted.
+-- @arg awake-since-ms int Since when the caller, and Redis as it saw it, were there without a gap.
 -- @reply requeued serve:string
 -- @reply stopping stop:json:shapes.Stop|null
+-- @reply orphaned epoch:int
 -- @reply ended outcome:string serve:string
 -- @reply idle
 
-local due = redis.call("ZSCORE", deadlines_key, "job|" .. job)
-if not due or tonumber(due) > now then return { "idle" } end
-local record = read_hash(job_key)
+local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job))
+if not due or due > now then return { "idle" } end
+local record = read_job(job)
 local state = record and record.state or "ended"
 if state == "ended" or state == "running" then
   redis.call("ZREM", deadlines_key, "job|" .. job)
@@ -28,22 +33,36 @@ if state == "offered" then
   return { "requeued", to_serve(record.pool, got_room) }
 end
 
--- Accepted and never seen to run: stop it there, then try the next worker, which is due at once.
+-- Accepted and never seen to run: stop it there, then try the next worker, which is due at once. A worker that never
+-- reports has not failed to: it is believed for long.
 if state == "starting" then
+  local reports = redis.call("HGET", session_of(record.session), "reports") == "1"
+  local silent_until = tonumber(record.started_at) + silent_ms
+  if not reports and now < silent_until then
+    redis.call("HSET", job_key, "unseen_until", now)
+    set_timer("job|" .. job, silent_until)
+    return { "idle" }
+  end
   local stop = cjson.encode(add_stop(job, record, "the job was never seen to start", now + stop_ms))
-  if tonumber(record.attempts) >= max_attempts then
+  if not reports then
+    end_job(job, record, "unknown", "never_seen", "the worker never said how the job went", true)
+  elseif tonumber(record.attempts) >= tonumber(record.max_attempts) then
     end_job(job, record, "failed", "never_started", "no worker started the job", true)
   else
+    requeue_started(job, record, now)
     exclude(job, record, record.session)
-    requeue(job, now)
   end
   return { "stopping", stop }
 end
 
--- The holder did not come back, and nothing says how the job ended.
 if state == "orphaned" then
-  local got_room = end_job(job, record, "unknown", "worker_lost", "the worker was lost and did not come back", false)
-  return { "ended", "unknown", to_serve(record.pool, got_room) }
+  if due < awake_since_ms then
+    redis.call("HSET", job_key, "grace_until", string.format("%.0f", now + grace_ms))
+    set_timer("job|" .. job, now + grace_ms)
+    return { "idle" }
+  end
+  set_timer("job|" .. job, now + guard_ms)
+  return { "orphaned", record.epoch }
 end
 
 -- The deletion of an order with many jobs stopped half-way.
@@ -57,7 +76,7 @@ if now >= tonumber(record.wait_until) then
 end
 -- Back-off over: those who refused may be asked again. Or nobody tried it: they stay excluded.
 if state == "parked" then
-  redis.call("HSET", job_key, "excluded", "")
+  redis.call("HDEL", job_key, "excluded")
   redis.call("ZREM", parked_of(record.pool), job)
 end
 requeue(job, now + guard_ms)

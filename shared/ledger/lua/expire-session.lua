@@ -1,4 +1,5 @@
--- expire-session: a silent worker's cool-down is over; it may be asked again.
+-- expire-session: a silent worker's cool-down is over, or the time in which a new session could say what it brought: it may
+-- be asked.
 -- @key deadlines deadlines
 -- @include serving
 -- @include placing

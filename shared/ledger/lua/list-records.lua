@@ -1,4 +1,5 @@
--- list-records: a page of sessions, jobs or orders, by rank in the set that lists them. Reads only.
+-- list-records: a page of sessions, jobs or orders, by rank in the set that lists them, without what can be large
+-- (metadata, attributes, messages of LiveKit): read-record has that. Reads only.
 -- @key list <list>
 -- @include records
 -- @family record
@@ -10,6 +11,10 @@
 
 local records = {}
 for _, id in ipairs(redis.call("ZRANGE", list_key, offset, offset + limit - 1)) do
-  records[#records + 1] = read_hash(record_of(kind .. ":" .. id))
+  local record = read_hash(record_of(kind .. ":" .. id))
+  if record then
+    record.metadata, record.attributes, record.room_info, record.participant_info = nil, nil, nil, nil
+    records[#records + 1] = record
+  end
 end
 return { "page", encode_list(records), redis.call("ZCARD", list_key) }

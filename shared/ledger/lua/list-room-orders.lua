@@ -1,4 +1,4 @@
--- list-room-orders: the work orders of a room, oldest first, each with its jobs. Reads only.
+-- list-room-orders: the newest work orders of a room, oldest first, each with its jobs. Reads only.
 -- @key room-orders room-orders:<room>
 -- @include records
 -- @family order order:
@@ -10,7 +10,7 @@
 -- @reply listed orders:json:shapes.OrderWithJobs[]
 
 local listed = {}
-local ids = only ~= "" and { only } or redis.call("ZRANGE", room_orders_key, 0, limit - 1)
+local ids = only ~= "" and { only } or redis.call("ZRANGE", room_orders_key, -limit, -1)
 for _, id in ipairs(ids) do
   local order = read_hash(order_of(id))
   if order and order.room == room then

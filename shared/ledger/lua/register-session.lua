@@ -1,13 +1,15 @@
--- register-session: a worker's socket has registered; it can be offered work from now on.
+-- register-session: a worker's socket has registered; it can be offered work from now on. While its pool has orphans, only
+-- after its migration, its first sample, or 300 ms: it may be the one that runs them, and is fuller than it looks.
 -- Repeating it with the same session changes nothing. After a flush, or a lapse of its gateway, it makes the session anew.
 -- @key session session:<session>
--- @key sessions sessions
 -- @key gateways gateways
 -- @key gateway-sessions gateway-sessions:<gateway>
 -- @key pools pools
 -- @include waking
 -- @include serving
 -- @include placing
+-- @include orphaning
+-- @include guarding
 -- @arg session string Session id, made by the gateway for this socket.
 -- @arg gateway string Node id of the gateway that holds the socket.
 -- @arg pool string Name of the pool (domain/pool).
@@ -16,6 +18,8 @@
 -- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
 -- @reply registered serve:string
 -- @reply unindexed rests:int
+
+local ENTERING_MS = 300
 
 if must_index(rests) then return { "unindexed", rests_so_far() } end
 if redis.call("EXISTS", session_key) == 0 then
@@ -28,6 +32,11 @@ if redis.call("EXISTS", session_key) == 0 then
   redis.call("HSET", session_key, unpack(fields))
   redis.call("ZADD", sessions_key, now, session)
   redis.call("SADD", gateway_sessions_key, session)
+  count_return(session)
+  if redis.call("SCARD", orphans_of(pool)) > 0 then
+    redis.call("HSET", session_key, "entering_until", string.format("%.0f", now + ENTERING_MS))
+    set_timer("session|" .. session, now + ENTERING_MS)
+  end
 end
 stay_awake()
 redis.call("ZADD", pools_key, now, pool)

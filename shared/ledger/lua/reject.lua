@@ -17,7 +17,7 @@
 -- @reply ended serve:string
 -- @reply stale state:string
 
-local record = read_hash(job_key)
+local record = read_job(job)
 if not record then return { "stale", "unknown" } end
 if tonumber(record.epoch) == epoch and tonumber(record.refused_epoch) == epoch then
   return { record.state == "ended" and "ended" or "requeued", to_serve(record.pool, true) }

@@ -1,6 +1,9 @@
 -- report: a worker says how a job stands (UpdateJobStatus). Counts from the holder, and for an orphan from any session
--- of the same pool: a reconnected worker sends what it queued on its new socket, before its MigrateJobRequest.
+-- of the same pool: a reconnected worker sends what it queued on its new socket, before its MigrateJobRequest. Counts
+-- also from the session that was lost, should its last word come after it.
+-- A job that failed goes back when its order restarts and attempts are left, after a back-off that doubles.
 -- Also confirms a stop: the place that the stopped job still held is freed. An end that is repeated is answered the same.
+-- Dying after it: what is retried has its timer at the end of the back-off.
 -- @key job job:<job>
 -- @key session session:<session>
 -- @include stopping
@@ -12,35 +15,49 @@
 -- @arg status string running | success | failed
 -- @arg message string The worker's error text; empty when none.
 -- @reply running
+-- @reply retrying serve:string
 -- @reply ended serve:string
 -- @reply released serve:string
 -- @reply refused reason:string
 
-local pool = redis.call("HGET", session_key, "pool")
-if not pool then return { "refused", "unknown_session" } end
+local FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS = 1000, 30000
+
 local field = stop_field(session, wire)
 if status ~= "running" and redis.call("HEXISTS", stops_key, field) == 1 then
   local freed = finish_stop(field)
   return { "released", to_serve(freed, freed ~= nil) }
 end
-local record = read_hash(job_key)
+local pool = redis.call("HGET", session_key, "pool")
+local record = read_job(job)
+local holds = record and record.session == session and record.wire == wire
+if not pool and not holds then return { "refused", "unknown_session" } end
 if not record then return { "refused", "unknown_job" } end
 if record.state == "ended" then
   local same = record.cause == "reported" and record.outcome == status and record.wire == wire
-  if same then return { "ended", to_serve(pool, true) } end
+  if same then return { "ended", to_serve(record.pool, true) } end
   return { "refused", "ended" }
 end
-local holds = record.session == session and record.wire == wire
-local adopts = record.state == "orphaned" and record.wire == wire and record.pool == pool
+if status == "failed" and record.failed_wire == wire then return { "retrying", to_serve(record.pool, true) } end
+local adopts = record.state == "orphaned" and record.wire == wire and (holds or record.pool == pool)
 if not holds and not adopts then return { "refused", "held_elsewhere" } end
 if record.state ~= "starting" and record.state ~= "running" and not adopts then return { "refused", record.state } end
 
+if pool then redis.call("HSET", session_key, "reports", 1) end
 if status == "running" then
-  if not holds then return { "refused", "orphaned" } end
-  redis.call("HSET", session_key, "reports", 1)
-  if record.state == "starting" then redis.call("HSET", job_key, "running_at", now) end
-  runs_again(job)
+  if not holds or not pool then return { "refused", "orphaned" } end
+  runs_again(job, record)
   return { "running" }
 end
-redis.call("HSET", session_key, "reports", 1)
-return { "ended", to_serve(record.pool, end_job(job, record, status, "reported", message, false)) }
+
+local attempts = tonumber(record.attempts)
+local restarts = record.order ~= "" and redis.call("HGET", order_of(record.order), "restart_policy") == "on_failure"
+if status == "success" or not restarts or attempts >= tonumber(record.max_attempts) then
+  return { "ended", to_serve(record.pool, end_job(job, record, status, "reported", message, false)) }
+end
+forget_orphan(job, record)
+local got_room = release(job, record)
+local back = now + math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ^ math.min(10, math.max(0, attempts - 1)))
+requeue_started(job, record, back)
+forget_refusals(job, record)
+redis.call("HSET", job_key, "not_before", string.format("%.0f", back), "failed_wire", wire, "error", message)
+return { "retrying", to_serve(record.pool, got_room) }

@@ -5,6 +5,8 @@
 -- @key sessions sessions
 -- @key gateways gateways
 -- @key deadlines deadlines
+-- @key losses losses
+-- @key guard guard
 -- @reply resting next:int
 -- @reply busy
 
@@ -14,6 +16,6 @@ redis.call("HINCRBY", index_key, "rests", 1)
 for _, gateway in ipairs(redis.call("ZRANGE", gateways_key, 0, -1)) do
   redis.call("ZREM", deadlines_key, "gateway|" .. gateway)
 end
-redis.call("DEL", gateways_key)
+redis.call("DEL", gateways_key, losses_key, guard_key)
 local following = redis.call("ZRANGE", deadlines_key, 0, 0, "WITHSCORES")
 return { "resting", following[2] and math.floor(tonumber(following[2])) or -1 }

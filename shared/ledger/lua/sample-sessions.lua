@@ -1,4 +1,4 @@
--- sample-sessions: a gateway's batch of load samples. A load that was refused at the door comes as -1: the last good one
+-- sample-sessions: a gateway's batch of load samples; a session that was waited for enters its pool with its first. A load that was refused at the door comes as -1: the last good one
 -- stands, and so does the time from which jobs are counted on top of it.
 -- @key deadlines deadlines
 -- @include serving
@@ -19,6 +19,7 @@ for _, sample in ipairs(samples) do
       for _, value in ipairs({ "counts", 1 }) do fields[#fields + 1] = value end
     end
     redis.call("HSET", key, unpack(fields))
+    redis.call("HDEL", key, "entering_until")
     local has_room, pool = place(sample.session)
     also_serve(serve, pool, has_room)
   else

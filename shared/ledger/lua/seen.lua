@@ -9,7 +9,7 @@
 
 local state, holder, held_epoch = unpack(redis.call("HMGET", job_key, "state", "session", "epoch"))
 if not state then return { "stale", "unknown" } end
-if holder ~= session or tonumber(held_epoch) ~= epoch then return { "stale", state } end
+if holder ~= session or tonumber(held_epoch or 0) ~= epoch then return { "stale", state } end
 if state == "running" then return { "running" } end
 if state ~= "starting" then return { "stale", state } end
 redis.call("HSET", job_key, "state", "running", "running_at", now, "updated_at", now)

@@ -13,10 +13,11 @@ local waiting = redis.call("ZRANGE", parked_of(pool), 0, heads - 1)
 if #waiting == 0 then return { "empty" } end
 if redis.call("ZCARD", pool_of(pool)) == 0 then return { "no_room" } end
 for _, id in ipairs(waiting) do
-  local record, flat = read_hash(job_of(id))
-  if record and is_waiting(record) and now < tonumber(record.wait_until) then
+  local record, flat = read_job(id)
+  local order = record and order_to_serve(record)
+  if order and now < tonumber(record.wait_until) then
     local chosen, gateway, considered = pick(record, scan)
-    if chosen then return offer(id, record, flat, chosen, gateway, now + offer_ms, considered) end
+    if chosen then return offer(id, record, flat, order, chosen, gateway, now + offer_ms, considered) end
   end
 end
 return { "no_room" }

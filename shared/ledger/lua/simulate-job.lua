@@ -20,5 +20,5 @@ if redis.call("EXISTS", job_key) == 1 then return { "exists" } end
 local pool = redis.call("HGET", session_key, "pool")
 if not pool then return { "unknown_session" } end
 queue_job(job, { order = "", room = room, type = type, pool = pool, room_sid = "", room_info = room_info,
-  participant_info = participant_info, only = session, priority = 0 }, retain_ms, guard_ms, wait_ms)
+  participant_info = participant_info, only = session, max_attempts = 1 }, retain_ms, guard_ms, wait_ms)
 return { "created" }

@@ -9,7 +9,7 @@
 -- @reply final outcome:string
 -- @reply unknown
 
-local record = read_hash(job_key)
+local record = read_job(job)
 if not record then return { "unknown" } end
 if record.state == "ended" then return { "final", record.outcome } end
 local stop, got_room = terminate_job(job, record, "terminated", reason, now + stop_ms)

@@ -1,6 +1,6 @@
 /**
  * The ledger's hashes with their types: what `HGETALL` gave as strings, as readers outside of Lua want it.
- * Fields and their meaning are written by the scripts; a field that is missing here is missing there.
+ * Fields and their meaning are written by the scripts. Empty texts and zeros are not kept for a job.
  */
 
 import type { JobOutcome, JobState } from "@muster/domain/job";
@@ -19,6 +19,7 @@ export interface JobRecord {
   epoch: number;
   offers: number;
   attempts: number;
+  maxAttempts: number;
   /** The id that the newest offer carried. */
   wire: string;
   type: JobType;
@@ -34,9 +35,15 @@ export interface JobRecord {
   priority: number;
   createdAtMs: number;
   updatedAtMs: number;
+  /** Of the newest offer; 0 until there was one. */
+  offeredAtMs: number;
   /** 0 until a worker accepted. */
   startedAtMs: number;
   runningAtMs: number;
+  /** When its holder was lost, the last time; 0 when never. */
+  orphanedAtMs: number;
+  /** When it was sent to be resumed elsewhere, the last time; 0 when never. */
+  resumedAtMs: number;
   endedAtMs: number;
 }
 
@@ -85,6 +92,7 @@ export function jobRecord(hash: Hash): JobRecord {
     epoch: number(hash, "epoch"),
     offers: number(hash, "offers"),
     attempts: number(hash, "attempts"),
+    maxAttempts: number(hash, "max_attempts"),
     wire: text(hash, "wire"),
     type: jobType(hash),
     pool: text(hash, "pool"),
@@ -98,8 +106,11 @@ export function jobRecord(hash: Hash): JobRecord {
     priority: number(hash, "priority"),
     createdAtMs: number(hash, "created_at"),
     updatedAtMs: number(hash, "updated_at"),
+    offeredAtMs: number(hash, "offered_at"),
     startedAtMs: number(hash, "started_at"),
     runningAtMs: number(hash, "running_at"),
+    orphanedAtMs: number(hash, "orphaned_at"),
+    resumedAtMs: number(hash, "resumed_at"),
     endedAtMs: number(hash, "ended_at"),
   };
 }

@@ -49,6 +49,46 @@ export interface NewJob {
   room_sid: string;
   /** ParticipantInfo message, base64; empty for a room job. */
   participant_info: string;
+  /** Starts that may fail before the job does. */
+  max_attempts: number;
+}
+
+/** A job that a worker says it still runs. */
+export interface MigrateClaim {
+  job: string;
+  /** The id as the worker wrote it. */
+  wire: string;
+}
+
+/** A job whose holder the session that asked now is, and the epoch under which it is. */
+export interface MovedJob {
+  job: string;
+  wire: string;
+  epoch: number;
+}
+
+/** A half-open session: lost in the ledger, and to be closed by the gateway that still has its socket. */
+export interface ClosedSession {
+  session: string;
+  gateway: string;
+}
+
+/** A running job as the gateway that holds its socket knows it, for a Redis that has forgotten it. */
+export interface RestoredJob {
+  id: string;
+  session: string;
+  epoch: number;
+  wire: string;
+  /** Order id; empty for a simulated job. */
+  order: string;
+  type: string;
+  room_sid: string;
+  room_info: string;
+  participant_info: string;
+  agent_identity: string;
+  max_attempts: number;
+  /** What its order was, as far as the offer told. */
+  facts: OrderFacts;
 }
 
 /** A job that was assigned on a session: only after its acceptance was committed, never an open offer. */

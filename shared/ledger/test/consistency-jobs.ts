@@ -6,14 +6,20 @@ import { JOB_STATES } from "@muster/domain/job";
 import type { Hash, Snapshot } from "./snapshot.js";
 
 const RANK_STEP = 2 ** 42;
+/** What a job that does not keep the field has. */
+const ABSENT = { session: "", gateway: "", order: "", outcome: "", epoch: "0", offers: "0", priority: "0" };
 const WAITING = ["queued", "parked"];
 const PLACED = ["offered", "starting", "running", "orphaned"];
 
-export function jobProblems(snapshot: Snapshot): string[] {
-  const { hashes, zsets } = snapshot;
+export function jobProblems(snapshot: Snapshot, nowMs: number): string[] {
+  const { hashes, zsets, sets } = snapshot;
   const found: string[] = [];
+  for (const [key, members] of sets) {
+    if (!key.startsWith("orphans:")) continue;
+    for (const id of members) if (!hashes.has(`job:${id}`)) found.push(`${key} lists ${id}, which is gone`);
+  }
   for (const [key, job] of hashes) {
-    if (key.startsWith("job:")) found.push(...oneJob(key.slice("job:".length), job, snapshot));
+    if (key.startsWith("job:")) found.push(...oneJob(key.slice("job:".length), job, snapshot, nowMs));
   }
   for (const [key, members] of zsets) {
     const isList = key === "jobs" || key === "ended-jobs" || key.startsWith("parked:");
@@ -27,7 +33,8 @@ export function jobProblems(snapshot: Snapshot): string[] {
   return found;
 }
 
-function oneJob(id: string, job: Hash, { hashes, zsets }: Snapshot): string[] {
+function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs: number): string[] {
+  const job: Hash = { ...ABSENT, ...kept };
   const found: string[] = [];
   const state = job.state ?? "";
   const check = (what: string, expected: unknown, actual: unknown) => {
@@ -43,6 +50,20 @@ function oneJob(id: string, job: Hash, { hashes, zsets }: Snapshot): string[] {
   check("has an outcome", isEnded, job.outcome !== "");
   check("timer", !isEnded && state !== "running", zsets.get("deadlines")?.has(`job|${id}`) ?? false);
   check("wire id", wireId(id, Number(job.offers)), job.wire);
+
+  for (const [key, members] of sets) {
+    const isListed = state === "orphaned" && key === `orphans:${job.pool}`;
+    if (key.startsWith("orphans:")) check(`listed in ${key}`, isListed, members.has(id));
+  }
+  if (state === "orphaned") {
+    check("listed as orphan", true, sets.get(`orphans:${job.pool}`)?.has(id) ?? false);
+    check("knows its grace", true, Number(job.grace_until) >= Number(job.orphaned_at));
+  }
+  // Its back-off has not ended: nothing has tried it, and its timer waits for just that.
+  if (Number(job.not_before ?? 0) > nowMs && state !== "ended" && WAITING.includes(state)) {
+    check("state in back-off", "queued", state);
+    check("timer of the back-off", Number(job.not_before), zsets.get("deadlines")?.get(`job|${id}`));
+  }
 
   const rank = (1000 - Number(job.priority)) * RANK_STEP + Number(job.created_at);
   check("rank in line", state === "parked" ? rank : undefined, zsets.get(`parked:${job.pool}`)?.get(id));

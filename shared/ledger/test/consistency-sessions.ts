@@ -36,11 +36,16 @@ function oneSession(id: string, session: Hash, { zsets, sets }: Snapshot, nowMs:
   if (!sets.get(`gateway-sessions:${session.gateway}`)?.has(id))
     found.push(`${id} is not listed at its gateway`);
   if (lease === undefined) found.push(`${id} has a gateway without a lease`);
-  if (zsets.get("deadlines")?.get(`gateway|${session.gateway}`) !== lease)
-    found.push(`${session.gateway}: no timer`);
-  const coolingEnds = zsets.get("deadlines")?.get(`session|${id}`);
+  // Later than the lease while a gap of ours is waited out.
+  const leaseTimer = zsets.get("deadlines")?.get(`gateway|${session.gateway}`);
+  if (leaseTimer === undefined || leaseTimer < (lease ?? 0)) found.push(`${session.gateway}: no timer`);
+  const timer = zsets.get("deadlines")?.get(`session|${id}`);
+  const closedUntil = Math.max(Number(session.cooling_until), Number(session.entering_until ?? 0));
+  if (closedUntil > nowMs && timer !== closedUntil)
+    found.push(`${id} is not told when it may be asked again`);
+  if (zsets.get("losses")?.has(id)) found.push(`${id} is there and counts as lost`);
   // Over, and its timer not looked at yet: in or out, both are right.
-  if (coolingEnds !== undefined && coolingEnds <= nowMs) return found;
+  if (timer !== undefined && timer <= nowMs) return found;
   const expected = placement(session, [...(zsets.get(`session-jobs:${id}`)?.values() ?? [])], nowMs);
   const actual = zsets.get(`pool:${session.pool}`)?.get(id);
   if (actual !== expected) found.push(`${id} stands in its pool at ${actual}, should at ${expected}`);
@@ -55,7 +60,10 @@ export function placement(session: Hash, givenAt: readonly number[], nowMs: numb
   const uncounted = givenAt.filter((at) => at >= sampledAt).length;
   const load = Math.min(1, Number(session.load) + uncounted * Number(session.cost));
   const isOpen =
-    session.status === "available" && session.draining === "0" && Number(session.cooling_until) <= nowMs;
+    session.status === "available" &&
+    session.draining === "0" &&
+    Number(session.cooling_until) <= nowMs &&
+    Number(session.entering_until ?? 0) <= nowMs;
   const isBelow = load < Number(session.max_load) && (cap === 0 || held < cap);
   const isKnown = sampledAt > 0 || held === 0;
   return isOpen && isBelow && isKnown ? Number(load.toFixed(6)) : undefined;
@@ -64,14 +72,14 @@ export function placement(session: Hash, givenAt: readonly number[], nowMs: numb
 function placeProblems(key: string, members: string[], { hashes }: Snapshot): string[] {
   const session = key.slice("session-jobs:".length);
   const stops = Object.values(hashes.get("stops") ?? {}).map(
-    (stop) => JSON.parse(stop) as { job: string; session: string; epoch: number },
+    (stop) => JSON.parse(stop) as { job: string; session: string; epoch: string },
   );
   return members.flatMap((member) => {
     const [id = "", epoch = ""] = member.split("#");
     const job = hashes.get(`job:${id}`);
     const isHeld = job?.session === session && job.epoch === epoch && job.state !== "ended";
     const isStopped = stops.some(
-      (stop) => stop.session === session && stop.job === id && String(stop.epoch) === epoch,
+      (stop) => stop.session === session && stop.job === id && stop.epoch === epoch,
     );
     return isHeld === isStopped
       ? [`${member} on ${session}: held ${isHeld}, to be stopped ${isStopped}`]
@@ -87,7 +95,7 @@ function stopProblems({ hashes, zsets, sets }: Snapshot): string[] {
       session: string;
       gateway: string;
       wire: string;
-      epoch: number;
+      epoch: string;
     };
     return [
       ...(field === `${stop.session}|${stop.wire}`

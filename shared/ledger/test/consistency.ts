@@ -10,10 +10,10 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index".split(" "),
+  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses guard".split(" "),
 );
 const FAMILIES = new Set(
-  "job session session-jobs pool parked order order-jobs room-orders gateway-sessions gateway-stops".split(
+  "job session session-jobs pool parked orphans order order-jobs room-orders gateway-sessions gateway-stops".split(
     " ",
   ),
 );
@@ -22,7 +22,7 @@ const FAMILIES = new Set(
 export function problems(snapshot: Snapshot, nowMs: number): string[] {
   return [
     ...keyProblems(snapshot),
-    ...jobProblems(snapshot),
+    ...jobProblems(snapshot, nowMs),
     ...orderProblems(snapshot),
     ...timerProblems(snapshot),
     ...sessionProblems(snapshot, nowMs),
@@ -41,6 +41,8 @@ function keyProblems({ hashes, zsets, sets, volatile }: Snapshot): string[] {
   }
   const isBusy = zsets.has("jobs") || zsets.has("sessions");
   if (isBusy && hashes.get("index")?.awake !== "1") found.push("jobs or sessions in a namespace that rests");
+  if (!isBusy && hashes.get("index")?.awake !== "1" && (zsets.has("losses") || hashes.has("guard")))
+    found.push("losses or a guard in a namespace that rests");
   return found;
 }
 

@@ -250,7 +250,7 @@ onEachRedis("offers", (scene) => {
     s.pass(OFFER_MS + offset);
     const reply = await s.expireJob("AJ_1");
     expect(reply).toEqual(expected === "idle" ? { status: "idle" } : { status: "requeued", serve: POOL });
-    expect(await s.field("job", "AJ_1", "excluded")).toBe("");
+    expect(await s.field("job", "AJ_1", "excluded")).toBeUndefined();
   });
 
   test("a queued job that nobody tried is found by its guard, and keeps who refused it", async () => {
@@ -277,7 +277,7 @@ onEachRedis("offers", (scene) => {
     expect(await s.admit("AJ_1")).toMatchObject({
       status: "offered",
       order: {},
-      job: { session: "AW_1", order: "" },
+      job: { session: "AW_1", only: "AW_1" },
     });
     expect(await s.simulate("AJ_2", "AW_1")).toEqual({ status: "created" });
     expect(await s.admit("AJ_2")).toMatchObject({ status: "parked", considered: [] });

@@ -126,16 +126,18 @@ onEachRedis("work orders", (scene) => {
     expect(WAIT_MS).toBeGreaterThan(RETAIN_MS);
   });
 
-  test("the orders of a room are listed with their jobs, oldest first", async () => {
+  test("the orders of a room are listed with their jobs, the newest ones, oldest first", async () => {
     const s = scene();
     await s.order("AD_b", [newJob("AJ_b")], {}, "room {x}");
     s.pass(1);
     await s.order("AD_a", [newJob("AJ_a1"), newJob("AJ_a2")], {}, "room {x}");
     await s.order("AD_other");
-    const list = (room: string, only: string) => s.ledger.listRoomOrders({ ...s.at, room, only, limit: 10 });
+    const list = (room: string, only: string, limit = 10) =>
+      s.ledger.listRoomOrders({ ...s.at, room, only, limit });
     const all = await list("room {x}", "");
     expect(all.orders.map(({ order }) => order.id)).toEqual(["AD_b", "AD_a"]);
     expect(all.orders[1]?.jobs.map((job) => job.id)).toEqual(["AJ_a1", "AJ_a2"]);
+    expect((await list("room {x}", "", 1)).orders.map(({ order }) => order.id)).toEqual(["AD_a"]);
     expect((await list("room {x}", "AD_a")).orders).toHaveLength(1);
     expect(await list("room {x}", "AD_other")).toEqual({ status: "listed", orders: [] });
     expect(await list("nowhere", "")).toEqual({ status: "listed", orders: [] });

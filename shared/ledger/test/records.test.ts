@@ -17,7 +17,9 @@ onEachRedis("records", (scene) => {
       ...{ type: "room", session: "AW_1", gateway: "NO_g", agentIdentity: "agent-AJ_1", priority: 3 },
       ...{ createdAtMs: s.nowMs, startedAtMs: s.nowMs, runningAtMs: 0, endedAtMs: 0 },
     });
-    expect(orderRecord(await page("orders", "order"))).toMatchObject({
+    expect(await page("orders", "order")).not.toHaveProperty("metadata");
+    const order = await s.ledger.readRecord({ ...s.at, kind: "order", id: "AD_1" });
+    expect(orderRecord(order.status === "found" ? order.record : {})).toMatchObject({
       ...{ id: "AD_1", room: "room", agent: "agent", metadata: "m", attributes: { a: "b" }, state: "live" },
       ...{ restartPolicy: "on_failure", priority: 3, createdAtMs: s.nowMs, deletedAtMs: 0 },
     });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { onEachRedis } from "./on-each-redis.js";
-import { GRACE_MS, MAX_ATTEMPTS, POOL, START_MS, STOP_MS } from "./scene.js";
+import { MAX_ATTEMPTS, POOL, START_MS, STOP_MS } from "./scene.js";
 
 onEachRedis("running jobs", (scene) => {
   test("seen makes a started job run, once and for good", async () => {
@@ -32,11 +32,13 @@ onEachRedis("running jobs", (scene) => {
   });
 
   test.each(["success", "failed"])(
-    "a report of %s ends the job, frees its place, and repeats",
+    "a report of %s ends a job that is not restarted, frees its place, and repeats",
     async (status) => {
       const s = scene();
       await s.worker("AW_1", 0, { cap: 1 });
-      await s.starting("AJ_1", "AW_1");
+      await s.order("AD_1", undefined, { restart_policy: "never" });
+      await s.admit("AJ_1");
+      await s.accept("AJ_1", "AW_1", 1);
       await s.order("AD_2");
       await s.admit("AJ_2");
       const ended = { status: "ended", serve: POOL };
@@ -164,7 +166,7 @@ onEachRedis("running jobs", (scene) => {
     [1, "stopping"],
   ])("a job never seen to start, %i ms from its deadline", async (offset, expected) => {
     const s = scene();
-    await s.worker("AW_1");
+    await s.reporter("AW_1");
     await s.starting("AJ_1", "AW_1");
     s.pass(START_MS + offset);
     expect((await s.expireJob("AJ_1")).status).toBe(expected);
@@ -174,7 +176,7 @@ onEachRedis("running jobs", (scene) => {
     const s = scene();
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const [session, wire] = [`AW_${attempt}`, attempt === 1 ? "AJ_1" : `AJ_1.${attempt}`];
-      await s.worker(session, attempt / 10);
+      await s.reporter(session, attempt / 10);
       if (attempt === 1) await s.order("AD_1");
       expect(await s.admit("AJ_1")).toMatchObject({ status: "offered", job: { session, wire } });
       await s.accept("AJ_1", session, attempt);
@@ -194,7 +196,7 @@ onEachRedis("running jobs", (scene) => {
 
   test("the stop of a job that was sent elsewhere is confirmed by its former worker", async () => {
     const s = scene();
-    await s.worker("AW_1", 0, { cap: 1 });
+    await s.reporter("AW_1", 0, { cap: 1 });
     await s.starting("AJ_1", "AW_1");
     s.pass(START_MS);
     await s.expireJob("AJ_1");
@@ -206,20 +208,5 @@ onEachRedis("running jobs", (scene) => {
     expect(await s.report("AJ_1", "AW_1", "failed")).toEqual({ status: "released", serve: "" });
     expect(await s.loadInPool("AW_1")).toBe(0);
     expect(await s.field("job", "AJ_1", "state")).toBe("queued");
-  });
-
-  test.each([
-    [-1, "idle"],
-    [0, "ended"],
-    [1, "ended"],
-  ])("an orphan %i ms from the end of its grace", async (offset, expected) => {
-    const s = scene();
-    await s.worker("AW_1");
-    await s.running("AJ_1", "AW_1");
-    await s.deregister("AW_1");
-    s.pass(GRACE_MS + offset);
-    const reply = await s.expireJob("AJ_1");
-    expect(reply.status).toBe(expected);
-    if (reply.status === "ended") expect(reply).toEqual({ status: "ended", outcome: "unknown", serve: "" });
   });
 });

@@ -4,7 +4,7 @@
  */
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { createLedger, type Ledger } from "../src/ledger.js";
-import type { HeldJob, LoadSample, NewJob, OrderFacts, SessionFacts } from "../src/shapes.js";
+import type { HeldJob, LoadSample, NewJob, OrderFacts, RestoredJob, SessionFacts } from "../src/shapes.js";
 
 export const POOL = "room/agent/";
 export const OFFER_MS = 3_500;
@@ -19,6 +19,10 @@ export const RETAIN_MS = 600_000;
 export const RETRY_MS = 1_000;
 export const COOL_MS = 5_000;
 export const MAX_ATTEMPTS = 3;
+export const RECHECK_MS = 30_000;
+export const SILENT_MS = 600_000;
+export const HOLD_MS = 5_000;
+export const ENTERING_MS = 300;
 export const SCAN = 16;
 export const HEADS = 8;
 
@@ -41,6 +45,7 @@ export const ORDER: OrderFacts = {
 
 export const newJob = (id: string, pool = POOL): NewJob => ({
   ...{ id, type: "room", pool, room_sid: "", participant_info: "" },
+  max_attempts: MAX_ATTEMPTS,
 });
 
 let namespaces = 0;
@@ -148,21 +153,57 @@ export class Scene {
     return this.ledger.deleteOrder({ ...this.at, order, stopMs: STOP_MS, limit });
   }
 
-  deregister(session: string) {
-    return this.ledger.deregisterSession({ ...this.at, session, graceMs: GRACE_MS, guardMs: GUARD_MS });
+  deregister(session: string, goodbye = false) {
+    const times = { graceMs: GRACE_MS, guardMs: GUARD_MS };
+    return this.ledger.deregisterSession({ ...this.at, session, goodbye, ...times });
+  }
+
+  /** What the worker of `session` says that it still runs, by wire id. */
+  migrate(session: string, ...wires: string[]) {
+    const claims = wires.map((wire) => ({ job: wire.replace(/\..*$/, ""), wire }));
+    const times = { graceMs: GRACE_MS, guardMs: GUARD_MS, stopMs: STOP_MS };
+    return this.ledger.migrateJobs({ ...this.at, session, claims, ...times });
+  }
+
+  settle(job: string, epoch: number, verdict: "absent" | "present" | "unknown", resumeUnproven = false) {
+    const times = { recheckMs: RECHECK_MS, silentMs: SILENT_MS };
+    return this.ledger.settleOrphan({ ...this.at, job, epoch, verdict, resumeUnproven, ...times });
+  }
+
+  withdraw(job: string, session: string, epoch: number) {
+    return this.ledger.withdrawStart({ ...this.at, job, session, epoch, guardMs: GUARD_MS });
+  }
+
+  restore(id: string, session: string, rest: Partial<RestoredJob> = {}, room = "room") {
+    const job = {
+      ...{
+        id,
+        session,
+        epoch: 1,
+        wire: id,
+        order: orderOf(id),
+        type: "room",
+        room_sid: "RM_1",
+        room_info: "",
+      },
+      ...{ participant_info: "", agent_identity: `agent-${id}`, max_attempts: MAX_ATTEMPTS, facts: ORDER },
+      ...rest,
+    };
+    return this.ledger.restoreJob({ ...this.at, room, job, retainMs: RETAIN_MS, waitMs: WAIT_MS });
   }
 
   assert(held: HeldJob[] = [], gateway = "NO_g") {
     return this.ledger.assertGateway({ ...this.at, gateway, leaseMs: LEASE_MS, held });
   }
 
-  expireJob(job: string) {
-    const times = { guardMs: GUARD_MS, stopMs: STOP_MS };
-    return this.ledger.expireJob({ ...this.at, job, ...times, maxAttempts: MAX_ATTEMPTS });
+  expireJob(job: string, awakeSinceMs = 0) {
+    const times = { guardMs: GUARD_MS, graceMs: GRACE_MS, stopMs: STOP_MS, silentMs: SILENT_MS };
+    return this.ledger.expireJob({ ...this.at, job, ...times, awakeSinceMs });
   }
 
-  expireGateway(gateway = "NO_g", limit = 100) {
-    return this.ledger.expireGateway({ ...this.at, gateway, graceMs: GRACE_MS, guardMs: GUARD_MS, limit });
+  expireGateway(gateway = "NO_g", limit = 100, awakeSinceMs = 0) {
+    const times = { graceMs: GRACE_MS, guardMs: GUARD_MS, holdMs: HOLD_MS, awakeSinceMs };
+    return this.ledger.expireGateway({ ...this.at, gateway, ...times, limit });
   }
 
   expireSession(session: string) {
@@ -202,6 +243,25 @@ export class Scene {
     const epoch = await this.starting(job, session);
     await this.seen(job, session, epoch);
     return epoch;
+  }
+
+  /** A running job whose session, which was known to report unless told otherwise, is gone. */
+  async orphan(job: string, session: string, reports = true): Promise<number> {
+    const epoch = await this.running(job, session);
+    if (reports) await this.report(job, session, "running");
+    await this.deregister(session);
+    return epoch;
+  }
+
+  /** A worker that was seen to report before: what it then does not say can be held against it. */
+  async reporter(session: string, load = 0, facts: Partial<SessionFacts> = {}, gateway = "NO_g") {
+    await this.worker(session, load, facts, gateway);
+    const job = `AJ_first-${session}`;
+    await this.simulate(job, session);
+    const reply = await this.admit(job);
+    if (reply.status !== "offered") throw new Error(JSON.stringify(reply));
+    await this.accept(job, session, Number(reply.job.epoch));
+    await this.report(job, session, "success", reply.job.wire);
   }
 
   /** One field of a job, order or session, as Redis has it. */

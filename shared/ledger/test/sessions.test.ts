@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { onEachRedis } from "./on-each-redis.js";
 import { GRACE_MS, GUARD_MS, LEASE_MS, POOL, RETRY_MS, START_MS } from "./scene.js";
 
+const NOTHING_LEFT = { requeued: [], orphaned: [], ended: [], serve: [], guard: 0 };
+
 onEachRedis("sessions and gateways", (scene) => {
   test("registering is repeated without effect, and takes the gateway's lease", async () => {
     const s = scene();
@@ -25,7 +27,7 @@ onEachRedis("sessions and gateways", (scene) => {
     expect(await s.deregister("AW_1")).toEqual({ status: "unknown" });
     expect(await s.timer("job|AJ_1")).toBe(s.nowMs + GUARD_MS);
     expect(await s.timer("job|AJ_2")).toBe(s.nowMs + GRACE_MS);
-    expect(await s.field("job", "AJ_1", "excluded")).toBe("");
+    expect(await s.field("job", "AJ_1", "excluded")).toBeUndefined();
     expect(await s.terminate("AJ_2")).toEqual({ status: "terminated", stop: null, serve: "" });
   });
 
@@ -34,7 +36,7 @@ onEachRedis("sessions and gateways", (scene) => {
     await s.worker("AW_1");
     await s.running("AJ_1", "AW_1");
     await s.terminate("AJ_1");
-    expect(await s.deregister("AW_1")).toEqual({ status: "deregistered", requeued: [], orphaned: [] });
+    expect(await s.deregister("AW_1")).toEqual({ status: "deregistered", ...NOTHING_LEFT });
     s.pass(30_000);
     expect(await s.expireStop("AW_1|AJ_1")).toEqual({ status: "released", serve: "" });
     const left = await s.redis.exists(`muster:{${s.namespace}}:session-jobs:AW_1`);
@@ -43,7 +45,7 @@ onEachRedis("sessions and gateways", (scene) => {
 
   test("a session that goes with a job offered again, which it is still to stop, keeps the two apart", async () => {
     const s = scene();
-    await s.worker("AW_1");
+    await s.reporter("AW_1");
     await s.starting("AJ_1", "AW_1");
     s.pass(START_MS);
     await s.expireJob("AJ_1");
@@ -51,7 +53,11 @@ onEachRedis("sessions and gateways", (scene) => {
     s.pass(RETRY_MS);
     await s.expireJob("AJ_1");
     expect(await s.admit("AJ_1")).toMatchObject({ status: "offered", job: { session: "AW_1", epoch: "2" } });
-    expect(await s.deregister("AW_1")).toEqual({ status: "deregistered", requeued: ["AJ_1"], orphaned: [] });
+    expect(await s.deregister("AW_1")).toEqual({
+      status: "deregistered",
+      ...NOTHING_LEFT,
+      requeued: ["AJ_1"],
+    });
   });
 
   test("what the gateway holds and the ledger agrees with, stands", async () => {

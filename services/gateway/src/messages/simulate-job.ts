@@ -41,8 +41,9 @@ async function create(
   simulation: Simulation,
   deps: MessageDeps,
 ): Promise<void> {
-  const { ledger, link, metrics, newId } = deps;
+  const { ledger, leases, link, metrics, newId } = deps;
   const job = newId("job");
+  await leases.confirm(namespace);
   const reply = await ledger.simulateJob({
     namespace,
     job,

@@ -46,40 +46,35 @@ local function pick(job, scan)
   return nil, nil, considered
 end
 
--- True for a job that may still be placed: waiting, and of a live order.
-local function is_waiting(job)
-  if job.state ~= "queued" and job.state ~= "parked" then return false end
-  return job.order == "" or redis.call("HGET", order_of(job.order), "state") == "live"
+-- The order of a job that may still be placed, as Redis gave it (empty for a job that has none): the job waits, past
+-- its back-off, and the order is live. Else nil. Read whole, for an offer needs it and most jobs are offered at once.
+local function order_to_serve(job)
+  local waits = (job.state == "queued" or job.state == "parked") and now >= tonumber(job.not_before)
+  if not waits then return nil end
+  if job.order == "" then return {} end
+  local order, flat = read_hash(order_of(job.order))
+  return order and order.state == "live" and flat or nil
 end
 
--- Writes fields of a hash, and the same into what was read of it, so that the reply needs no second look.
-local function update(key, flat, changes)
-  local fields = {}
-  for index = 1, #flat, 2 do
-    local value = changes[flat[index]]
-    if value then
-      flat[index + 1] = value
-      fields[#fields + 1] = flat[index]
-      fields[#fields + 1] = value
-    end
-  end
+-- Writes fields of a hash, and adds them to what was read of it, where the later value counts: no second look.
+local function update(key, flat, fields)
   redis.call("HSET", key, unpack(fields))
+  for _, text in ipairs(fields) do flat[#flat + 1] = text end
 end
 
 -- Reserves a place on the session, makes the job OFFERED there, and answers with all that the gateway needs to ask its
 -- worker. The epoch fences every later answer; the wire id keeps a late answer to an earlier offer apart, since SDKs
 -- key everything by job id. An open reservation scores +inf: no load sample can have counted it.
-local function offer(job_id, job, flat, session_id, gateway, deadline, considered)
+local function offer(job_id, job, flat, order, session_id, gateway, deadline, considered)
   local epoch = string.format("%d", job.epoch + 1)
   local offers = string.format("%d", job.offers + 1)
   local wire = offers == "1" and job_id or (job_id .. "." .. offers)
   local at = string.format("%.0f", now)
-  update(job_of(job_id), flat, { state = "offered", epoch = epoch, offers = offers, wire = wire, session = session_id,
-    gateway = gateway, offered_at = at, updated_at = at })
+  update(job_of(job_id), flat, { "state", "offered", "epoch", epoch, "offers", offers, "wire", wire,
+    "session", session_id, "gateway", gateway, "offered_at", at, "updated_at", at })
   if job.state == "parked" then redis.call("ZREM", parked_of(job.pool), job_id) end
   redis.call("ZADD", session_jobs_of(session_id), "+inf", reservation(job_id, epoch))
   set_timer("job|" .. job_id, deadline)
   place(session_id)
-  local order = job.order == "" and {} or redis.call("HGETALL", order_of(job.order))
   return { "offered", deadline, flat, order, cjson.encode(considered) }
 end

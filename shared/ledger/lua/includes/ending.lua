@@ -1,6 +1,6 @@
 -- ending: the one way a job ends. Ended is final; what comes later is counted and changes nothing.
 -- @include reserving
--- @include waiting
+-- @include orphaning
 -- @key jobs jobs
 -- @key ended-jobs ended-jobs
 -- @key orders orders
@@ -36,6 +36,7 @@ local function end_job(job_id, job, outcome, cause, message, keep_place)
   redis.call("ZADD", ended_jobs_key, now, job_id)
   redis.call("ZREM", deadlines_key, "job|" .. job_id)
   redis.call("ZREM", parked_of(job.pool), job_id)
+  forget_orphan(job_id, job)
   if job.order ~= "" then
     redis.call("ZADD", order_jobs_of(job.order), "XX", now, job_id)
     end_order_when_done(job.order)

@@ -1,20 +1,29 @@
--- holding: a worker is known to run a job: its holder is back, or Redis forgot that it began.
+-- holding: a worker is known to run a job: its holder is back, it came back on a new session, or Redis forgot that it
+-- began.
 -- @include reserving
--- @include waiting
+-- @include orphaning
 
--- An orphan whose session is there again runs again, in the place that was kept for it.
-local function runs_again(job_id)
+-- A job whose holder is known to run it runs; an orphan does so again, in the place that was kept for it.
+local function runs_again(job_id, job)
   redis.call("HSET", job_of(job_id), "state", "running", "updated_at", now)
+  if job.running_at == "0" then redis.call("HSET", job_of(job_id), "running_at", now) end
   redis.call("ZREM", deadlines_key, "job|" .. job_id)
+  if job.state == "orphaned" then
+    forget_orphan(job_id, job)
+    if job.holder_reports == "1" then redis.call("HSET", session_of(job.session), "reports", 1) end
+  end
 end
 
--- Redis came back without its last second, and a live gateway holds the assignment of an epoch that the ledger has not
--- seen accepted: the worker runs it, so what the ledger remembers instead is taken back.
-local function recover(job_id, job, session_id, gateway, epoch, wire)
-  if job.session ~= session_id or tonumber(job.epoch) ~= epoch then release(job_id, job) end
+-- The session holds the job under this epoch, whatever the ledger knew before: that place is given back.
+local function take_over(job_id, job, session_id, gateway, epoch, wire)
+  release(job_id, job)
   local offers = math.max(tonumber(job.offers), tonumber(string.match(wire, "%.(%d+)$") or 1))
   redis.call("HSET", job_of(job_id), "state", "running", "epoch", epoch, "offers", offers, "wire", wire,
-    "session", session_id, "gateway", gateway, "started_at", now, "running_at", now, "updated_at", now)
+    "session", session_id, "gateway", gateway, "updated_at", now)
+  for _, field in ipairs({ "started_at", "running_at" }) do
+    if job[field] == "0" then redis.call("HSET", job_of(job_id), field, now) end
+  end
+  forget_orphan(job_id, job)
   redis.call("ZREM", parked_of(job.pool), job_id)
   redis.call("ZREM", deadlines_key, "job|" .. job_id)
   redis.call("ZADD", session_jobs_of(session_id), now, reservation(job_id, epoch))

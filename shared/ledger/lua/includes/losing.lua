@@ -1,15 +1,18 @@
 -- losing: what a session leaves behind when its socket is gone.
--- @include reserving
--- @include waiting
--- @key sessions sessions
+-- @include ending
+-- @include guarding
 -- @family gateway-sessions gateway-sessions:
 
--- Open offers go back without blame; started jobs become orphans, whose fate is decided within the grace.
+local function no_fates()
+  return { requeued = {}, orphaned = {}, ended = {}, guard = 0 }
+end
+
+-- Open offers go back without blame; started jobs become orphans, or end well when the worker said goodbye.
 -- The places of orphans, and of those who were told to stop, stay in session-jobs until that is decided: a session
 -- whose gateway only lapsed comes back under its id, and must not look empty then.
--- Fills the two lists with job ids. The session's pool, or nil when it was not there.
-local function lose_session(id, gateway, grace_ms, guard_ms, requeued, orphaned)
-  local pool = redis.call("HGET", session_of(id), "pool")
+-- Adds job ids to the lists of `fates`. The session's pool, or nil when it was not there.
+local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
+  local pool, reports = unpack(redis.call("HMGET", session_of(id), "pool", "reports"))
   redis.call("SREM", gateway_sessions_of(gateway), id)
   if not pool then return nil end
   redis.call("ZREM", pool_of(pool), id)
@@ -18,18 +21,29 @@ local function lose_session(id, gateway, grace_ms, guard_ms, requeued, orphaned)
   redis.call("ZREM", deadlines_key, "session|" .. id)
   for _, member in ipairs(redis.call("ZRANGE", session_jobs_of(id), 0, -1)) do
     local job_id, epoch = string.match(member, "^(.-)#(.*)$")
-    local state, holder, newest = unpack(redis.call("HMGET", job_of(job_id), "state", "session", "epoch"))
-    if holder == id and newest == epoch then
-      if state == "offered" then
+    local job = read_job(job_id)
+    if job and job.session == id and job.epoch == epoch then
+      if job.state == "offered" then
         redis.call("ZREM", session_jobs_of(id), member)
         requeue(job_id, now + guard_ms)
-        requeued[#requeued + 1] = job_id
-      elseif state == "starting" or state == "running" then
-        redis.call("HSET", job_of(job_id), "state", "orphaned", "orphaned_at", now, "updated_at", now)
-        set_timer("job|" .. job_id, now + grace_ms)
-        orphaned[#orphaned + 1] = job_id
+        table.insert(fates.requeued, job_id)
+      elseif job.state == "starting" or job.state == "running" then
+        if goodbye then
+          end_job(job_id, job, "success", "goodbye", "", false)
+          table.insert(fates.ended, job_id)
+        else
+          make_orphan(job_id, job, reports, grace_ms)
+          table.insert(fates.orphaned, job_id)
+        end
       end
     end
   end
+  return pool
+end
+
+-- The same for one that nobody wanted to go: losses are counted, for the guard.
+local function miss_session(id, gateway, grace_ms, guard_ms, fates)
+  local pool = lose_session(id, gateway, grace_ms, guard_ms, false, fates)
+  if pool and count_loss(id) then fates.guard = 1 end
   return pool
 end

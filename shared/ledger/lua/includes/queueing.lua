@@ -1,18 +1,25 @@
--- queueing: how a job begins: QUEUED, with every field that a job has.
+-- queueing: how a job begins: QUEUED, with what differs from the defaults (includes/jobs).
 -- @include waiting
 -- @key jobs jobs
 
--- `job` gives what is particular to it: order, room, type, pool, room_sid, room_info, participant_info, only, priority.
 -- Numbers go as text, as Redis writes one that comes from Lua anew for each field.
-local function queue_job(id, job, retain_ms, guard_ms, wait_ms)
-  local at = string.format("%.0f", now)
-  redis.call("HSET", job_of(id), "state", "queued", "session", "", "epoch", "0", "order", job.order, "pool", job.pool,
-    "wire", id, "gateway", "", "id", id, "outcome", "", "cause", "", "error", "", "offers", "0", "attempts", "0",
-    "rounds", "0", "refused_epoch", "0", "type", job.type, "room", job.room, "room_sid", job.room_sid,
-    "room_info", job.room_info, "participant_info", job.participant_info, "only", job.only, "excluded", "",
-    "agent_identity", "", "priority", job.priority, "created_at", at, "updated_at", at, "offered_at", "0",
-    "started_at", "0", "running_at", "0", "orphaned_at", "0", "ended_at", "0",
-    "wait_until", now + wait_ms, "retain_ms", retain_ms)
+local function write_job(id, job, at)
+  local fields = { "id", id, "wire", id, "created_at", at, "updated_at", at }
+  for field, value in pairs(job) do
+    if value ~= "" and value ~= 0 and value ~= "0" then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    end
+  end
+  redis.call("HSET", job_of(id), unpack(fields))
   redis.call("ZADD", jobs_key, at, id)
+end
+
+-- `job` gives what is particular to it: order, room, type, pool, room_sid, room_info, participant_info, only, priority,
+-- max_attempts.
+local function queue_job(id, job, retain_ms, guard_ms, wait_ms)
+  job.id, job.state, job.retain_ms = nil, "queued", retain_ms
+  job.wait_ms, job.wait_until = wait_ms, string.format("%.0f", now + wait_ms)
+  write_job(id, job, string.format("%.0f", now))
   set_timer("job|" .. id, now + guard_ms)
 end

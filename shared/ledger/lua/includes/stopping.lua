@@ -12,12 +12,21 @@ end
 -- stop to deliver.
 local function add_stop(job_id, job, reason, until_ms)
   local field = stop_field(job.session, job.wire)
-  local stop = { job = job_id, session = job.session, gateway = job.gateway, wire = job.wire,
-    epoch = tonumber(job.epoch), reason = reason }
+  local stop = { job = job_id, session = job.session, gateway = job.gateway, wire = job.wire, epoch = job.epoch,
+    reason = reason }
   redis.call("HSET", stops_key, field, cjson.encode(stop))
   redis.call("SADD", gateway_stops_of(job.gateway), field)
   set_timer("stop|" .. field, until_ms)
   return stop
+end
+
+-- A session brought a job that is over, or held elsewhere: it runs there until it was told, beside what else it has.
+-- The place goes by the wire id, for which epoch that was is forgotten. Repeated, it does not begin anew.
+local function stop_brought(job_id, session_id, gateway, wire, until_ms)
+  if redis.call("HEXISTS", stops_key, stop_field(session_id, wire)) == 1 then return end
+  local brought = { session = session_id, gateway = gateway, wire = wire, epoch = wire }
+  add_stop(job_id, brought, "the job is over or runs elsewhere", until_ms)
+  redis.call("ZADD", session_jobs_of(session_id), now, reservation(job_id, wire))
 end
 
 -- Takes a stop back and frees the place that it held. Returns the pool when that made room there.

@@ -1,7 +1,6 @@
 -- waiting: how a job waits. Parked jobs stand in order of priority, then age; every waiting job has a timer.
--- @include records
+-- @include jobs
 -- @key deadlines deadlines
--- @family job job:
 -- @family parked parked:
 
 -- Rank in the parked set: lower is served first. Priority 0–1000 (higher first) above 42 bits of milliseconds: exact
@@ -30,9 +29,23 @@ local function requeue(id, due)
   set_timer("job|" .. id, due)
 end
 
+-- The same for one that had started: it may wait as long as at first, and its next start is a new one.
+local function requeue_started(id, job, due)
+  requeue(id, due)
+  redis.call("HSET", job_of(id), "wait_until", string.format("%.0f", now + tonumber(job.wait_ms)))
+  redis.call("HDEL", job_of(id), "running_at", "unseen_until", "not_before", "resumed_epoch", "withdrawn_epoch")
+end
+
+-- Whoever refused it before is asked again.
+local function forget_refusals(id, job)
+  redis.call("HDEL", job_of(id), "excluded", "rounds")
+  job.excluded = ""
+end
+
 -- The sessions that are not asked again for this job, until its back-off is over.
 local function exclude(id, job, session_id)
-  redis.call("HSET", job_of(id), "excluded", job.excluded == "" and session_id or (job.excluded .. "," .. session_id))
+  job.excluded = job.excluded == "" and session_id or (job.excluded .. "," .. session_id)
+  redis.call("HSET", job_of(id), "excluded", job.excluded)
 end
 
 local function parked_count(pool)

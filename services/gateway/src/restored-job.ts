@@ -1,0 +1,69 @@
+/**
+ * Owns the two ways between a job's facts as a gateway remembers them and the ledger's records: what a ledger that
+ * forgot the job is told it was; and, for a job that came from another socket, what its offer would have said.
+ * An offer does not say how a job may be tried again: one that is told anew has the defaults of an order.
+ */
+
+import type { OfferMessage } from "@muster/domain/node-message";
+import type { JobRecord, OrderRecord } from "@muster/ledger/records";
+import type { HeldJob, RestoredJob } from "@muster/ledger/shapes";
+import type { JobFacts } from "./job-facts.js";
+
+const DEFAULT_PRIORITY = 0;
+const DEFAULT_MAX_ATTEMPTS = 3;
+
+export function restoredJob(
+  { job, session, epoch, wire }: HeldJob,
+  { offer, agentIdentity }: JobFacts,
+): { room: string; job: RestoredJob } {
+  return {
+    room: offer.room,
+    job: {
+      id: job,
+      session,
+      epoch,
+      wire,
+      order: offer.order,
+      type: offer.type,
+      room_sid: offer.roomSid,
+      room_info: offer.roomInfo,
+      participant_info: offer.participantInfo,
+      agent_identity: agentIdentity,
+      max_attempts: DEFAULT_MAX_ATTEMPTS,
+      facts: {
+        agent: offer.agentName,
+        deployment: offer.deployment,
+        metadata: offer.metadata,
+        attributes: JSON.stringify(offer.attributes),
+        priority: DEFAULT_PRIORITY,
+        restart_policy: "on_failure",
+        target: "room",
+      },
+    },
+  };
+}
+
+/** `order` is undefined for a simulated job. */
+export function factsOf(namespace: string, job: JobRecord, order: OrderRecord | undefined): JobFacts {
+  const offer: OfferMessage = {
+    kind: "offer",
+    namespace,
+    session: job.session,
+    job: job.id,
+    wire: job.wire,
+    epoch: job.epoch,
+    order: job.order,
+    type: job.type,
+    room: job.room,
+    roomSid: job.roomSid,
+    roomInfo: job.roomInfo,
+    participantInfo: job.participantInfo,
+    metadata: order?.metadata ?? "",
+    attributes: order?.attributes ?? {},
+    agentName: order?.agent ?? "",
+    deployment: order?.deployment ?? "",
+    resuming: true,
+    offeredAtMs: job.updatedAtMs,
+  };
+  return { offer, agentIdentity: job.agentIdentity };
+}

@@ -1,0 +1,77 @@
+-- settle-orphan: decides on an orphan, by what LiveKit says of its participant: absent, present or unknown.
+-- absent: resumed at once; while it was not yet seen to start, from its start deadline on. present: it lives; asked again
+-- after recheck-ms. unknown: waited for until the grace is over, then resumed if its session was known to report (it
+-- would have come back) or `resume-unproven`; else kept. While the guard is up nothing is resumed for want of
+-- knowledge, nor within recheck-ms after: the last ones are still on their way back.
+-- Nothing is kept longer than silent-ms: then it ended as unknown.
+-- A job that is not to be resumed (restart policy `never`, or simulated: nobody else can take it) ends as failed, since
+-- a lost worker is a failure. Resuming is no attempt: what its start had counted is taken back.
+-- Dying after it: a resumed job is due at once; one that is kept has its timer.
+-- @key job job:<job>
+-- @include ending
+-- @include guarding
+-- @include serving
+-- @arg job string Job id.
+-- @arg epoch int The epoch that was asked about.
+-- @arg verdict string absent | present | unknown
+-- @arg resume-unproven bool Whether a worker that never reports is taken for dead when its grace is over.
+-- @arg recheck-ms int When to ask again.
+-- @arg silent-ms int How long an orphan is kept at most, from its loss.
+-- @reply resumed serve:string
+-- @reply kept due:int guard:int
+-- @reply ended outcome:string serve:string
+-- @reply stale state:string
+
+local record = read_job(job)
+if not record then return { "stale", "unknown" } end
+if record.state ~= "orphaned" or tonumber(record.epoch) ~= epoch then
+  -- Repeated: what was decided then.
+  local waits = record.state == "queued" or record.state == "parked"
+  if waits and tonumber(record.resumed_epoch) == epoch then return { "resumed", to_serve(record.pool, true) } end
+  return { "stale", record.state }
+end
+
+local function finish(outcome, message)
+  local got_room = end_job(job, record, outcome, "worker_lost", message, false)
+  return { "ended", outcome, to_serve(record.pool, got_room) }
+end
+
+local function resume()
+  local policy = record.order ~= "" and redis.call("HGET", order_of(record.order), "restart_policy")
+  if policy ~= "on_failure" then return finish("failed", "the worker was lost") end
+  forget_orphan(job, record)
+  local got_room = release(job, record)
+  requeue_started(job, record, now)
+  forget_refusals(job, record)
+  redis.call("HSET", job_key, "resumed_at", now, "resumed_epoch", epoch)
+  redis.call("HINCRBY", job_key, "attempts", -1)
+  if redis.call("EXISTS", session_of(record.session)) == 1 then exclude(job, record, record.session) end
+  return { "resumed", to_serve(record.pool, got_room) }
+end
+
+local bound = tonumber(record.orphaned_at) + silent_ms
+local function keep(due, guard)
+  if now >= bound then return finish("unknown", "the worker was lost and did not come back") end
+  due = math.min(due, bound)
+  set_timer("job|" .. job, due)
+  return { "kept", due, guard }
+end
+
+if verdict == "absent" then
+  local unseen_until = tonumber(record.unseen_until)
+  if now < unseen_until then return keep(unseen_until, 0) end
+  return resume()
+end
+if verdict == "present" then
+  -- Should nobody know from now on, it is waited for as after a loss.
+  local grace_ends = math.max(tonumber(record.grace_until), now + recheck_ms)
+  redis.call("HSET", job_key, "grace_until", string.format("%.0f", grace_ends))
+  return keep(now + recheck_ms, 0)
+end
+local guard_ends = guarded_until()
+if now < guard_ends then return keep(math.min(guard_ends, now + recheck_ms), 1) end
+local grace_ends = tonumber(record.grace_until)
+if guard_ends > tonumber(record.orphaned_at) then grace_ends = math.max(grace_ends, guard_ends + recheck_ms) end
+if now < grace_ends then return keep(grace_ends, 0) end
+if record.holder_reports == "1" or resume_unproven then return resume() end
+return keep(now + recheck_ms, 0)

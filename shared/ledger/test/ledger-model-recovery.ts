@@ -1,0 +1,177 @@
+/**
+ * Owns the second half of the ledger's model: what should become of jobs whose session is gone, half-open or back.
+ */
+import type { ModelJob, ModelState } from "./ledger-model-state.js";
+import * as ms from "./scene.js";
+
+type Verdict = "absent" | "present" | "unknown";
+export interface ModelClaim {
+  job: string;
+  session: string;
+  epoch: number;
+  wire: string;
+}
+
+export class RecoveryModel {
+  readonly #state: ModelState;
+
+  constructor(state: ModelState) {
+    this.#state = state;
+  }
+
+  deregister(id: string, goodbye: boolean): string {
+    if (!this.#state.sessions.has(id)) return "unknown";
+    return `deregistered ${this.#state
+      .lose(id, goodbye ? "goodbye" : "counted")
+      .sort()
+      .join()}`;
+  }
+
+  expireGateway(gateway: string, awakeSinceMs: number): string {
+    const state = this.#state;
+    const lease = state.leases.get(gateway) ?? 0;
+    if (lease > state.nowMs) return "idle";
+    if (lease < awakeSinceMs && state.nowMs < awakeSinceMs + ms.HOLD_MS) return "idle";
+    const lost = [...state.sessions].filter(([, session]) => session.gateway === gateway);
+    const fates = lost.flatMap(([id]) => state.lose(id, "counted"));
+    state.leases.delete(gateway);
+    return `lost ${fates.sort().join()}`;
+  }
+
+  assert(gateway: string, held: readonly ModelClaim[]): string {
+    const state = this.#state;
+    if ((state.leases.get(gateway) ?? 0) <= state.nowMs) return "lapsed";
+    state.leases.set(gateway, state.nowMs + ms.LEASE_MS);
+    const answers = held.map((claim) => {
+      const job = state.jobs.get(claim.job);
+      if (job === undefined) return "unknown";
+      const isResumed = job.session === "" && job.resumedEpoch === job.epoch;
+      const isTheirs = job.epoch === claim.epoch && (job.session === claim.session || isResumed);
+      if (job.state === "ended" || !isTheirs) return "stop";
+      if (state.sessions.get(claim.session)?.gateway !== gateway) return "stands";
+      if (job.state === "offered" || isResumed)
+        state.takeOver(claim.job, job, claim.session, claim.epoch, claim.wire);
+      else if (job.state === "orphaned") state.runsAgain(job);
+      return "stands";
+    });
+    return `renewed ${answers.join()}`;
+  }
+
+  migrate(session: string, wires: readonly string[]): string {
+    const state = this.#state;
+    const live = state.sessions.get(session);
+    if (live === undefined) return "unknown_session";
+    const moved = new Map<string, number>();
+    const [stops, refused, closed, fates]: string[][] = [[], [], [], []];
+    for (const wire of wires) {
+      const [id = "", number = "1"] = wire.split(".");
+      const job = state.jobs.get(id);
+      const isStopped = state.stops.has(`${session}|${wire}`);
+      if (job === undefined) refused?.push(wire);
+      else if (isStopped || job.state === "ended" || Number(number) < job.offers || job.failedWire === wire) {
+        stops?.push(wire);
+        if (isStopped) continue;
+        state.stop(session, wire, `${id}#${wire}`);
+        state.held(session).set(`${id}#${wire}`, state.nowMs);
+      } else {
+        const holder = job.session;
+        const isHeld = job.state === "starting" || job.state === "running";
+        if (isHeld && holder === session && state.wire(id) === wire) state.runsAgain(job);
+        else {
+          if (isHeld && holder !== session) {
+            closed?.push(holder);
+            fates?.push(...state.lose(holder, "half-open"));
+          }
+          state.takeOver(id, job, session, job.epoch + 1, wire);
+        }
+        moved.set(wire, job.epoch);
+      }
+    }
+    live.enteringUntil = 0;
+    if (moved.size > 0) live.reports = true;
+    state.place(session);
+    const isMoved = (fate: string) =>
+      [...moved.keys()].some((wire) => fate.startsWith(wire.split(".")[0] ?? ""));
+    const left = (fates ?? []).filter((fate) => !fate.endsWith("orphaned") || !isMoved(fate));
+    const held = [...moved].map(([wire, epoch]) => `${wire}@${epoch}`);
+    return ["migrated", held, stops, refused, closed, left.sort()].map((list) => list?.toString()).join(" ");
+  }
+
+  settle(id: string, epoch: number, verdict: Verdict, resumeUnproven: boolean): string {
+    const state = this.#state;
+    const job = state.jobs.get(id);
+    if (job === undefined) return "stale unknown";
+    if (job.state !== "orphaned" || job.epoch !== epoch) {
+      const waits = job.state === "queued" || job.state === "parked";
+      return waits && job.resumedEpoch === epoch ? "resumed" : `stale ${job.state}`;
+    }
+    if (verdict === "absent") {
+      return state.nowMs < job.unseenUntil ? this.#keep(id, job, job.unseenUntil, 0) : this.#resume(id, job);
+    }
+    const recheckAt = state.nowMs + ms.RECHECK_MS;
+    if (verdict === "present") {
+      job.graceUntil = Math.max(job.graceUntil, recheckAt);
+      return this.#keep(id, job, recheckAt, 0);
+    }
+    const { until } = state.guard;
+    if (state.nowMs < until) return this.#keep(id, job, Math.min(until, recheckAt), 1);
+    const graceEnds =
+      until > job.orphanedAt ? Math.max(job.graceUntil, until + ms.RECHECK_MS) : job.graceUntil;
+    if (state.nowMs < graceEnds) return this.#keep(id, job, graceEnds, 0);
+    if (job.holderReports || resumeUnproven) return this.#resume(id, job);
+    return this.#keep(id, job, recheckAt, 0);
+  }
+
+  #keep(id: string, job: ModelJob, until: number, guard: number): string {
+    const bound = job.orphanedAt + ms.SILENT_MS;
+    if (this.#state.nowMs >= bound) {
+      this.#state.end(id, job, "unknown", "worker_lost");
+      return "ended unknown";
+    }
+    job.due = Math.min(until, bound);
+    return `kept ${job.due} ${guard}`;
+  }
+
+  #resume(id: string, job: ModelJob): string {
+    const state = this.#state;
+    if (!job.restarts) {
+      state.end(id, job, "failed", "worker_lost");
+      return "ended failed";
+    }
+    const holder = job.session;
+    state.release(id, job);
+    state.requeueStarted(job, state.nowMs);
+    state.forgetRefusals(job);
+    if (state.sessions.has(holder)) job.excluded.add(holder);
+    Object.assign(job, { resumedEpoch: job.epoch, attempts: job.attempts - 1 });
+    return "resumed";
+  }
+
+  withdraw(id: string, session: string, epoch: number): string {
+    const state = this.#state;
+    const job = state.jobs.get(id);
+    if (job === undefined) return "stale unknown";
+    const waits = job.state === "queued" || job.state === "parked";
+    if (waits && job.withdrawnEpoch === epoch) return "requeued";
+    const isOpen = job.state === "starting" || job.state === "orphaned";
+    if (!isOpen || job.session !== session || job.epoch !== epoch) return `stale ${job.state}`;
+    state.release(id, job);
+    state.requeueStarted(job, state.nowMs + ms.GUARD_MS);
+    Object.assign(job, { withdrawnEpoch: epoch, attempts: job.attempts - 1 });
+    return "requeued";
+  }
+
+  restore(id: string, session: string, epoch: number, wire: string): string {
+    const state = this.#state;
+    if (!state.sessions.has(session)) return "unknown_session";
+    const known = state.jobs.get(id);
+    if (known !== undefined) {
+      const isSame = known.session === session && known.epoch === epoch && state.wire(id) === wire;
+      return isSame && known.state === "running" ? "restored" : `exists ${known.state}`;
+    }
+    const job = { ...state.newJob(0, true), attempts: 1 };
+    state.jobs.set(id, job);
+    state.takeOver(id, job, session, epoch, wire);
+    return "restored";
+  }
+}

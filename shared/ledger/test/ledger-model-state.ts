@@ -1,0 +1,234 @@
+/**
+ * Owns what the model of the ledger remembers, and the moves that several scripts share: places, pool, stops, offers,
+ * losses. The scripts themselves are in ledger-model.ts and ledger-model-recovery.ts. Knows one pool.
+ */
+import { isLegalTransition, type JobState } from "@muster/domain/job";
+import { placement } from "./consistency-sessions.js";
+import * as ms from "./scene.js";
+
+export interface ModelJob {
+  state: JobState;
+  epoch: number;
+  offers: number;
+  session: string;
+  excluded: Set<string>;
+  priority: number;
+  restarts: boolean;
+  createdAt: number;
+  startedAt: number;
+  waitUntil: number;
+  notBefore: number;
+  orphanedAt: number;
+  graceUntil: number;
+  unseenUntil: number;
+  holderReports: boolean;
+  attempts: number;
+  rounds: number;
+  refusedEpoch: number;
+  resumedEpoch: number;
+  withdrawnEpoch: number;
+  failedWire: string;
+  due: number;
+  outcome: string;
+  cause: string;
+}
+
+interface ModelSession {
+  gateway: string;
+  cap: number;
+  status: "available" | "full";
+  load: number;
+  sampledAt: number;
+  coolingUntil: number;
+  enteringUntil: number;
+  silences: number;
+  reports: boolean;
+}
+
+/** No epoch: equal to none. */
+const NEVER = Number.NaN;
+const WINDOW_MS = 10_000;
+const GUARD_UP_MS = 300_000;
+
+export class ModelState {
+  nowMs = 0;
+  readonly jobs = new Map<string, ModelJob>();
+  readonly sessions = new Map<string, ModelSession>();
+  readonly leases = new Map<string, number>();
+  readonly stops = new Map<string, { due: number; session: string; place: string }>();
+  /** Timers of sessions, by session. */
+  readonly timers = new Map<string, number>();
+  guard = { until: 0, before: 0 };
+  #losses = new Map<string, number>();
+  readonly #places = new Map<string, Map<string, number>>();
+  readonly #pool = new Map<string, number>();
+
+  newJob(priority: number, restarts: boolean): ModelJob {
+    const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
+    const epochs = { refusedEpoch: NEVER, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
+    const texts = { session: "", outcome: "", cause: "", failedWire: "", excluded: new Set<string>() };
+    const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, startedAt: 0, orphanedAt: 0 };
+    const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
+    const rest = { state: "queued" as JobState, holderReports: false };
+    return { priority, restarts, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
+  }
+
+  newSession(gateway: string, cap: number): ModelSession {
+    const times = { sampledAt: 0, coolingUntil: 0, enteringUntil: 0 };
+    return { gateway, cap, status: "available", load: 0, silences: 0, reports: false, ...times };
+  }
+
+  wire(id: string): string {
+    const offers = this.jobs.get(id)?.offers ?? 0;
+    return offers <= 1 ? id : `${id}.${offers}`;
+  }
+
+  held(session: string): Map<string, number> {
+    const held = this.#places.get(session) ?? new Map<string, number>();
+    this.#places.set(session, held);
+    return held;
+  }
+
+  place(id: string): void {
+    this.#pool.delete(id);
+    const session = this.sessions.get(id);
+    if (session === undefined) return;
+    const { status, load, cap, sampledAt, coolingUntil, enteringUntil } = session;
+    const hash = { status, draining: "0", load: `${load}`, cap: `${cap}`, cost: "0.1", max_load: "0.7" };
+    const times = { sampled_at: `${sampledAt}`, cooling_until: `${coolingUntil}` };
+    const entering = { entering_until: `${enteringUntil}` };
+    const at = placement({ ...hash, ...times, ...entering }, [...this.held(id).values()], this.nowMs);
+    if (at !== undefined) this.#pool.set(id, at);
+  }
+
+  release(id: string, job: ModelJob): void {
+    if (job.session === "") return;
+    this.held(job.session).delete(`${id}#${job.epoch}`);
+    this.place(job.session);
+  }
+
+  move(job: ModelJob, to: JobState): void {
+    const isSame = job.state === to && (to === "queued" || to === "parked");
+    if (!isSame && !isLegalTransition(job.state, to)) throw new Error(`model: ${job.state} to ${to}`);
+    job.state = to;
+  }
+
+  requeue(job: ModelJob, due: number): void {
+    this.move(job, "queued");
+    Object.assign(job, { session: "", due });
+  }
+
+  requeueStarted(job: ModelJob, due: number): void {
+    this.requeue(job, due);
+    const over = { unseenUntil: 0, notBefore: 0, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
+    Object.assign(job, { waitUntil: this.nowMs + ms.WAIT_MS, ...over });
+  }
+
+  forgetRefusals(job: ModelJob): void {
+    job.excluded.clear();
+    job.rounds = 0;
+  }
+
+  end(id: string, job: ModelJob, outcome: string, cause: string, keepsPlace = false): void {
+    this.move(job, "ended");
+    Object.assign(job, { outcome, cause });
+    if (!keepsPlace) this.release(id, job);
+  }
+
+  stop(session: string, wire: string, place: string): void {
+    this.stops.set(`${session}|${wire}`, { due: this.nowMs + ms.STOP_MS, session, place });
+  }
+
+  finishStop(field: string): void {
+    const stop = this.stops.get(field);
+    if (stop === undefined) return;
+    this.stops.delete(field);
+    this.held(stop.session).delete(stop.place);
+    this.place(stop.session);
+  }
+
+  pick(job: ModelJob): string | undefined {
+    const ranked = [...this.#pool].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
+    return ranked.find(([id]) => {
+      const lease = this.leases.get(this.sessions.get(id)?.gateway ?? "") ?? 0;
+      return !job.excluded.has(id) && lease > this.nowMs;
+    })?.[0];
+  }
+
+  line(): [string, ModelJob][] {
+    const parked = [...this.jobs].filter(([, job]) => job.state === "parked");
+    const rank = (job: ModelJob) => (1000 - job.priority) * 2 ** 42 + job.createdAt;
+    return parked.sort(([a, x], [b, y]) => rank(x) - rank(y) || (a < b ? -1 : 1));
+  }
+
+  offer(id: string, job: ModelJob, session: string): string {
+    this.move(job, "offered");
+    const [epoch, offers] = [job.epoch + 1, job.offers + 1];
+    Object.assign(job, { session, epoch, offers, due: this.nowMs + ms.OFFER_MS });
+    this.held(session).set(`${id}#${epoch}`, Number.POSITIVE_INFINITY);
+    this.place(session);
+    return `offered ${id} ${session} ${epoch}`;
+  }
+
+  runsAgain(job: ModelJob): void {
+    const session = this.sessions.get(job.session);
+    if (job.state === "orphaned" && job.holderReports && session !== undefined) session.reports = true;
+    job.state = "running";
+  }
+
+  takeOver(id: string, job: ModelJob, session: string, epoch: number, wire: string): void {
+    this.release(id, job);
+    if (job.state !== "running") this.move(job, "running");
+    const offers = Math.max(job.offers, Number(wire.split(".")[1] ?? 1));
+    Object.assign(job, { session, epoch, offers, startedAt: job.startedAt || this.nowMs });
+    this.held(session).set(`${id}#${epoch}`, this.nowMs);
+    this.place(session);
+  }
+
+  /** What became of the jobs, as words. */
+  lose(id: string, how: "counted" | "goodbye" | "half-open"): string[] {
+    const reports = this.sessions.get(id)?.reports ?? false;
+    this.sessions.delete(id);
+    this.#pool.delete(id);
+    this.timers.delete(id);
+    const fates: string[] = [];
+    for (const [job, record] of this.jobs) {
+      if (record.session !== id) continue;
+      const isStarted = record.state === "starting" || record.state === "running";
+      if (record.state === "offered") {
+        this.release(job, record);
+        this.requeue(record, this.nowMs + ms.GUARD_MS);
+        fates.push(`${job} requeued`);
+      } else if (isStarted && how === "goodbye") {
+        this.end(job, record, "success", "goodbye");
+        fates.push(`${job} ended`);
+      } else if (isStarted) {
+        const unseenUntil = record.state === "starting" ? record.unseenUntil || record.due : 0;
+        this.move(record, "orphaned");
+        const graceUntil = this.nowMs + ms.GRACE_MS;
+        const kept = { orphanedAt: this.nowMs, holderReports: reports, unseenUntil };
+        Object.assign(record, { ...kept, graceUntil, due: graceUntil });
+        fates.push(`${job} orphaned`);
+      }
+    }
+    if (how === "counted" && this.#countLoss(id)) fates.push("guard");
+    return fates;
+  }
+
+  #countLoss(id: string): boolean {
+    if (this.guard.until > this.nowMs) return false;
+    this.#losses.set(id, this.nowMs);
+    for (const [lost, at] of this.#losses) if (at <= this.nowMs - WINDOW_MS) this.#losses.delete(lost);
+    const before = this.#losses.size + this.sessions.size;
+    if (this.#losses.size < 3 || this.#losses.size / before <= 0.3) return false;
+    this.guard = { until: this.nowMs + GUARD_UP_MS, before };
+    this.#losses = new Map();
+    return true;
+  }
+
+  countReturn(id: string): void {
+    this.#losses.delete(id);
+    const isUp = this.guard.until > this.nowMs;
+    if (isUp && this.sessions.size / this.guard.before >= 0.7) this.guard.until = this.nowMs;
+  }
+}

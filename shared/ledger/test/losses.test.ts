@@ -1,0 +1,182 @@
+/** Many sessions that vanish at once, clean goodbyes, and leases that ended while we were away. */
+import { expect, test } from "vitest";
+import { onEachRedis } from "./on-each-redis.js";
+import { GRACE_MS, HOLD_MS, LEASE_MS, POOL, RECHECK_MS, type Scene } from "./scene.js";
+
+const GUARD_UP_MS = 300_000;
+
+async function workers(s: Scene, count: number): Promise<void> {
+  for (let index = 1; index <= count; index++) await s.worker(`AW_${index}`, index / 100);
+}
+
+async function lose(s: Scene, from: number, to: number): Promise<number[]> {
+  const raised: number[] = [];
+  for (let index = from; index <= to; index++) {
+    const reply = await s.deregister(`AW_${index}`);
+    raised.push(reply.status === "deregistered" ? reply.guard : -1);
+  }
+  return raised;
+}
+
+onEachRedis("losses", (scene) => {
+  test("the guard goes up with more than 30 % of the sessions, and is told once", async () => {
+    const s = scene();
+    await workers(s, 10);
+    expect(await lose(s, 1, 6)).toEqual([0, 0, 0, 1, 0, 0]);
+  });
+
+  test("it does not for fewer than 3, for losses far apart, or for goodbyes", async () => {
+    const few = scene();
+    await workers(few, 2);
+    expect(await lose(few, 1, 2)).toEqual([0, 0]);
+    await workers(few, 9);
+    few.pass(10_000);
+    expect(await lose(few, 1, 2)).toEqual([0, 0]);
+    few.pass(10_000);
+    expect(await lose(few, 3, 4)).toEqual([0, 0]);
+    few.pass(9_999);
+    for (let index = 5; index <= 9; index++)
+      expect(await few.deregister(`AW_${index}`, true)).toMatchObject({ guard: 0 });
+  });
+
+  test("losses count for 10 s", async () => {
+    const s = scene();
+    await workers(s, 6);
+    await lose(s, 1, 2);
+    s.pass(9_999);
+    expect(await lose(s, 3, 3)).toEqual([1]);
+  });
+
+  test("a gateway that dies with many puts it up; those that come back under their ids are not lost", async () => {
+    const s = scene();
+    for (let index = 1; index <= 4; index++) await s.worker(`AW_${index}`);
+    s.pass(LEASE_MS);
+    expect(await s.expireGateway("NO_g", 2)).toMatchObject({ sessions: 2, guard: 0 });
+    expect(await s.expireGateway("NO_g", 2)).toMatchObject({ sessions: 2, guard: 1 });
+    const guard = `muster:{${s.namespace}}:guard`;
+    for (const session of ["AW_1", "AW_2"]) await s.register(session);
+    expect(Number(await s.redis.hget(guard, "until"))).toBe(s.nowMs + GUARD_UP_MS);
+    await s.register("AW_3");
+    expect(Number(await s.redis.hget(guard, "until"))).toBe(s.nowMs);
+  });
+
+  test("while it is up no job is resumed for want of knowledge, nor until all had time to come back", async () => {
+    const s = scene();
+    await workers(s, 10);
+    const epoch = await s.running("AJ_1", "AW_1");
+    await s.report("AJ_1", "AW_1", "running");
+    await lose(s, 1, 6);
+    const guardEnds = s.nowMs + GUARD_UP_MS;
+    s.pass(GRACE_MS);
+    const kept = { status: "kept", due: s.nowMs + RECHECK_MS, guard: 1 };
+    expect(await s.settle("AJ_1", epoch, "unknown", true)).toEqual(kept);
+    s.nowMs = guardEnds - 1;
+    expect(await s.settle("AJ_1", epoch, "unknown", true)).toEqual({
+      status: "kept",
+      due: guardEnds,
+      guard: 1,
+    });
+    s.pass(1);
+    const last = { status: "kept", due: guardEnds + RECHECK_MS, guard: 0 };
+    expect(await s.settle("AJ_1", epoch, "unknown")).toEqual(last);
+    s.nowMs = guardEnds + RECHECK_MS;
+    expect(await s.settle("AJ_1", epoch, "unknown")).toEqual({ status: "resumed", serve: "" });
+  });
+
+  test("evidence counts while it is up", async () => {
+    const s = scene();
+    await workers(s, 4);
+    const epoch = await s.running("AJ_1", "AW_1");
+    await lose(s, 1, 4);
+    expect(await s.settle("AJ_1", epoch, "absent")).toEqual({ status: "resumed", serve: "" });
+  });
+
+  test("it goes down when 70 % are there again", async () => {
+    const s = scene();
+    await workers(s, 10);
+    const epoch = await s.running("AJ_1", "AW_1");
+    await s.report("AJ_1", "AW_1", "running");
+    await lose(s, 1, 6);
+    s.pass(GRACE_MS);
+    for (const session of ["AW_new1", "AW_new2"]) await s.register(session);
+    expect(await s.settle("AJ_1", epoch, "unknown")).toMatchObject({ guard: 1 });
+    await s.register("AW_new3");
+    expect(await s.settle("AJ_1", epoch, "unknown")).toMatchObject({ guard: 0, due: s.nowMs + RECHECK_MS });
+    s.pass(RECHECK_MS);
+    expect(await s.settle("AJ_1", epoch, "unknown")).toMatchObject({ status: "resumed" });
+  });
+
+  test("one that was up before a job was lost does not hold it up", async () => {
+    const s = scene();
+    await workers(s, 3);
+    await lose(s, 1, 3);
+    await workers(s, 3);
+    s.pass(1);
+    await s.sample("AW_1", 0);
+    const epoch = await s.orphan("AJ_1", "AW_1");
+    s.pass(GRACE_MS);
+    expect(await s.settle("AJ_1", epoch, "unknown")).toMatchObject({ status: "resumed" });
+  });
+
+  test("a namespace that rests has forgotten it", async () => {
+    const s = scene();
+    await workers(s, 3);
+    expect(await lose(s, 1, 3)).toEqual([0, 0, 1]);
+    expect(await s.ledger.rest(s.at)).toMatchObject({ status: "resting" });
+    expect(await s.redis.exists(`muster:{${s.namespace}}:guard`)).toBe(0);
+  });
+
+  test("a worker that says goodbye has finished its jobs", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.offered("AJ_1", "AW_1");
+    await s.starting("AJ_2", "AW_1");
+    await s.running("AJ_3", "AW_1");
+    await s.worker("AW_2", 0.69);
+    await s.order("AD_4");
+    await s.sample("AW_2", 0.69);
+    const reply = await s.deregister("AW_1", true);
+    expect(reply).toMatchObject({ status: "deregistered", requeued: ["AJ_1"], orphaned: [], guard: 0 });
+    expect(reply.status === "deregistered" && reply.ended.sort()).toEqual(["AJ_2", "AJ_3"]);
+    expect(await s.field("job", "AJ_3", "outcome")).toBe("success");
+    expect(await s.field("job", "AJ_3", "cause")).toBe("goodbye");
+    expect(await s.field("order", "AD_3", "state")).toBe("ended");
+    expect(await s.deregister("AW_1", true)).toEqual({ status: "unknown" });
+    expect(await s.report("AJ_3", "AW_1", "failed")).toEqual({ status: "refused", reason: "ended" });
+  });
+
+  test("a session that goes lets those behind it in line be served", async () => {
+    const s = scene();
+    await s.worker("AW_1", 0.2);
+    const epoch = await s.offered("AJ_1", "AW_1");
+    await s.reject("AJ_1", "AW_1", epoch);
+    await s.admit("AJ_1");
+    await s.worker("AW_2");
+    expect(await s.deregister("AW_1")).toMatchObject({ serve: [POOL] });
+    expect(await s.serve()).toMatchObject({ status: "offered", job: { session: "AW_2" } });
+  });
+
+  test.each([
+    [HOLD_MS - 1, "idle"],
+    [HOLD_MS, "lost"],
+    [HOLD_MS + 1, "lost"],
+  ])("a lease that ended in a gap of ours, %i ms after the gap", async (afterMs, expected) => {
+    const s = scene();
+    await s.worker("AW_1");
+    s.pass(LEASE_MS + 60_000);
+    const awakeSinceMs = s.nowMs;
+    expect(await s.expireGateway("NO_g", 100, awakeSinceMs)).toEqual({ status: "idle" });
+    expect(await s.timer("gateway|NO_g")).toBe(awakeSinceMs + HOLD_MS);
+    s.pass(afterMs);
+    expect((await s.expireGateway("NO_g", 100, awakeSinceMs)).status).toBe(expected);
+  });
+
+  test("a lease that ended while we looked is not waited for", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    const ends = s.nowMs + LEASE_MS;
+    s.pass(LEASE_MS + 1);
+    expect(await s.expireGateway("NO_none", 100, s.nowMs)).toEqual({ status: "idle" });
+    expect(await s.expireGateway("NO_g", 100, ends)).toMatchObject({ status: "lost", sessions: 1 });
+  });
+});

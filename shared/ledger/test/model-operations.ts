@@ -1,0 +1,73 @@
+/**
+ * Owns which operations a random sequence of the model test is made of, and how often each comes.
+ */
+import fc from "fast-check";
+import { LEASE_MS } from "./scene.js";
+
+const job: fc.Arbitrary<string> = fc.constantFrom("AJ_0", "AJ_1", "AJ_2", "AJ_3", "AJ_4", "AJ_5");
+/** Sessions and jobs to begin with, so that a sequence does not spend itself on getting somewhere. */
+export const beginning = fc.record({ sessions: fc.nat({ max: 4 }), jobs: fc.nat({ max: 4 }) });
+const session: fc.Arbitrary<string> = fc.constantFrom("AW_0", "AW_1", "AW_2", "AW_3");
+/** Mostly a job in a state that the operation is about, with the session and the epoch that the ledger has. */
+const at = fc.record({ job, other: fc.option(session, { freq: 2 }), late: fc.nat({ max: 9 }) });
+const load = fc.constantFrom(-1, 0, 0.1, 0.3, 0.65, 0.7, 1);
+/** Whether the caller was away until a moment ago. */
+const away = fc.nat({ max: 3 });
+const is = <T extends string>(...names: T[]) => fc.constantFrom(...names);
+
+export const operation = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: is("register"), session, cap: fc.nat({ max: 3 }) }) },
+  { weight: 5, arbitrary: fc.record({ do: is("sample"), session, load, full: fc.nat({ max: 5 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: is("order"), job, priority: fc.nat({ max: 1 }), never: fc.nat({ max: 4 }) }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: is("admit"), job }) },
+  { weight: 5, arbitrary: fc.record({ do: is("expireJob"), at, away }) },
+  { weight: 3, arbitrary: fc.record({ do: is("serve") }) },
+  { weight: 10, arbitrary: fc.record({ do: is("accept"), at }) },
+  { weight: 3, arbitrary: fc.record({ do: is("seen", "withdraw"), at }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      ...{ do: is("reject"), at, terminate: fc.nat({ max: 6 }) },
+      reason: is("rejected", "silent", "undelivered"),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      ...{ do: is("report"), at, status: is("running", "running", "success", "failed") },
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("terminate", "delete", "end"), job }) },
+  { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: is("expireSession"), session }) },
+  { weight: 3, arbitrary: fc.record({ do: is("assert"), held: fc.array(at, { maxLength: 3 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: is("migrate"), session, named: fc.array(at, { maxLength: 4 }) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      ...{ do: is("settle"), at, verdict: is("absent", "present", "unknown", "unknown") },
+      unproven: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("restore"), at }) },
+  { weight: 1, arbitrary: fc.record({ do: is("expireStop") }) },
+  { weight: 1, arbitrary: fc.record({ do: is("expireGateway"), away }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: is("pass"),
+      ms: fc.oneof(
+        { weight: 9, arbitrary: fc.constantFrom(1, 1, 1, 300, 1_000, 3_500, 5_000, 30_000, 35_000) },
+        { weight: 1, arbitrary: fc.constantFrom(300_000, LEASE_MS / 3, LEASE_MS) },
+      ),
+    }),
+  },
+);
+export type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+export type At = typeof at extends fc.Arbitrary<infer T> ? T : never;

@@ -1,0 +1,237 @@
+/**
+ * Owns running one operation of the model test on the ledger and on its model, and saying in the same words what each
+ * answered.
+ */
+import type { JobState } from "@muster/domain/job";
+import { LedgerModel } from "./ledger-model.js";
+import { RecoveryModel } from "./ledger-model-recovery.js";
+import type { At, Operation } from "./model-operations.js";
+import { MAX_ATTEMPTS, newJob, ORDER, POOL, type Scene } from "./scene.js";
+
+/** One session has a gateway of its own, so that leases end at different times. */
+const gatewayOf = (id: string) => (id === "AW_3" ? "NO_h" : "NO_g");
+const words = (...parts: unknown[]) => parts.filter((part) => part !== undefined && part !== "").join(" ");
+type Answers = [real: string, modelled: string];
+
+export class ModelStep {
+  readonly #scene: Scene;
+  readonly model = new LedgerModel();
+  readonly #recovery = new RecoveryModel(this.model.state);
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+    this.model.state.nowMs = scene.nowMs;
+  }
+
+  /** A job in one of the states, when there is one; and mostly the session and the epoch that it has. */
+  #aim(
+    { job, other, late }: At,
+    ...states: JobState[]
+  ): readonly [job: string, session: string, epoch: number] {
+    const fitting = [...this.model.state.jobs].filter(([, { state }]) => states.includes(state));
+    const id = fitting[Number(job.slice(3)) % Math.max(1, fitting.length)]?.[0] ?? job;
+    const known = this.model.state.jobs.get(id);
+    const epoch = (known?.epoch ?? 1) - (late === 0 ? 1 : 0);
+    return [id, other ?? (known?.session || "AW_0"), epoch];
+  }
+
+  /** Mostly the newest id of the job, else its first, or one that nobody has seen. */
+  #wire({ late }: At, job: string): string {
+    const newest = this.model.state.wire(job);
+    return late === 0 ? job : late === 1 ? `${job}.${Number(newest.split(".")[1] ?? 1) + 2}` : newest;
+  }
+
+  /** Registers, samples and orders as many as told. */
+  async begin(sessions: number, jobs: number): Promise<void> {
+    for (let index = 0; index < sessions; index++) {
+      await this.run({ do: "register", session: `AW_${index}`, cap: 0 });
+      await this.run({ do: "sample", session: `AW_${index}`, load: 0, full: 1 });
+    }
+    for (let index = 0; index < jobs; index++)
+      await this.run({ do: "order", job: `AJ_${index}`, priority: 0, never: 1 });
+  }
+
+  async run(op: Operation): Promise<Answers> {
+    const [scene, model] = [this.#scene, this.model];
+    switch (op.do) {
+      case "register": {
+        const gateway = gatewayOf(op.session);
+        const reply = await scene.register(op.session, { cap: op.cap }, gateway);
+        return [reply.status, model.register(op.session, gateway, op.cap)];
+      }
+      case "sample": {
+        const status = op.full === 0 ? "full" : "available";
+        const gateway = gatewayOf(op.session);
+        const reply = await scene.sample(op.session, op.load, { status }, gateway);
+        const real = words(reply.status, reply.unknown.length > 0 ? "unknown" : "");
+        return [real, model.sample(op.session, gateway, op.load, status)];
+      }
+      case "order": {
+        const policy = { restart_policy: op.never === 0 ? "never" : "on_failure" } as const;
+        const reply = await scene.order(op.job, [newJob(op.job)], { priority: op.priority, ...policy });
+        return [reply.status, model.order(op.job, op.priority, op.never !== 0)];
+      }
+      case "admit": {
+        const reply = await scene.admit(op.job);
+        const { status } = reply;
+        const real =
+          status === "offered"
+            ? words(status, reply.job.id, reply.job.session, reply.job.epoch)
+            : words(status, status === "parked" ? reply.behind : status === "idle" ? reply.state : "");
+        return [real, model.admit(op.job)];
+      }
+      case "serve": {
+        const reply = await scene.serve(POOL);
+        const job = reply.status === "offered" ? reply.job : {};
+        return [words(reply.status, job.id, job.session, job.epoch), model.serve()];
+      }
+      case "accept": {
+        const aim = this.#aim(op.at, "offered");
+        return [stateWords(await scene.accept(...aim)), model.accept(...aim)];
+      }
+      case "seen": {
+        const aim = this.#aim(op.at, "starting");
+        return [stateWords(await scene.seen(...aim)), model.seen(...aim)];
+      }
+      case "withdraw": {
+        const aim = this.#aim(op.at, "starting");
+        return [stateWords(await scene.withdraw(...aim)), this.#recovery.withdraw(...aim)];
+      }
+      case "reject": {
+        const aim = this.#aim(op.at, "offered");
+        const reply = await scene.reject(...aim, op.reason, op.terminate === 0);
+        return [stateWords(reply), model.reject(...aim, op.reason, op.terminate === 0)];
+      }
+      case "report": {
+        const [id, from] = this.#aim(op.at, "starting", "running", "orphaned");
+        const wire = this.#wire(op.at, id);
+        const reply = await scene.report(id, from, op.status, wire);
+        const real = words(reply.status, reply.status === "refused" ? reply.reason : "");
+        return [real, model.report(id, from, wire, op.status)];
+      }
+      case "terminate": {
+        const reply = await scene.terminate(op.job);
+        const detail =
+          reply.status === "final"
+            ? reply.outcome
+            : reply.status === "terminated" && reply.stop
+              ? "stop"
+              : "";
+        return [words(reply.status, detail), model.terminate(op.job)];
+      }
+      case "delete": {
+        const reply = await scene.deleteOrder(op.job);
+        const modelled = model.terminate(op.job);
+        const real = reply.status === "unknown" ? "unknown" : `deleted ${reply.stops.length}`;
+        return [
+          real,
+          modelled === "unknown" ? modelled : `deleted ${modelled === "terminated stop" ? 1 : 0}`,
+        ];
+      }
+      case "end": {
+        const reply = await scene.endJob(op.job);
+        return [words(reply.status, reply.status === "final" ? reply.outcome : ""), model.endJob(op.job)];
+      }
+      case "expireSession":
+        return [(await scene.expireSession(op.session)).status, model.expireSession(op.session)];
+      case "expireJob": {
+        const awakeSinceMs = op.away === 0 ? scene.nowMs : 0;
+        const isOrphan = op.at.other !== null;
+        const others = ["parked", "queued", "offered", "starting"] as const;
+        const [id] = isOrphan ? this.#aim(op.at, "orphaned") : this.#aim(op.at, ...others);
+        const reply = await scene.expireJob(id, awakeSinceMs);
+        const detail =
+          reply.status === "ended" ? reply.outcome : reply.status === "orphaned" ? reply.epoch : undefined;
+        return [words(reply.status, detail), model.expireJob(id, awakeSinceMs)];
+      }
+      case "expireStop": {
+        const field = [...model.state.stops.keys()].sort()[0] ?? "AW_0|AJ_0";
+        return [(await scene.expireStop(field)).status, model.expireStop(field)];
+      }
+      case "pass":
+        scene.pass(op.ms);
+        model.state.nowMs = scene.nowMs;
+        return ["", ""];
+      default:
+        return this.#recover(op);
+    }
+  }
+
+  async #recover(op: Extract<Operation, { do: Recovering }>): Promise<Answers> {
+    const [scene, recovery] = [this.#scene, this.#recovery];
+    switch (op.do) {
+      case "deregister": {
+        const reply = await scene.deregister(op.session, op.goodbye === 0);
+        const real = reply.status === "unknown" ? "unknown" : `deregistered ${fates(reply)}`;
+        return [real, recovery.deregister(op.session, op.goodbye === 0)];
+      }
+      case "expireGateway": {
+        const awakeSinceMs = op.away === 0 ? scene.nowMs - 1 : 0;
+        const reply = await scene.expireGateway("NO_g", 100, awakeSinceMs);
+        const real = reply.status === "idle" ? "idle" : `lost ${fates(reply)}`;
+        return [real, recovery.expireGateway("NO_g", awakeSinceMs)];
+      }
+      case "assert":
+        return this.#assert(op.held);
+      case "migrate": {
+        const wires = [
+          ...new Set(
+            op.named.map((at) => this.#wire(at, this.#aim(at, "starting", "running", "orphaned")[0])),
+          ),
+        ];
+        const reply = await scene.migrate(op.session, ...wires);
+        const modelled = recovery.migrate(op.session, wires);
+        if (reply.status === "unknown_session") return [reply.status, modelled];
+        const moved = reply.moved.map(({ wire, epoch }) => `${wire}@${epoch}`);
+        const closed = reply.closed.map(({ session }) => session);
+        const lists = [moved, reply.stops, reply.refused, closed, fates(reply)];
+        return [["migrated", ...lists].map((list) => list.toString()).join(" "), modelled];
+      }
+      case "settle": {
+        const [id, , epoch] = this.#aim(op.at, "orphaned");
+        const reply = await scene.settle(id, epoch, op.verdict, op.unproven);
+        const detail = reply.status === "kept" ? `${reply.due} ${reply.guard}` : "";
+        const real = words(stateWords(reply), detail, reply.status === "ended" ? reply.outcome : "");
+        return [real, recovery.settle(id, epoch, op.verdict, op.unproven)];
+      }
+      case "restore": {
+        const [id, session, epoch] = this.#aim(op.at);
+        const wire = this.#wire(op.at, id);
+        const rest = { order: id, epoch, wire, facts: ORDER, max_attempts: MAX_ATTEMPTS };
+        const reply = await scene.restore(id, session, rest);
+        return [stateWords(reply), recovery.restore(id, session, epoch, wire)];
+      }
+    }
+  }
+
+  async #assert(named: readonly At[]): Promise<Answers> {
+    const claims = new Map(named.map((at) => [at.job, this.#aim(at)]));
+    const held = [...claims].map(([job, [, session, epoch]]) => {
+      return { job, session, epoch, wire: this.model.state.wire(job) };
+    });
+    const reply = await this.#scene.assert(held);
+    const answers = held.map(({ job, session, wire }) => {
+      if (reply.status !== "renewed" || reply.unknown.includes(job)) return "unknown";
+      return reply.stops.some((stop) => stop.session === session && stop.wire === wire) ? "stop" : "stands";
+    });
+    const real = reply.status === "lapsed" ? "lapsed" : `renewed ${answers.join()}`;
+    return [real, this.#recovery.assert("NO_g", held)];
+  }
+}
+
+type Recovering = "deregister" | "expireGateway" | "assert" | "migrate" | "settle" | "restore";
+
+function stateWords(reply: { status: string; state?: string }): string {
+  return words(reply.status, reply.state);
+}
+
+function fates(reply: {
+  requeued?: string[];
+  orphaned?: string[];
+  ended?: string[];
+  guard?: number;
+}): string {
+  const named = (list: string[] | undefined, fate: string) => (list ?? []).map((id) => `${id} ${fate}`);
+  const all = [...named(reply.requeued, "requeued"), ...named(reply.orphaned, "orphaned")];
+  return [...all, ...named(reply.ended, "ended"), ...(reply.guard === 1 ? ["guard"] : [])].sort().join();
+}

@@ -1,0 +1,51 @@
+/** Owns what a siege is: how long, how large, and the seed that everything by chance comes from. */
+
+export interface SiegePlan {
+  readonly seed: number;
+  /** How long faults are made; before and after it takes some time more. */
+  readonly faultsMs: number;
+  readonly zones: readonly string[];
+  readonly gateways: number;
+  readonly dispatchers: number;
+  readonly apis: number;
+  readonly workersPerZone: number;
+  readonly ordersPerSecond: number;
+  /** Between the recovery from one fault and the next. */
+  readonly pauseMs: readonly [least: number, most: number];
+  /** How long ended jobs are kept; at the end, until nothing may be left. */
+  readonly retentionMs: number;
+  /** A Cluster takes no restarts here, and moves its slots instead. */
+  readonly store: "single" | "cluster";
+  /** Whether Redis is emptied now and then. */
+  readonly flushes: boolean;
+}
+
+export function shortSiege(seed: number): SiegePlan {
+  return {
+    seed,
+    faultsMs: 25_000,
+    zones: ["north", "south"],
+    gateways: 2,
+    dispatchers: 2,
+    apis: 2,
+    workersPerZone: 20,
+    ordersPerSecond: 15,
+    pauseMs: [100, 800],
+    retentionMs: 20_000,
+    store: "single",
+    flushes: false,
+  };
+}
+
+export function longSiege(seed: number, minutes: number): SiegePlan {
+  return {
+    ...shortSiege(seed),
+    faultsMs: minutes * 60_000,
+    zones: ["north", "south", "east"],
+    gateways: 3,
+    workersPerZone: 70,
+    ordersPerSecond: 30,
+    pauseMs: [500, 2_500],
+    retentionMs: 60_000,
+  };
+}
