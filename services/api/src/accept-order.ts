@@ -46,8 +46,6 @@ export interface AcceptedOrder {
   jobs: { id: string; namespace: string }[];
 }
 
-/** Starts that may fail before a job does. */
-const MAX_ATTEMPTS = 3;
 /** The namespace may go to rest again between mark and write; a few times in a row is already unlikely. */
 const MAX_INDEX_ROUNDS = 8;
 /** Well below the age at which a mark without a fact behind it is taken away (5 s). */
@@ -100,7 +98,7 @@ export class AcceptOrder {
         target: "room",
       },
       newJobs: [
-        { id: job, type: "room", pool, room_sid: "", participant_info: "", max_attempts: MAX_ATTEMPTS },
+        { id: job, type: "room", pool, room_sid: "", participant_info: "", max_attempts: policy.maxAttempts },
       ],
       retainMs: policy.retainMs,
       guardMs: policy.guardMs,

@@ -2,8 +2,18 @@
  * The settings of the api, with their defaults and what they mean. The only file here that knows of them by name.
  */
 
+import { DEFAULT_MAX_ATTEMPTS } from "@muster/domain/job";
 import { GUARD_MS, RETENTION_MS, STOP_BOUND_MS, WAIT_BOUND_MS } from "@muster/domain/timing";
-import { durationMs, flag, host, keys, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
+import {
+  durationMs,
+  flag,
+  host,
+  keys,
+  logLevel,
+  port,
+  redisUrl,
+  wholeNumber,
+} from "@muster/runtime/config-fields";
 import { z } from "zod";
 import type { ApiKeys } from "./auth.js";
 import type { OrderPolicy } from "./policy.js";
@@ -14,6 +24,9 @@ export const intakeFields = {
   waitBoundMs: durationMs({ minMs: 1_000, maxMs: 30 * DAY_MS })
     .default(WAIT_BOUND_MS)
     .describe("How long a job may wait for a worker before it ends as expired."),
+  maxAttempts: wholeNumber({ min: 1, max: 100 })
+    .default(DEFAULT_MAX_ATTEMPTS)
+    .describe("Starts of a job that may fail before the job does."),
   retentionMs: durationMs({ minMs: 1_000, maxMs: 30 * DAY_MS })
     .default(RETENTION_MS)
     .describe("How long ended jobs and orders are kept, and with them the memory of request ids."),
@@ -57,10 +70,11 @@ export function apiKeysFrom({ keys: given, dev }: KeyConfig): ApiKeys {
 /** The longest that a job is reckoned to run, for what must be remembered until it is over. */
 const LONGEST_RUN_MS = 30 * DAY_MS;
 
-export function orderPolicyFrom({ waitBoundMs, retentionMs }: IntakeConfig): OrderPolicy {
+export function orderPolicyFrom({ waitBoundMs, retentionMs, maxAttempts }: IntakeConfig): OrderPolicy {
   return {
     retainMs: retentionMs,
     guardMs: GUARD_MS,
+    maxAttempts,
     waitMs: waitBoundMs,
     stopMs: STOP_BOUND_MS,
     keepEntryMs: waitBoundMs + LONGEST_RUN_MS + retentionMs,

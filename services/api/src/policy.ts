@@ -7,6 +7,8 @@ export interface OrderPolicy {
   retainMs: number;
   /** After this time a queued job that nobody tried is tried. */
   guardMs: number;
+  /** Starts that may fail before a job does. */
+  maxAttempts: number;
   /** How long a job may wait for a worker. */
   waitMs: number;
   /** How long a worker's place stays taken when it does not confirm that it stopped. */

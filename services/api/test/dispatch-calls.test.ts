@@ -13,7 +13,7 @@ import {
   encodeListDispatch,
 } from "@muster/wire/dispatch-codec";
 import { JobStatus } from "@muster/wire/generated/livekit";
-import { AgentDispatchClient } from "livekit-server-sdk";
+import { AgentDispatchClient, JobRestartPolicy } from "livekit-server-sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import * as kit from "./kit.js";
 
@@ -145,7 +145,7 @@ test("a JSON answer is snake_case with unset fields, and exactly application/jso
 
 test("the list shows how each job stands", async () => {
   await kit.registerWorker(api.ledger, { namespace: "default", agent: "agent" });
-  const { id } = await sdk.createDispatch("room1", "agent");
+  const { id } = await sdk.createDispatch("room1", "agent", { restartPolicy: JobRestartPolicy.JRP_NEVER });
   const jobOf = async () => (await sdk.getDispatch(id, "room1"))?.state?.jobs[0];
   const waiting = await jobOf();
   const job = waiting?.id ?? "";

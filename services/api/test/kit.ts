@@ -30,6 +30,7 @@ export const policy = {
   retainMs: 60_000,
   guardMs: 5_000,
   waitMs: 60_000,
+  maxAttempts: 3,
   stopMs: 20_000,
   keepEntryMs: 120_000,
 };

@@ -24,6 +24,9 @@ export const JOB_STATES = [
 ] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
+/** Starts of one job that may fail before the job does, unless the order or the settings say otherwise. */
+export const DEFAULT_MAX_ATTEMPTS = 3;
+
 export const JOB_OUTCOMES = ["success", "failed", "expired", "canceled", "unknown"] as const;
 export type JobOutcome = (typeof JOB_OUTCOMES)[number];
 
