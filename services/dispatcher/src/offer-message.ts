@@ -35,15 +35,20 @@ function ofJob(job: JobRecord) {
     roomInfo: job.roomInfo,
     participantInfo: job.participantInfo,
     offeredAtMs: job.updatedAtMs,
+    priority: job.priority,
+    maxAttempts: job.maxAttempts,
   };
 }
 
 /** A simulated job has no order: it goes to the session that asked, whatever its agent. */
-function ofOrder(order: OrderRecord | undefined) {
+function ofOrder(
+  order: OrderRecord | undefined,
+): Pick<OfferMessage, "metadata" | "attributes" | "agentName" | "deployment" | "restartPolicy"> {
   return {
     metadata: order?.metadata ?? "",
     attributes: order?.attributes ?? {},
     agentName: order?.agent ?? "",
     deployment: order?.deployment ?? "",
+    restartPolicy: order?.restartPolicy ?? "never",
   };
 }

@@ -41,7 +41,8 @@ function isOffer(value: Fields): boolean {
     JOB_TYPES.some((type) => type === value.type) &&
     Number.isSafeInteger(value.epoch) &&
     typeof value.resuming === "boolean" &&
-    typeof value.offeredAtMs === "number" &&
+    [value.offeredAtMs, value.priority, value.maxAttempts].every(Number.isSafeInteger) &&
+    (value.restartPolicy === "on_failure" || value.restartPolicy === "never") &&
     isObject(value.attributes) &&
     Object.values(value.attributes).every((text) => typeof text === "string")
   );

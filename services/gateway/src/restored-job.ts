@@ -1,16 +1,12 @@
 /**
  * Owns the two ways between a job's facts as a gateway remembers them and the ledger's records: what a ledger that
  * forgot the job is told it was; and, for a job that came from another socket, what its offer would have said.
- * An offer does not say how a job may be tried again: one that is told anew has the defaults of an order.
  */
 
 import type { OfferMessage } from "@muster/domain/node-message";
 import type { JobRecord, OrderRecord } from "@muster/ledger/records";
 import type { HeldJob, RestoredJob } from "@muster/ledger/shapes";
 import type { JobFacts } from "./job-facts.js";
-
-const DEFAULT_PRIORITY = 0;
-const DEFAULT_MAX_ATTEMPTS = 3;
 
 export function restoredJob(
   { job, session, epoch, wire }: HeldJob,
@@ -29,14 +25,14 @@ export function restoredJob(
       room_info: offer.roomInfo,
       participant_info: offer.participantInfo,
       agent_identity: agentIdentity,
-      max_attempts: DEFAULT_MAX_ATTEMPTS,
+      max_attempts: offer.maxAttempts,
       facts: {
         agent: offer.agentName,
         deployment: offer.deployment,
         metadata: offer.metadata,
         attributes: JSON.stringify(offer.attributes),
-        priority: DEFAULT_PRIORITY,
-        restart_policy: "on_failure",
+        priority: offer.priority,
+        restart_policy: offer.restartPolicy,
         target: "room",
       },
     },
@@ -62,6 +58,9 @@ export function factsOf(namespace: string, job: JobRecord, order: OrderRecord | 
     attributes: order?.attributes ?? {},
     agentName: order?.agent ?? "",
     deployment: order?.deployment ?? "",
+    priority: job.priority,
+    maxAttempts: job.maxAttempts,
+    restartPolicy: order?.restartPolicy ?? "never",
     resuming: true,
     offeredAtMs: job.updatedAtMs,
   };

@@ -311,6 +311,9 @@ function offerOf(
     attributes: JSON.parse(order.attributes ?? "{}") as Record<string, string>,
     agentName: text(order, "agent"),
     deployment: text(order, "deployment"),
+    priority: Number(job.priority ?? 0),
+    maxAttempts: Number(job.max_attempts ?? 3),
+    restartPolicy: order.restart_policy === "on_failure" ? "on_failure" : "never",
     resuming: Number(job.started_at) > 0,
     offeredAtMs: Number(job.updated_at),
   };

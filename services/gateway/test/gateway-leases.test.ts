@@ -172,8 +172,8 @@ it("makes no offer while its lease is in doubt: it asserts first, and a yes that
 function offerOfNobody(namespace: string) {
   const texts = { order: "", room: "room", roomSid: "", roomInfo: "", participantInfo: "", metadata: "" };
   const names = { agentName: "agent", deployment: "", attributes: {} };
-  const numbers = { epoch: 1, resuming: false, offeredAtMs: 0 };
-  return { kind: "offer", type: "room", namespace, ...texts, ...names, ...numbers };
+  const numbers = { epoch: 1, resuming: false, offeredAtMs: 0, priority: 0, maxAttempts: 3 };
+  return { kind: "offer", type: "room", restartPolicy: "never", namespace, ...texts, ...names, ...numbers };
 }
 
 it("passes on what a worker said while it was swept", async () => {

@@ -26,6 +26,10 @@ export interface OfferMessage {
   attributes: Record<string, string>;
   agentName: string;
   deployment: string;
+  /** These three are for a ledger that forgot the job, and is told of it by the gateway whose worker runs it. */
+  priority: number;
+  maxAttempts: number;
+  restartPolicy: "on_failure" | "never";
   /** True when the job ran before, elsewhere. */
   resuming: boolean;
   /** When the offer was made, by the ledger's clock. */

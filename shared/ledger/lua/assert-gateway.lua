@@ -2,6 +2,7 @@
 -- What the ledger agrees with stands, and an orphan of such a session runs again; what is over, older or held elsewhere
 -- is to be stopped. A newer epoch, or one that the ledger still has as an offer, stands too: Redis lost its last second.
 -- So does one that was resumed and not offered anew yet. Stops that were not confirmed are told again.
+-- Dying after it: the next renewal says the same again.
 -- `lapsed`: the lease had ended, sessions may have been swept: register them again, then assert.
 -- @key gateways gateways
 -- @include holding

@@ -1,5 +1,7 @@
 -- delete-order: a work order is taken back. Its waiting jobs end, its running ones are told to stop, it makes no more.
 -- An order with more jobs than `limit` is deleted by repeating the call; from the first on it makes no new ones.
+-- Dying after it: stops are told with the next renewals; jobs that were not reached end at their next timer, running ones
+-- with a repeated call.
 -- @key order order:<order>
 -- @key order-jobs order-jobs:<order>
 -- @include stopping

@@ -1,4 +1,5 @@
 -- end-job: ends a job on evidence from outside the worker's socket: its room is over, its participant left.
+-- Dying after it: the job is over; room that nobody was told of is named again with the next sample.
 -- @key job job:<job>
 -- @include ending
 -- @include serving

@@ -1,5 +1,6 @@
 -- expire-session: a silent worker's cool-down is over, or the time in which a new session could say what it brought: it may
 -- be asked.
+-- Dying after it: the session is in its pool, and named with its next sample.
 -- @key deadlines deadlines
 -- @include serving
 -- @include placing

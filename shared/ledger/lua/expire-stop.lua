@@ -1,4 +1,5 @@
 -- expire-stop: a worker had its time to stop and did not confirm; its place is free again.
+-- Dying after it: the place is free, and named with the session's next sample.
 -- @key stops stops
 -- @include stopping
 -- @include serving

@@ -1,5 +1,6 @@
 -- register-session: a worker's socket has registered; it can be offered work from now on. While its pool has orphans, only
 -- after its migration, its first sample, or 300 ms: it may be the one that runs them, and is fuller than it looks.
+-- Dying after it: the lease ends and the session goes; its late entry has a timer.
 -- Repeating it with the same session changes nothing. After a flush, or a lapse of its gateway, it makes the session anew.
 -- @key session session:<session>
 -- @key gateways gateways

@@ -1,7 +1,7 @@
 -- reject: an offer came to nothing: the worker said no, said nothing, or could not be asked. Frees the reservation and
 -- sends the job back, past this session; with `terminate` the job ends as success, as the protocol has it.
 -- Only the gateway that wrote the offer to a live socket may say `silent`: the session then cools down, longer each time.
--- Repeated: the same answer.
+-- Repeated: the same answer. Dying after it: the guard timer tries the job.
 -- @key job job:<job>
 -- @key session session:<session>
 -- @include serving

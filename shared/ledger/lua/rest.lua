@@ -1,5 +1,6 @@
 -- rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs. From then on whoever
 -- brings the first must list it in the index again; `next` is when its next timer is due, -1 when it has none.
+-- Dying after it: the due index still lists the namespace, and whoever looks finds it resting.
 -- @key index index
 -- @key jobs jobs
 -- @key sessions sessions

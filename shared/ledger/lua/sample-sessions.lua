@@ -1,5 +1,6 @@
 -- sample-sessions: a gateway's batch of load samples; a session that was waited for enters its pool with its first. A load that was refused at the door comes as -1: the last good one
 -- stands, and so does the time from which jobs are counted on top of it.
+-- Dying after it: the next sample, 2.5 s later, names the room again that nobody was told of.
 -- @key deadlines deadlines
 -- @include serving
 -- @include placing

@@ -1,4 +1,5 @@
 -- seen: the job is known to run: STARTING becomes RUNNING, and its start deadline is over.
+-- Dying before it: the next report says it; dying after it: the job has no timer, for its holder's lease stands for it.
 -- @key job job:<job>
 -- @key deadlines deadlines
 -- @arg job string Job id.

@@ -1,4 +1,5 @@
 -- serve: a pool got room: offers the best parked job that can use it. Called until it answers otherwise than offered.
+-- Dying after it: the offer's deadline sends the job back; who still waits is named again with the next sample.
 -- @key pools pools
 -- @include claiming
 -- @arg pool string Name of the pool.

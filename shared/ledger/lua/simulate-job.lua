@@ -1,5 +1,6 @@
 -- simulate-job: a worker asked for a job of its own (SimulateJobRequest): no order, and only that session may take it.
 -- Needs no look at the index: a namespace with a session does not rest.
+-- Dying after it: the guard timer tries the job.
 -- @key job job:<job>
 -- @key session session:<session>
 -- @include queueing

@@ -1,4 +1,5 @@
 -- sweep-ended: forgets jobs and orders whose time of keeping is over, and says how many.
+-- Dying after it: the timer stands for what is left.
 -- @key deadlines deadlines
 -- @key ended-jobs ended-jobs
 -- @key ended-orders ended-orders

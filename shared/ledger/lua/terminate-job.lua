@@ -1,4 +1,5 @@
 -- terminate-job: somebody wants the job over. Ends it, and writes down whom to tell, until it was told.
+-- Dying after it: the stop is told with the gateway's next renewal.
 -- @key job job:<job>
 -- @include stopping
 -- @include serving

@@ -102,6 +102,7 @@ async function admit(redis: RedisClient, args: AdmitArgs): Promise<AdmitReply> {
  * What the ledger agrees with stands, and an orphan of such a session runs again; what is over, older or held elsewhere
  * is to be stopped. A newer epoch, or one that the ledger still has as an offer, stands too: Redis lost its last second.
  * So does one that was resumed and not offered anew yet. Stops that were not confirmed are told again.
+ * Dying after it: the next renewal says the same again.
  * `lapsed`: the lease had ended, sessions may have been swept: register them again, then assert.
  */
 export interface AssertGatewayArgs {
@@ -194,6 +195,8 @@ async function createOrder(redis: RedisClient, args: CreateOrderArgs): Promise<C
 /**
  * delete-order: a work order is taken back. Its waiting jobs end, its running ones are told to stop, it makes no more.
  * An order with more jobs than `limit` is deleted by repeating the call; from the first on it makes no new ones.
+ * Dying after it: stops are told with the next renewals; jobs that were not reached end at their next timer, running ones
+ * with a repeated call.
  */
 export interface DeleteOrderArgs {
   namespace: string;
@@ -274,6 +277,7 @@ async function deregisterSession(redis: RedisClient, args: DeregisterSessionArgs
 
 /**
  * end-job: ends a job on evidence from outside the worker's socket: its room is over, its participant left.
+ * Dying after it: the job is over; room that nobody was told of is named again with the next sample.
  */
 export interface EndJobArgs {
   namespace: string;
@@ -456,6 +460,7 @@ async function expireJob(redis: RedisClient, args: ExpireJobArgs): Promise<Expir
 /**
  * expire-session: a silent worker's cool-down is over, or the time in which a new session could say what it brought: it may
  * be asked.
+ * Dying after it: the session is in its pool, and named with its next sample.
  */
 export interface ExpireSessionArgs {
   namespace: string;
@@ -490,6 +495,7 @@ async function expireSession(redis: RedisClient, args: ExpireSessionArgs): Promi
 
 /**
  * expire-stop: a worker had its time to stop and did not confirm; its place is free again.
+ * Dying after it: the place is free, and named with the session's next sample.
  */
 export interface ExpireStopArgs {
   namespace: string;
@@ -821,6 +827,7 @@ async function readRecord(redis: RedisClient, args: ReadRecordArgs): Promise<Rea
 /**
  * register-session: a worker's socket has registered; it can be offered work from now on. While its pool has orphans, only
  * after its migration, its first sample, or 300 ms: it may be the one that runs them, and is fuller than it looks.
+ * Dying after it: the lease ends and the session goes; its late entry has a timer.
  * Repeating it with the same session changes nothing. After a flush, or a lapse of its gateway, it makes the session anew.
  */
 export interface RegisterSessionArgs {
@@ -868,7 +875,7 @@ async function registerSession(redis: RedisClient, args: RegisterSessionArgs): P
  * reject: an offer came to nothing: the worker said no, said nothing, or could not be asked. Frees the reservation and
  * sends the job back, past this session; with `terminate` the job ends as success, as the protocol has it.
  * Only the gateway that wrote the offer to a live socket may say `silent`: the session then cools down, longer each time.
- * Repeated: the same answer.
+ * Repeated: the same answer. Dying after it: the guard timer tries the job.
  */
 export interface RejectArgs {
   namespace: string;
@@ -1008,6 +1015,7 @@ async function report(redis: RedisClient, args: ReportArgs): Promise<ReportReply
 /**
  * rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs. From then on whoever
  * brings the first must list it in the index again; `next` is when its next timer is due, -1 when it has none.
+ * Dying after it: the due index still lists the namespace, and whoever looks finds it resting.
  */
 export interface RestArgs {
   namespace: string;
@@ -1087,6 +1095,7 @@ async function restoreJob(redis: RedisClient, args: RestoreJobArgs): Promise<Res
 /**
  * sample-sessions: a gateway's batch of load samples; a session that was waited for enters its pool with its first. A load that was refused at the door comes as -1: the last good one
  * stands, and so does the time from which jobs are counted on top of it.
+ * Dying after it: the next sample, 2.5 s later, names the room again that nobody was told of.
  */
 export interface SampleSessionsArgs {
   namespace: string;
@@ -1121,6 +1130,7 @@ async function sampleSessions(redis: RedisClient, args: SampleSessionsArgs): Pro
 
 /**
  * seen: the job is known to run: STARTING becomes RUNNING, and its start deadline is over.
+ * Dying before it: the next report says it; dying after it: the job has no timer, for its holder's lease stands for it.
  */
 export interface SeenArgs {
   namespace: string;
@@ -1159,6 +1169,7 @@ async function seen(redis: RedisClient, args: SeenArgs): Promise<SeenReply> {
 
 /**
  * serve: a pool got room: offers the best parked job that can use it. Called until it answers otherwise than offered.
+ * Dying after it: the offer's deadline sends the job back; who still waits is named again with the next sample.
  */
 export interface ServeArgs {
   namespace: string;
@@ -1258,6 +1269,7 @@ async function settleOrphan(redis: RedisClient, args: SettleOrphanArgs): Promise
 /**
  * simulate-job: a worker asked for a job of its own (SimulateJobRequest): no order, and only that session may take it.
  * Needs no look at the index: a namespace with a session does not rest.
+ * Dying after it: the guard timer tries the job.
  */
 export interface SimulateJobArgs {
   namespace: string;
@@ -1310,6 +1322,7 @@ async function simulateJob(redis: RedisClient, args: SimulateJobArgs): Promise<S
 
 /**
  * sweep-ended: forgets jobs and orders whose time of keeping is over, and says how many.
+ * Dying after it: the timer stands for what is left.
  */
 export interface SweepEndedArgs {
   namespace: string;
@@ -1344,6 +1357,7 @@ async function sweepEnded(redis: RedisClient, args: SweepEndedArgs): Promise<Swe
 
 /**
  * terminate-job: somebody wants the job over. Ends it, and writes down whom to tell, until it was told.
+ * Dying after it: the stop is told with the gateway's next renewal.
  */
 export interface TerminateJobArgs {
   namespace: string;
