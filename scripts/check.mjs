@@ -6,7 +6,7 @@ import { ensureInstalled, step } from "./lib/run.mjs";
 
 await ensureInstalled();
 const steps = [
-  ["format and lint", "npx", ["biome", "ci", "--error-on-warnings", "."]],
+  ["format and lint", "npx", ["biome", "ci", "--colors=off", "--error-on-warnings", "."]],
   [
     "ledger scripts are generated afresh",
     "npm",
