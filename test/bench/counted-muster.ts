@@ -7,6 +7,7 @@ import { apiKeysFrom, orderPolicyFrom } from "@muster/api/config";
 import { startApi } from "@muster/api/start-api";
 import { dispatcherSchema, policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
 import { dispatcherMetrics } from "@muster/dispatcher/metrics";
+import { noPresence } from "@muster/dispatcher/presence";
 import { startDispatcher } from "@muster/dispatcher/start-dispatcher";
 import { type IdKind, idFrom } from "@muster/domain/ids";
 import { policyFrom as gatewayPolicyFrom, gatewaySchema } from "@muster/gateway/config";
@@ -59,6 +60,7 @@ export async function startCountedMuster(url: string, key: string, secret: strin
     leaseMs: 3_000,
     maxSleepMs: 5_000,
     metrics: dispatcherMetrics(createMetrics({ service: "dispatcher" })),
+    presence: noPresence,
     random: Math.random,
   });
   const gateway = await startGateway({

@@ -35,9 +35,9 @@ process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Starts a service and waits until it is ready. `env` holds its MUSTER_* variables; the port is chosen here. */
+/** Starts a service and waits until it is ready. `env` holds its MUSTER_* variables; without MUSTER_PORT a port is chosen. */
 export async function startService(name: ServiceName, env: Record<string, string>): Promise<ServiceProcess> {
-  const port = await freePort();
+  const port = env.MUSTER_PORT === undefined ? await freePort() : Number(env.MUSTER_PORT);
   const child = spawn(process.execPath, [`${root}services/${name}/dist/main.js`], {
     cwd: root,
     env: { ...withoutMuster(process.env), MUSTER_HOST: "127.0.0.1", MUSTER_PORT: String(port), ...env },

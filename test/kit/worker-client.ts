@@ -140,14 +140,16 @@ export class WorkerClient {
     this.#taken.set(kind, index + 1);
     const found = await waitUntil(
       `the worker receives message ${index + 1} of kind ${kind}`,
-      () => {
-        const message = this.received.filter((candidate) => candidate.case === kind)[index];
-        if (message === undefined && this.#closed !== undefined) {
+      () => this.received.filter((candidate) => candidate.case === kind)[index],
+      {
+        deadlineMs,
+        everyMs: 2,
+        // Nothing comes any more, so nobody waits for it until the deadline.
+        invariant: () => {
+          if (this.#closed === undefined) return;
           throw new Error(`closed with ${this.#closed.code} ${this.#closed.reason}`);
-        }
-        return message;
+        },
       },
-      { deadlineMs, everyMs: 2 },
     );
     return found.value as ValueOf<C>;
   }

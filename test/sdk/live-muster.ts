@@ -22,6 +22,10 @@ export interface LiveMuster {
   readonly client: AgentDispatchClient;
   /** The only job of the room's only dispatch, as a server SDK sees it. */
   jobIn(room: string): Promise<JobSeen | undefined>;
+  /** The same job as the ledger keeps it: the wire has no word for an orphan. */
+  recordIn(room: string): Promise<Record<string, string>>;
+  /** Ends the process, by SIGKILL or SIGTERM, and starts another on the same port and Redis. */
+  restart(how: "kill" | "stop"): Promise<void>;
   /** For vitest's onTestFailed. */
   printOutput(): void;
   stop(): Promise<void>;
@@ -32,22 +36,29 @@ type JobSeen = NonNullable<Dispatch["state"]>["jobs"][number];
 
 export async function startLiveMuster(env: Record<string, string> = {}): Promise<LiveMuster> {
   const redis = await startRedis();
-  const muster = await startService("standalone", {
-    MUSTER_REDIS_URL: redis.url,
-    MUSTER_KEYS: `${API_KEY}: ${API_SECRET}`,
-    MUSTER_LOG_LEVEL: "debug",
-    ...env,
-  }).catch(async (error: unknown) => {
+  const start = (port: Record<string, string> = {}) =>
+    startService("standalone", {
+      MUSTER_REDIS_URL: redis.url,
+      MUSTER_KEYS: `${API_KEY}: ${API_SECRET}`,
+      MUSTER_LOG_LEVEL: "debug",
+      ...env,
+      ...port,
+    });
+  let muster = await start().catch(async (error: unknown) => {
     await redis.stop();
     throw error;
   });
   const client = new AgentDispatchClient(muster.url, API_KEY, API_SECRET);
+  const records = redis.client();
+  const jobIn = async (room: string) => (await client.listDispatch(room))[0]?.state?.jobs[0];
   return {
     url: muster.url,
     client,
-    async jobIn(room) {
-      const [dispatch] = await client.listDispatch(room);
-      return dispatch?.state?.jobs[0];
+    jobIn,
+    recordIn: async (room) => records.hgetall(`muster:{default}:job:${(await jobIn(room))?.id}`),
+    async restart(how) {
+      await muster[how]();
+      muster = await start({ MUSTER_PORT: String(muster.port) });
     },
     printOutput: () => void process.stdout.write(`${muster.output().slice(-OUTPUT_TAIL_CHARACTERS)}\n`),
     async stop() {

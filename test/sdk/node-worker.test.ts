@@ -1,6 +1,6 @@
 /** The whole path with the stock Node SDK: a real worker process, a real server SDK, Muster as one process. */
 import { TokenVerifier } from "livekit-server-sdk";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed, onTestFinished } from "vitest";
 import { waitUntil } from "../kit/wait-until.js";
 import {
   API_KEY,
@@ -74,5 +74,35 @@ describe("a stock Node worker", { timeout: 2 * SDK_DEADLINE_MS }, () => {
     } finally {
       await later.stop();
     }
+  });
+});
+
+describe("a stock Node worker whose gateway drains", { timeout: 2 * SDK_DEADLINE_MS }, () => {
+  it("goes on with its job, and nobody else is given it", async () => {
+    const graceMs = 1_000;
+    const own = await startLiveMuster({ MUSTER_GRACE_MS: String(graceMs), MUSTER_HOLD_MS: "500" });
+    const held = await startNodeWorker({ agentName: "node-drained", url: own.url });
+    onTestFailed(() => own.printOutput());
+    onTestFinished(async () => {
+      await held.stop();
+      await own.stop();
+    });
+    await own.client.createDispatch("room-drained", "node-drained");
+    await held.entryIn("room-drained");
+    await own.restart("stop");
+    // It says nothing of its job when it is back, ever: neither this nor the end of the grace is evidence.
+    const back = () => held.output().match(/registered AW_/g)?.length === 2;
+    await waitUntil("the worker is back", back, { deadlineMs: SDK_DEADLINE_MS });
+    const entries = () => held.events().filter(({ event }) => event === "entry").length;
+    await waitUntil(
+      "its grace was over long ago",
+      async () => {
+        const { orphaned_at } = await own.recordIn("room-drained");
+        return Number(orphaned_at) > 0 && Date.now() > Number(orphaned_at) + 5 * graceMs;
+      },
+      { deadlineMs: SDK_DEADLINE_MS, everyMs: 100, invariant: () => expect(entries()).toBe(1) },
+    );
+    expect(await own.recordIn("room-drained")).toMatchObject({ state: "orphaned", offers: "1" });
+    expect((await own.jobIn("room-drained"))?.state?.status).toBe(JS_RUNNING);
   });
 });

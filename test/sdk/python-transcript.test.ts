@@ -63,6 +63,11 @@ describe("what a stock Python worker says", () => {
     await muster.client.createDispatch("room-1", AGENT);
     await jobWithStatus(muster, "room-1", JS_RUNNING);
     await muster.client.createDispatch("room-2", AGENT);
+    const before = await jobWithStatus(muster, "room-2", JS_RUNNING);
+    await waitUntil("what runs on is held by the new connection", async () => {
+      const job = await muster.jobIn("room-2");
+      return job?.state?.status === JS_RUNNING && job.state.workerId !== before.state?.workerId;
+    });
     await replay.finished;
     for (const room of ["room-1", "room-2"]) {
       const { id, state } = await jobWithStatus(muster, room, JS_SUCCESS);

@@ -87,4 +87,27 @@ describe("a stock Python worker", { timeout: 3 * SDK_DEADLINE_MS }, () => {
     await muster.client.deleteDispatch(dispatch.id, "room-stays");
     await worker.shutdownOf(entry.job?.id);
   });
+
+  it("keeps its job when its gateway is killed, and is re-adopted", async () => {
+    const worker = await connect("python-returns", { AGENT_STAYS: "1" });
+    const dispatch = await muster.client.createDispatch("room-returns", "python-returns");
+    const entry = await worker.entryIn("room-returns");
+    const before = await becomes("room-returns", JS_RUNNING);
+    await muster.restart("kill");
+    await waitUntil(
+      "its new connection holds the job",
+      async () => {
+        const { state, session } = await muster.recordIn("room-returns");
+        return state === "running" && session !== before.state?.workerId;
+      },
+      { deadlineMs: SDK_DEADLINE_MS },
+    );
+    // The same run of it: nobody was asked to begin anew.
+    expect(
+      worker.events().filter(({ event, job }) => event === "entry" && job?.id === entry.job?.id),
+    ).toHaveLength(1);
+    expect((await muster.recordIn("room-returns")).offers).toBe("1");
+    await muster.client.deleteDispatch(dispatch.id, "room-returns");
+    await worker.shutdownOf(entry.job?.id);
+  });
 });
