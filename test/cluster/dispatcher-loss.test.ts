@@ -4,6 +4,7 @@
  */
 import { afterEach, expect, it } from "vitest";
 import { Cluster } from "./harness.js";
+import { hostOf } from "./host-of.js";
 import { BOUNDS } from "./timing.js";
 import { PYTHON } from "./workers.js";
 
@@ -17,7 +18,7 @@ it("costs no order that comes in at that moment, and each is assigned once", asy
   const workers = await Promise.all(
     ["first", "second"].map((name) => cluster.worker({ ...PYTHON, name, jobMs: 20 })),
   );
-  const host = await cluster.hostOf("agent");
+  const host = await hostOf(cluster, "agent");
   const sending = Array.from({ length: ORDERS }, (_, index) => order(`room-${index}`));
   const lostAtMs = performance.now();
   await cluster.kill(host);
@@ -41,7 +42,7 @@ it("fires the timers that it set: a back-off ends elsewhere", async () => {
     jobMs: 20,
     onOffer: () => (isWilling ? "accept" : "reject"),
   });
-  const host = await cluster.hostOf("agent");
+  const host = await hostOf(cluster, "agent");
   isWilling = false;
   const id = await cluster.jobOf(await order("refused"));
   await cluster.until("it waits", async () => (await cluster.job(id)).state === "parked");

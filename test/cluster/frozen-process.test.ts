@@ -5,6 +5,7 @@
 import { jobOfWireId } from "@muster/domain/ids";
 import { afterEach, expect, it } from "vitest";
 import { Cluster } from "./harness.js";
+import { hostOf } from "./host-of.js";
 import { BOUNDS, GRACE_MS, LEASE_MS } from "./timing.js";
 import { NODE, PYTHON } from "./workers.js";
 
@@ -16,7 +17,7 @@ const ORDERS = 20;
 it("a dispatcher: what it had begun goes on elsewhere, once, and its return changes nothing", async () => {
   cluster = await Cluster.start();
   const worker = await cluster.worker({ ...PYTHON, name: "worker", jobMs: 20 });
-  const host = await cluster.hostOf("agent");
+  const host = await hostOf(cluster, "agent");
   const sending = Array.from({ length: ORDERS }, (_, index) => order(`room-${index}`));
   cluster.freeze(host);
   const frozenAtMs = performance.now();

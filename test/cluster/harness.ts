@@ -7,14 +7,9 @@ import { namespaceName } from "@muster/domain/namespace";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { namespaceTag } from "../../shared/ledger/src/keys.js";
 import type { Hash } from "../../shared/ledger/test/snapshot.js";
-import { workerToken } from "../kit/access-tokens.js";
-import {
-  type SimulatedWorker,
-  type SimulatedWorkerOptions,
-  startWorker,
-  type WorkerWatch,
-} from "../kit/simulated-worker.js";
+import type { SimulatedWorker } from "../kit/simulated-worker.js";
 import { type WaitOptions, waitUntil } from "../kit/wait-until.js";
+import { type ClusterWorkerOptions, ClusterWorkers } from "./cluster-workers.js";
 import { Conditions, type ServiceKind } from "./conditions.js";
 import { Dispatches, type Order } from "./dispatches.js";
 import { Invariants } from "./invariants.js";
@@ -25,9 +20,9 @@ import { Witness } from "./witness.js";
 
 const KEY = "cluster-key";
 const SECRET = "cluster-secret-that-is-long-enough";
-/** Scaled down as the grace is; the SDKs wait 0, 2, 4, … 10 s. */
-const REDIAL_MS = [0, 200, 400, 600, 800, 1_000];
 const POLL_MS = 400;
+/** At least so much longer than a look is the pause behind it. */
+const LOOK_SHARE = 5;
 
 export interface ClusterOptions {
   gateways?: number;
@@ -41,16 +36,6 @@ export interface ClusterOptions {
   env?: Partial<Record<ServiceKind, Record<string, string>>>;
 }
 
-export interface ClusterWorkerOptions extends Omit<SimulatedWorkerOptions, "url" | "token" | "dial"> {
-  name: string;
-  agent: string;
-  zone?: string;
-  /** Dials this one while its port is open; else, and by default, the balancer's choice at each attempt. */
-  gateway?: string;
-  /** Dials no other, and waits while that one is gone. */
-  isPinned?: boolean;
-}
-
 export class Cluster {
   readonly key = KEY;
   readonly secret = SECRET;
@@ -62,8 +47,7 @@ export class Cluster {
   readonly redis: RedisClient;
   readonly #store: Store;
   readonly #members: ReadonlyMap<string, Member>;
-  readonly #workers = new Set<SimulatedWorker>();
-  #nextGateway = 0;
+  readonly #workers: ClusterWorkers;
   #watching: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -94,6 +78,9 @@ export class Cluster {
         }),
       ),
     );
+    const { witness } = this;
+    const open = () => this.#up("gateway");
+    this.#workers = new ClusterWorkers({ apiKey: KEY, apiSecret: SECRET, witness, open });
     const urls = () => this.#up("api").map(({ url }) => url);
     this.dispatches = new Dispatches({ key: KEY, secret: SECRET, urls });
   }
@@ -175,48 +162,20 @@ export class Cluster {
 
   submit = (order: Order) => this.dispatches.create(order);
 
-  async worker(options: ClusterWorkerOptions): Promise<SimulatedWorker> {
-    const { name, agent, zone = "zone", gateway, isPinned = false, ...rest } = options;
-    let dialled = "";
-    const worker = await startWorker({
-      redialMs: REDIAL_MS,
-      handshakeMs: 2_000,
-      registerMs: 3_000,
-      ...rest,
-      url: "",
-      token: workerToken(KEY, SECRET),
-      register: { agentName: agent, namespace: zone, ...rest.register },
-      dial: () => {
-        const open = this.#up("gateway");
-        const own = open.find((member) => member.name === gateway);
-        const chosen = own ?? (isPinned ? undefined : this.#balance(open));
-        dialled = chosen?.name ?? "";
-        // Nobody listens on port 1: refused, as by a balancer without a backend.
-        return chosen?.url ?? "http://127.0.0.1:1";
-      },
-      watch: both(
-        this.witness.watch(name, () => dialled),
-        rest.watch,
-      ),
-    });
-    this.#workers.add(worker);
-    return worker;
-  }
-
-  async removeWorker(worker: SimulatedWorker): Promise<void> {
-    this.#workers.delete(worker);
-    await worker.close();
-  }
-
-  async removeAllWorkers(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => this.removeWorker(worker)));
-  }
+  worker = (options: ClusterWorkerOptions) => this.#workers.add(options);
+  removeWorker = (worker: SimulatedWorker) => this.#workers.remove(worker);
+  removeAllWorkers = () => this.#workers.removeAll();
 
   /** Looks at the invariants all the while, in the background; what is found shows in `invariants.violations`. */
   watch(): void {
-    this.#watching ??= setInterval(() => {
-      void this.look();
-    }, POLL_MS);
+    const lookAgain = async () => {
+      const startedAtMs = performance.now();
+      await this.look();
+      // Whoever looks shares its core with the workers: the larger the picture, the rarer.
+      const pauseMs = Math.max(POLL_MS, LOOK_SHARE * (performance.now() - startedAtMs));
+      if (this.#watching !== undefined) this.#watching = setTimeout(() => void lookAgain(), pauseMs);
+    };
+    this.#watching ??= setTimeout(() => void lookAgain(), POLL_MS);
   }
 
   /** One look, joined with one that is under way; none while Redis is away. */
@@ -256,22 +215,6 @@ export class Cluster {
     return id;
   }
 
-  /** The dispatcher that hosts the namespace of a pool; found by giving it a job, in the room "host", which must end. */
-  async hostOf(agent: string): Promise<string> {
-    const order = await this.submit({ room: "host", agent });
-    const id = await this.jobOf(order);
-    await waitUntil("the first job is over", async () => (await this.job(id)).state === "ended");
-    const claims = await Promise.all(
-      this.names("dispatcher").map(async (name) => {
-        const text = await (await fetch(`${this.member(name).url}/metrics`)).text();
-        return { name, claimed: Number(/^muster_jobs_claimed_total (\S+)$/m.exec(text)?.[1] ?? 0) };
-      }),
-    );
-    const host = claims.find(({ claimed }) => claimed > 0);
-    if (host === undefined) throw new Error("no dispatcher says that it claimed the job");
-    return host.name;
-  }
-
   async isReady(name: string): Promise<boolean> {
     const response = await fetch(`${this.member(name).url}/readyz`, { signal: AbortSignal.timeout(1_000) });
     return response.ok;
@@ -288,16 +231,12 @@ export class Cluster {
   }
 
   async end(): Promise<void> {
-    clearInterval(this.#watching);
+    clearTimeout(this.#watching);
+    this.#watching = undefined;
     await this.#looking;
-    await Promise.all([...this.#workers].map((worker) => worker.close()));
+    await this.#workers.removeAll();
     await Promise.all([...this.#members.values()].map((member) => member.end()));
     await this.#store.stop();
-  }
-
-  /** A balancer: in turn over those whose port is open; it does not see that one is frozen. */
-  #balance(open: readonly Member[]): Member | undefined {
-    return open[this.#nextGateway++ % Math.max(1, open.length)];
   }
 
   #up(kind: ServiceKind): Member[] {
@@ -305,30 +244,4 @@ export class Cluster {
       (member) => member.kind === kind && member.isRunning && this.conditions.of(member.name) !== "draining",
     );
   }
-}
-
-function both(one: WorkerWatch, other: WorkerWatch | undefined): WorkerWatch {
-  if (other === undefined) return one;
-  return {
-    registered(session, isReturn) {
-      one.registered(session, isReturn);
-      other.registered(session, isReturn);
-    },
-    lost() {
-      one.lost();
-      other.lost();
-    },
-    offered(wire) {
-      one.offered(wire);
-      other.offered(wire);
-    },
-    started(job) {
-      one.started(job);
-      other.started(job);
-    },
-    over(job, how) {
-      one.over(job, how);
-      other.over(job, how);
-    },
-  };
 }

@@ -50,7 +50,7 @@ async function besiege(cluster: Cluster, plan: SiegePlan): Promise<SiegeReport> 
     over() {},
   });
   const crew = new Crew({ cluster, plan, random: random.fork(), watch });
-  const faults = new Faults({ cluster, plan, random: random.fork(), crew, orders, recoveries });
+  const faults = new Faults({ cluster, plan, random: random.fork(), crew, recoveries });
 
   cluster.watch();
   await crew.start();
@@ -92,7 +92,6 @@ async function besiege(cluster: Cluster, plan: SiegePlan): Promise<SiegeReport> 
     recoveries: [...recoveries.byKind.values()],
     orders: {
       accepted: orders.accepted.size,
-      forgotten: [...orders.accepted.values()].filter(({ isForgotten }) => isForgotten).length,
       unanswered: orders.unanswered.length,
       repeatedCalls: cluster.dispatches.counts.repeats,
     },

@@ -20,16 +20,26 @@ const TIMED = new Set([
   "ledger assert-gateway",
   "ledger sample-sessions",
   "ledger list-due",
+  "ledger list-waiting",
   "ledger rest",
   "ledger sweep-ended",
   "queue moveStalledJobsToWait",
   "queue extendLocks",
 ]);
 
-const names = new Map([...scriptNames(), ...(await queueScriptNames())]);
+/** What a proxy sees of an argument. */
+const SEEN_BYTES = 64;
+const queueScripts = await queueScriptTexts();
+const names = new Map([
+  ...scriptNames(),
+  ...queueScripts.map(([name, text]) => [createHash("sha1").update(text).digest("hex"), name] as const),
+]);
+/** BullMQ sends the text itself the first time on a connection. */
+const namesByStart = new Map(queueScripts.map(([name, text]) => [text.slice(0, SEEN_BYTES), name]));
 
 /** `ledger admit`, `queue moveToActive`, `XADD`. */
 export function nameOf({ name, firstArgument }: Command): string {
+  if (name === "EVAL") return namesByStart.get(firstArgument) ?? name;
   if (name !== "EVALSHA") return name;
   return names.get(firstArgument) ?? `script ${firstArgument.slice(0, 8)}`;
 }
@@ -38,15 +48,15 @@ export function isOfOperation(command: Command): boolean {
   return !OF_CONNECTIONS.has(command.name) && !TIMED.has(nameOf(command));
 }
 
-/** BullMQ's own, by the shas under which it runs them. */
-async function queueScriptNames(): Promise<[sha: string, name: string][]> {
+/** BullMQ's own. */
+async function queueScriptTexts(): Promise<[name: string, text: string][]> {
   const folder = join(dirname(createRequire(import.meta.url).resolve("bullmq")), "scripts");
   const found: [string, string][] = [];
   for (const file of readdirSync(folder).filter((name) => /-\d+\.js$/.test(name))) {
     const scripts = (await import(join(folder, file))) as Record<string, { name?: string; content?: string }>;
     for (const { name, content } of Object.values(scripts)) {
       if (name === undefined || content === undefined) continue;
-      found.push([createHash("sha1").update(content).digest("hex"), `queue ${name}`]);
+      found.push([`queue ${name}`, content]);
     }
   }
   return found;

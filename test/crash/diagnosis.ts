@@ -45,9 +45,7 @@ export async function diagnose(point: Point, where: Where, error: unknown): Prom
     `workers ${inspect(workers, { depth: 4, breakLength: 160 })}`,
     `ledger ${inspect(ledger, { depth: 6, breakLength: 160, maxArrayLength: 60 })}`,
     ...lines(`victim ${victim.kind}`, victim.output()),
-    ...(["gateway", "dispatcher", "api"] as const).flatMap((kind) =>
-      lines(kind, house.twin(kind).output()),
-    ),
+    ...(["gateway", "dispatcher", "api"] as const).flatMap((kind) => lines(kind, house.twin(kind).output())),
   ].join("\n");
 }
 
@@ -55,6 +53,9 @@ export async function diagnose(point: Point, where: Where, error: unknown): Prom
 function mine(point: Point, hashes: ReadonlyMap<string, Record<string, string>>) {
   return [...hashes].filter(
     ([key, hash]) =>
-      point.zones[0] !== "" || key === "stops" || key === "index" || Object.values(hash).some((value) => value.includes(point.agent)),
+      point.zones[0] !== "" ||
+      key === "stops" ||
+      key === "index" ||
+      Object.values(hash).some((value) => value.includes(point.agent)),
   );
 }

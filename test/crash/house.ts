@@ -2,8 +2,9 @@
  * Owns the processes of one suite: a Redis, one gateway, dispatcher and api that nothing befalls, and beside them as
  * many of one kind as there are points to try at a time, each to be struck once. Also the times that all run with.
  */
-import { closeRedis, type RedisClient } from "@muster/runtime/redis/connect";
+
 import { createLedger, type Ledger } from "@muster/ledger/ledger";
+import { closeRedis, type RedisClient } from "@muster/runtime/redis/connect";
 import { leasesKey } from "../../shared/actor/src/keys.js";
 import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { type ServiceName, type ServiceProcess, startService } from "../kit/service-process.js";
@@ -51,6 +52,7 @@ export class House {
   readonly #twins = new Map<Kind, ServiceProcess>();
   /** The node of the dispatcher that nothing befalls. */
   dispatcherNode = "";
+  #starting: Promise<void>[] = [];
   #points = 0;
   #triedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -81,6 +83,11 @@ export class House {
     return ++this.#points;
   }
 
+  /** Begins to start it anew, if it is dead, unless its arrival would move what others are about to inherit. */
+  replaceSoon(victim: Victim): void {
+    if (victim.kind !== "dispatcher" && !victim.isAlive) this.#starting.push(victim.start());
+  }
+
   /** Every victim runs, those that were killed anew, and the others as if they had just begun. */
   async restartVictims(): Promise<void> {
     await waitUntil(
@@ -88,6 +95,7 @@ export class House {
       () => performance.now() - this.#triedAtMs > REMEMBERED_MS,
       { everyMs: 50 },
     );
+    await Promise.all(this.#starting.splice(0));
     const dead = this.victims.filter((victim) => !victim.isAlive);
     if (dead[0]?.kind !== "dispatcher") {
       await Promise.all(dead.map((victim) => victim.start()));
@@ -103,6 +111,7 @@ export class House {
   }
 
   async end(): Promise<void> {
+    await Promise.allSettled(this.#starting);
     await Promise.all(this.victims.map((victim) => victim.end()));
     await Promise.all([...this.#twins.values()].map((twin) => twin.kill()));
     await closeRedis(this.redis);

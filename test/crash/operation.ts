@@ -4,8 +4,8 @@
  * added to the operation is a point more by itself.
  */
 import { waitUntil } from "../kit/wait-until.js";
-import type { House } from "./house.js";
 import { diagnose } from "./diagnosis.js";
+import type { House } from "./house.js";
 import { Point } from "./point.js";
 import { conclude } from "./verdict.js";
 import type { Strike, Victim } from "./victim.js";
@@ -24,6 +24,8 @@ export interface Operation<Scene> {
   act(point: Point, scene: Scene): Promise<void>;
   /** Resolves once all is as it would be without the blow. */
   outcome(point: Point, scene: Scene, situation: Situation): Promise<void>;
+  /** What must be possible then; its commands are nobody's points. */
+  afterwards?(point: Point, scene: Scene): Promise<void>;
 }
 
 export interface Row {
@@ -90,6 +92,9 @@ async function tryOnce<Scene>(
     strike = victim.strike(fate === "reply lost" ? fate : "killed", n);
     await strikeAt(operation, point, scene, strike, fate);
     const tookMs = Math.round(performance.now() - strike.atMs);
+    // What is cleaned up behind it is no part of it.
+    strike.cancel();
+    await operation.afterwards?.(point, scene);
     await conclude(point);
     if (!strike.hasStruck) return false;
     row.recovered += 1;
@@ -121,6 +126,7 @@ async function strikeAt<Scene>(
   await Promise.race([strike.done, isOver]);
   if (!strike.hasStruck) return;
   await strike.done;
+  point.house.replaceSoon(point.victim);
   const isAnswered = await acting.then(
     () => true,
     (error: unknown) => {

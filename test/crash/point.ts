@@ -128,9 +128,13 @@ export class Point {
         const moment = await readAtOnce(this.house.redis, namespace);
         const of = (family: string) =>
           [...moment.hashes].filter(([key]) => key.startsWith(family)).map(([, hash]) => hash);
-        const orders = of("order:").map(orderRecord).filter((order) => order.agent === this.agent);
+        const orders = of("order:")
+          .map(orderRecord)
+          .filter((order) => order.agent === this.agent);
         const ids = new Set(orders.map(({ id }) => id));
-        const jobs = of("job:").map(jobRecord).filter((job) => ids.has(job.order));
+        const jobs = of("job:")
+          .map(jobRecord)
+          .filter((job) => ids.has(job.order));
         return { namespace, moment, jobs, orders };
       }),
     );

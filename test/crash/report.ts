@@ -15,7 +15,11 @@ export function table(rows: readonly Row[]): string {
   const widths = HEAD.map((title, column) =>
     Math.max(title.length, ...cells.map((line) => line[column]?.length ?? 0)),
   );
-  const write = (line: readonly string[]) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+  const write = (line: readonly string[]) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
   const paths = rows.map(({ operation, fate, commands }) => `${operation}, ${fate}: ${commands.join(" > ")}`);
   return [HEAD, widths.map((width) => "-".repeat(width)), ...cells].map(write).concat(paths).join("\n");
 }

@@ -44,7 +44,10 @@ export async function conclude(point: Point): Promise<void> {
     expect(looks.flatMap(({ jobs }) => jobs.filter(({ state }) => state !== "ended"))).toEqual([]);
     return true;
   });
-  expect(point.workers.map(({ assigned }) => assigned.length), "assignments per worker").toEqual(before);
+  expect(
+    point.workers.map(({ assigned }) => assigned.length),
+    "assignments per worker",
+  ).toEqual(before);
 }
 
 /** Once all workers are gone: every namespace of these points rests, and nothing is left in it. */
@@ -86,6 +89,7 @@ function leftovers(look: Look): string[] {
 }
 
 function membersLeft({ zsets, sets, hashes }: Moment): string[] {
-  const families = /^(jobs|sessions|gateways|orders|stops|session:|session-jobs:|parked:|pool:|orphans:|gateway-)/;
+  const families =
+    /^(jobs|sessions|gateways|orders|stops|session:|session-jobs:|parked:|pool:|orphans:|gateway-)/;
   return [...zsets.keys(), ...sets.keys(), ...hashes.keys()].filter((key) => families.test(key));
 }

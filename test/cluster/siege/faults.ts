@@ -6,7 +6,6 @@ import type { ServiceKind } from "../conditions.js";
 import type { Cluster } from "../harness.js";
 import { type BoundName, HOLD_MS, LEASE_MS } from "../timing.js";
 import type { Crew } from "./crew.js";
-import type { Orders } from "./orders.js";
 import type { SiegePlan } from "./plan.js";
 import type { Random } from "./random.js";
 import type { Recoveries } from "./recoveries.js";
@@ -16,7 +15,6 @@ export interface FaultsDeps {
   plan: SiegePlan;
   random: Random;
   crew: Crew;
-  orders: Orders;
   recoveries: Recoveries;
 }
 
@@ -56,7 +54,7 @@ export class Faults {
     return random.pick(this.#table.flatMap((fault) => Array<Fault>(fault.weight).fill(fault)));
   }
 
-  #tableOf({ store, flushes }: SiegePlan): Fault[] {
+  #tableOf({ store }: SiegePlan): Fault[] {
     const { cluster, random, crew } = this.#deps;
     const kinds = ["gateway", "dispatcher", "api"] as const satisfies ServiceKind[];
     const isProxied = store === "single";
@@ -84,7 +82,6 @@ export class Faults {
     return [
       ...services,
       ...redis,
-      ...(flushes ? [this.#fault("Redis emptied", 1, () => this.#flushed())] : []),
       this.#fault("gateway and dispatcher killed at once", 1, () =>
         Promise.all([this.#killed("gateway"), this.#killed("dispatcher")]).then(() => {}),
       ),
@@ -147,15 +144,6 @@ export class Faults {
     await pause(random.between(...OUTAGE_MS));
     cluster.thawRedis();
     await this.#measure("Redis frozen", "redis", performance.now());
-  }
-
-  async #flushed(): Promise<void> {
-    const { cluster, orders } = this.#deps;
-    await cluster.flush();
-    const fates = [...cluster.invariants.fates.values()];
-    const ended = new Set(fates.filter(({ state }) => state === "ended").map(({ order }) => order));
-    orders.forget((order) => ended.has(order));
-    await this.#measure("Redis emptied", "flush", performance.now());
   }
 
   async #slotsMoved(): Promise<void> {

@@ -13,8 +13,6 @@ interface Accepted {
   readonly kind: AgentKind;
   readonly room: string;
   isDeleted: boolean;
-  /** Accepted before Redis was emptied, and not seen to end before that. */
-  isForgotten: boolean;
 }
 
 export interface OrdersDeps {
@@ -59,18 +57,12 @@ export class Orders {
     return await this.#create("canary", zone);
   }
 
-  /** Redis was emptied: what had not ended by then cannot be asked for any more. */
-  forget(hasEnded: (order: string) => boolean): void {
-    for (const [order, accepted] of this.accepted) if (!hasEnded(order)) accepted.isForgotten = true;
-  }
-
   /** What is wrong with how they ended; empty when all is accounted for. */
   problems(fates: ReadonlyMap<string, JobFate>, succeeded: ReadonlySet<string>): string[] {
     const byOrder = new Map<string, [string, JobFate][]>();
     for (const [id, fate] of fates) byOrder.set(fate.order, [...(byOrder.get(fate.order) ?? []), [id, fate]]);
     const found: string[] = [];
     for (const [order, accepted] of this.accepted) {
-      if (accepted.isForgotten) continue;
       const jobs = byOrder.get(order) ?? [];
       if (jobs.length !== 1) found.push(`${order} (${accepted.room}) has ${jobs.length} jobs, not 1`);
       for (const [id, fate] of jobs) {
@@ -99,7 +91,7 @@ export class Orders {
   async #create(kind: AgentKind, zone: string): Promise<string> {
     const room = `${kind}-${zone}-${this.#number++}`;
     const order = await this.#deps.cluster.submit({ room, agent: agentOf(kind, zone) });
-    this.accepted.set(order, { kind, room, isDeleted: false, isForgotten: false });
+    this.accepted.set(order, { kind, room, isDeleted: false });
     return order;
   }
 

@@ -9,7 +9,7 @@ export interface SiegeReport {
   readonly plan: SiegePlan;
   readonly faults: ReadonlyMap<string, number>;
   readonly recoveries: readonly Recovery[];
-  readonly orders: { accepted: number; forgotten: number; unanswered: number; repeatedCalls: number };
+  readonly orders: { accepted: number; unanswered: number; repeatedCalls: number };
   readonly outcomes: ReadonlyMap<string, number>;
   readonly starts: number;
   readonly redispatches: number;
@@ -48,7 +48,7 @@ export function tableOf(report: SiegeReport): string {
     "recovery (worst, ms)                                count    worst    bound   design",
     ...report.recoveries.map(recoveryLine),
     "",
-    `orders accepted ${orders.accepted}, unanswered ${orders.unanswered}, forgotten by a flush ${orders.forgotten}, calls repeated ${orders.repeatedCalls}`,
+    `orders accepted ${orders.accepted}, unanswered ${orders.unanswered}, calls repeated ${orders.repeatedCalls}`,
     ...lines(report.outcomes),
     `executions started ${report.starts}, of them again after the first ${report.redispatches}, after one that ended well ${report.repeated}`,
     `jobs brought back ${adoptions.brought}, re-adopted ${adoptions.adopted}, given to others meanwhile ${adoptions.elsewhere}`,
