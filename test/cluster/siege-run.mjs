@@ -17,4 +17,5 @@ const child = spawn("npx", ["vitest", "run", "--config", "test/cluster/siege.con
   stdio: "inherit",
   env: { ...process.env, ...Object.fromEntries(given) },
 });
+process.once("SIGTERM", () => child.kill("SIGTERM"));
 child.once("exit", (code) => process.exit(code ?? 1));
