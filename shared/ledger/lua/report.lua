@@ -1,6 +1,7 @@
--- report: a worker says how a job stands (UpdateJobStatus). Counts from the holder, and for an orphan from any session
--- of the same pool: a reconnected worker sends what it queued on its new socket, before its MigrateJobRequest. Counts
--- also from the session that was lost, should its last word come after it.
+-- report: a worker says how a job stands (UpdateJobStatus). Counts from the holder; and an end counts from any session of
+-- the same pool that names the newest wire id, since only the worker that was given it knows it: a reconnected worker
+-- sends what it queued on its new socket, before its MigrateJobRequest, and maybe before the old socket is known to be
+-- gone. Counts also from the session that was lost, should its last word come after it.
 -- A job that failed goes back when its order restarts and attempts are left, after a back-off that doubles.
 -- Also confirms a stop: the place that the stopped job still held is freed. An end that is repeated is answered the same.
 -- Dying after it: what is retried has its timer at the end of the back-off.
@@ -38,13 +39,15 @@ if record.state == "ended" then
   return { "refused", "ended" }
 end
 if status == "failed" and record.failed_wire == wire then return { "retrying", to_serve(record.pool, true) } end
-local adopts = record.state == "orphaned" and record.wire == wire and (holds or record.pool == pool)
-if not holds and not adopts then return { "refused", "held_elsewhere" } end
-if record.state ~= "starting" and record.state ~= "running" and not adopts then return { "refused", record.state } end
+if record.wire ~= wire or not (holds or record.pool == pool) then return { "refused", "held_elsewhere" } end
+local is_started = record.state == "starting" or record.state == "running" or record.state == "orphaned"
+if not is_started then return { "refused", record.state } end
 
 if pool then redis.call("HSET", session_key, "reports", 1) end
 if status == "running" then
-  if not holds or not pool then return { "refused", "orphaned" } end
+  if not holds or not pool then
+    return { "refused", record.state == "orphaned" and "orphaned" or "held_elsewhere" }
+  end
   runs_again(job, record)
   return { "running" }
 end

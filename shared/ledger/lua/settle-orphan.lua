@@ -49,7 +49,10 @@ local function resume()
   return { "resumed", to_serve(record.pool, got_room) }
 end
 
+local guard_ends = guarded_until()
 local bound = tonumber(record.orphaned_at) + silent_ms
+-- What is waited for because of the guard does not use the job's time up: it may still be resumed after it.
+if guard_ends > tonumber(record.orphaned_at) then bound = math.max(bound, guard_ends + 2 * recheck_ms) end
 local function keep(due, guard)
   if now >= bound then return finish("unknown", "the worker was lost and did not come back") end
   due = math.min(due, bound)
@@ -68,7 +71,6 @@ if verdict == "present" then
   redis.call("HSET", job_key, "grace_until", string.format("%.0f", grace_ends))
   return keep(now + recheck_ms, 0)
 end
-local guard_ends = guarded_until()
 if now < guard_ends then return keep(math.min(guard_ends, now + recheck_ms), 1) end
 local grace_ends = tonumber(record.grace_until)
 if guard_ends > tonumber(record.orphaned_at) then grace_ends = math.max(grace_ends, guard_ends + recheck_ms) end

@@ -123,7 +123,9 @@ export class RecoveryModel {
   }
 
   #keep(id: string, job: ModelJob, until: number, guard: number): string {
-    const bound = job.orphanedAt + ms.SILENT_MS;
+    const { until: guardEnds } = this.#state.guard;
+    const isGuarded = guardEnds > job.orphanedAt;
+    const bound = Math.max(job.orphanedAt + ms.SILENT_MS, isGuarded ? guardEnds + 2 * ms.RECHECK_MS : 0);
     if (this.#state.nowMs >= bound) {
       this.#state.end(id, job, "unknown", "worker_lost");
       return "ended unknown";

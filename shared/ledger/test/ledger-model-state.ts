@@ -226,8 +226,14 @@ export class ModelState {
     return true;
   }
 
+  /** Of those of one millisecond the first by name, as in a sorted set. */
+  #forgetOldestLoss(): void {
+    const [oldest] = [...this.#losses].sort(([a, atA], [b, atB]) => atA - atB || (a < b ? -1 : 1));
+    if (oldest !== undefined) this.#losses.delete(oldest[0]);
+  }
+
   countReturn(id: string): void {
-    this.#losses.delete(id);
+    if (!this.#losses.delete(id)) this.#forgetOldestLoss();
     const isUp = this.guard.until > this.nowMs;
     if (isUp && this.sessions.size / this.guard.before >= 0.7) this.guard.until = this.nowMs;
   }

@@ -143,12 +143,13 @@ export class LedgerModel {
       return job.cause === "reported" && job.outcome === status && isWire ? "ended" : "refused ended";
     }
     if (status === "failed" && job.failedWire === wire) return "retrying";
-    const adopts = job.state === "orphaned" && isWire;
-    if (!holds && !adopts) return "refused held_elsewhere";
-    if (job.state !== "starting" && job.state !== "running" && !adopts) return `refused ${job.state}`;
+    if (!isWire) return "refused held_elsewhere";
+    if (!["starting", "running", "orphaned"].includes(job.state)) return `refused ${job.state}`;
     if (session !== undefined) session.reports = true;
     if (status === "running") {
-      if (!holds || session === undefined) return "refused orphaned";
+      if (!holds || session === undefined) {
+        return job.state === "orphaned" ? "refused orphaned" : "refused held_elsewhere";
+      }
       state.runsAgain(job);
       return "running";
     }

@@ -39,6 +39,31 @@ onEachRedis("losses", (scene) => {
       expect(await few.deregister(`AW_${index}`, true)).toMatchObject({ guard: 0 });
   });
 
+  test("workers that reconnect one after the other never put it up: each that is back makes a loss good", async () => {
+    const s = scene();
+    await workers(s, 10);
+    for (let index = 1; index <= 10; index++) {
+      expect(await lose(s, index, index)).toEqual([0]);
+      s.pass(100);
+      await s.worker(`AW_again_${index}`);
+    }
+  });
+
+  test("what waits because of it is not ended by its own bound meanwhile, and is resumed after it", async () => {
+    const s = scene();
+    await workers(s, 10);
+    const epoch = await s.running("AJ_1", "AW_1");
+    await s.report("AJ_1", "AW_1", "running");
+    await lose(s, 1, 6);
+    s.pass(GUARD_UP_MS - 1);
+    expect(await s.settle("AJ_1", epoch, "unknown", false, 60_000)).toMatchObject({
+      status: "kept",
+      guard: 1,
+    });
+    s.pass(1 + RECHECK_MS);
+    expect(await s.settle("AJ_1", epoch, "unknown", false, 60_000)).toMatchObject({ status: "resumed" });
+  });
+
   test("losses count for 10 s", async () => {
     const s = scene();
     await workers(s, 6);

@@ -66,10 +66,7 @@ onEachRedis("retries", (scene) => {
     await s.orphan("AJ_1", "AW_1");
     await s.worker("AW_2");
     expect(await s.report("AJ_1", "AW_2", "failed")).toEqual({ status: "retrying", serve: "" });
-    expect(await s.report("AJ_1", "AW_2", "running")).toEqual({
-      status: "refused",
-      reason: "held_elsewhere",
-    });
+    expect(await s.report("AJ_1", "AW_2", "running")).toEqual({ status: "refused", reason: "queued" });
   });
 
   test("a job of a deleted order is not tried again", async () => {

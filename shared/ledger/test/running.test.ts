@@ -61,10 +61,23 @@ onEachRedis("running jobs", (scene) => {
     expect(await s.report("AJ_none", "AW_1", "success")).toEqual(refused("unknown_job"));
     expect(await s.report("AJ_1", "AW_1", "success")).toEqual(refused("offered"));
     await s.accept("AJ_1", "AW_1", epoch);
-    expect(await s.report("AJ_1", "AW_2", "success")).toEqual(refused("held_elsewhere"));
+    expect(await s.report("AJ_1", "AW_2", "running")).toEqual(refused("held_elsewhere"));
     expect(await s.report("AJ_1", "AW_1", "success", "AJ_1.2")).toEqual(refused("held_elsewhere"));
     await s.deregister("AW_1");
     expect(await s.report("AJ_1", "AW_2", "running")).toEqual(refused("orphaned"));
+  });
+
+  test("an end counts on the worker's next socket also before the old one is known to be gone", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.running("AJ_1", "AW_1");
+    await s.worker("AW_2", 0, {}, "NO_h");
+    expect(await s.report("AJ_1", "AW_2", "success", "AJ_1.2")).toEqual({
+      status: "refused",
+      reason: "held_elsewhere",
+    });
+    expect(await s.report("AJ_1", "AW_2", "success")).toEqual({ status: "ended", serve: "" });
+    expect(await s.report("AJ_1", "AW_2", "success")).toEqual({ status: "ended", serve: "" });
   });
 
   test("an orphan's end counts from any session of its pool, and from no other", async () => {
@@ -200,10 +213,7 @@ onEachRedis("running jobs", (scene) => {
     await s.starting("AJ_1", "AW_1");
     s.pass(START_MS);
     await s.expireJob("AJ_1");
-    expect(await s.report("AJ_1", "AW_1", "running")).toEqual({
-      status: "refused",
-      reason: "held_elsewhere",
-    });
+    expect(await s.report("AJ_1", "AW_1", "running")).toEqual({ status: "refused", reason: "queued" });
     expect(await s.loadInPool("AW_1")).toBeUndefined();
     expect(await s.report("AJ_1", "AW_1", "failed")).toEqual({ status: "released", serve: "" });
     expect(await s.loadInPool("AW_1")).toBe(0);

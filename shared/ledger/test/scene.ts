@@ -165,8 +165,14 @@ export class Scene {
     return this.ledger.migrateJobs({ ...this.at, session, claims, ...times });
   }
 
-  settle(job: string, epoch: number, verdict: "absent" | "present" | "unknown", resumeUnproven = false) {
-    const times = { recheckMs: RECHECK_MS, silentMs: SILENT_MS };
+  settle(
+    job: string,
+    epoch: number,
+    verdict: "absent" | "present" | "unknown",
+    resumeUnproven = false,
+    silentMs = SILENT_MS,
+  ) {
+    const times = { recheckMs: RECHECK_MS, silentMs };
     return this.ledger.settleOrphan({ ...this.at, job, epoch, verdict, resumeUnproven, ...times });
   }
 

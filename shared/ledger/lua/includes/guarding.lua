@@ -25,9 +25,11 @@ local function count_loss(id)
   return true
 end
 
--- A session came: the guard goes down when 70 % of those that were there before are there again.
+-- A session came. A worker that is back has another session id, so whoever comes makes good the oldest loss: otherwise
+-- workers that reconnect one after the other would count as lost and as there at once. The guard goes down when 70 % of
+-- those that were there before are there again.
 local function count_return(id)
-  redis.call("ZREM", losses_key, id)
+  if redis.call("ZREM", losses_key, id) == 0 then redis.call("ZPOPMIN", losses_key) end
   local ends, before = unpack(redis.call("HMGET", guard_key, "until", "before"))
   if not ends or tonumber(ends) <= now then return end
   if redis.call("ZCARD", sessions_key) * 10 >= tonumber(before) * 7 then redis.call("HSET", guard_key, "until", now) end
