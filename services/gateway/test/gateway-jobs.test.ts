@@ -84,7 +84,8 @@ it("takes no word of another worker on a job, and leaks nothing to it", async ()
   const test = await bench();
   const gateway = await test.start();
   const { worker, job } = await assigned(test, gateway);
-  const stranger = await test.registered(gateway);
+  // Of another agent: one of the same that knows the newest wire id is taken for the worker that was given it.
+  const stranger = await test.registered(gateway, "another agent");
   const before = stranger.received.length;
   stranger.report(job, 2);
   await waitUntil("it was refused", () => gateway.counts["report_refused.held_elsewhere"] === 1);
