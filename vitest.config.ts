@@ -1,19 +1,39 @@
 import { defineConfig } from "vitest/config";
+import { pool, sources } from "./vitest.sources.js";
 
-// Tests read the sources of every package ("muster-source"), so a unit test needs no build. Forks, never threads:
-// native uWebSockets.js aborts a process whose worker thread exits with an open listen socket.
 export default defineConfig({
-  resolve: { conditions: ["muster-source"] },
-  ssr: { resolve: { conditions: ["muster-source"], externalConditions: ["muster-source"] } },
+  ...sources,
   test: {
-    pool: "forks",
-    include: [
-      "shared/*/test/**/*.test.ts",
-      "services/*/test/**/*.test.ts",
-      "proto/test/**/*.test.ts",
-      "test/**/*.test.ts",
+    projects: [
+      {
+        ...sources,
+        test: {
+          name: "rooms",
+          pool,
+          include: [
+            "shared/*/test/**/*.test.ts",
+            "services/*/test/**/*.test.ts",
+            "proto/test/**/*.test.ts",
+            "test/kit/**/*.test.ts",
+          ],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      // Each of these runs a house full of processes against short leases: one after the other, and with nothing beside.
+      {
+        ...sources,
+        test: {
+          name: "whole",
+          pool,
+          include: ["test/{bench,cluster,crash,sdk}/**/*.test.ts", "test/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
   },
 });

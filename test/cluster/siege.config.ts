@@ -1,4 +1,8 @@
-import base from "../../vitest.config.js";
+import { defineConfig } from "vitest/config";
+import { pool, sources } from "../../vitest.sources.js";
 
 // For the long siege only; no test run looks at it.
-export default { ...base, test: { ...base.test, include: ["test/cluster/siege-main.ts"] } };
+export default defineConfig({
+  ...sources,
+  test: { pool, include: ["test/cluster/siege-main.ts"], testTimeout: 60_000, hookTimeout: 120_000 },
+});
