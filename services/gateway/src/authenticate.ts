@@ -47,13 +47,17 @@ export function authenticate(
   }
 }
 
+/** Version of the agent protocol, as livekit-server counts it. */
+const CURRENT_PROTOCOL = 1;
+
 /** The header wins, as in livekit-server. */
 function tokenOf({ authorization, query }: UpgradeRequest): string {
   const bearer = /^Bearer\s+(\S+)\s*$/i.exec(authorization ?? "");
   return bearer?.[1] ?? (authorization === undefined ? (query.get("access_token") ?? "") : "");
 }
 
+/** Who says nothing speaks the current one; the Python SDK does not say. */
 function protocolOf(query: URLSearchParams): number {
   const text = query.get("protocol") ?? "";
-  return /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  return /^\d{1,6}$/.test(text) ? Number(text) : CURRENT_PROTOCOL;
 }
