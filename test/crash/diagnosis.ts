@@ -7,15 +7,7 @@ import type { Point } from "./point.js";
 
 const LINES = 25;
 
-export interface Where {
-  operation: string;
-  fate: string;
-  n: number;
-  commands: readonly string[];
-}
-
-export async function diagnose(point: Point, where: Where, error: unknown): Promise<string> {
-  const { operation, fate, n, commands } = where;
+export async function diagnose(point: Point, error: unknown): Promise<string> {
   const looks = await point.look().catch(() => []);
   const ledger = looks.map(({ namespace, moment }) => ({
     namespace,
@@ -40,7 +32,7 @@ export async function diagnose(point: Point, where: Where, error: unknown): Prom
       .map((line) => `  ${name}: ${line}`);
   const { house, victim } = point;
   return [
-    `${operation}, ${fate} at command ${n} (${commands.join(", ")}):`,
+    `${point.where()}:`,
     error instanceof Error ? error.message : inspect(error),
     `workers ${inspect(workers, { depth: 4, breakLength: 160 })}`,
     `ledger ${inspect(ledger, { depth: 6, breakLength: 160, maxArrayLength: 60 })}`,

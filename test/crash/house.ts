@@ -15,7 +15,8 @@ export type Kind = Exclude<ServiceName, "standalone">;
 
 export const KEY = "crash-key";
 export const SECRET = "crash-secret-that-is-long-enough";
-export const GRACE_MS = 2_000;
+/** Longer than a worker takes to come back, also where all processes of the suite share two cores. */
+const GRACE_MS = 3_500;
 /** Points that are tried side by side; an operation with more commands takes another round. */
 const VICTIMS = 8;
 /** Of who lives, by every process; what is remembered is a command less to strike at. */

@@ -44,7 +44,7 @@ export interface Row {
 /** All commands of an operation have been seen once nothing came for this long. */
 const QUIET_MS = 200;
 
-/** One row for each fate. `points` keeps every point that was tried, for what is to be looked at in the end. */
+/** One row for each fate. `points` gets those that are done, for the look at what they leave. */
 export async function tryEverywhere<Scene>(
   house: House,
   operation: Operation<Scene>,
@@ -85,8 +85,8 @@ async function tryOnce<Scene>(
   { victim, fate, n, points, row }: Try,
 ): Promise<boolean> {
   const point = new Point(house, victim);
-  points.push(point);
   let strike: Strike | undefined;
+  point.where = () => `${operation.name}, ${fate} at command ${n} (${strike?.commands.join(", ") ?? ""})`;
   try {
     const scene = await operation.prepare(point);
     strike = victim.strike(fate === "reply lost" ? fate : "killed", n);
@@ -96,12 +96,13 @@ async function tryOnce<Scene>(
     strike.cancel();
     await operation.afterwards?.(point, scene);
     await conclude(point);
+    points.push(point);
     if (!strike.hasStruck) return false;
     row.recovered += 1;
     if (tookMs >= row.worstMs) Object.assign(row, { worstMs: tookMs, worstAt: strike.commands.at(-1) });
   } catch (error) {
-    const of = { operation: operation.name, fate, n, commands: strike?.commands ?? [] };
-    row.failures.push(await diagnose(point, of, error));
+    row.failures.push(await diagnose(point, error));
+    await point.close();
   } finally {
     strike?.cancel();
     if (strike?.hasStruck) row.tried += 1;

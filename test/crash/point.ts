@@ -39,6 +39,8 @@ export class Point {
   /** What is repeated is asked for under the same ids. */
   readonly requestIds = new Map<string, string>();
   readonly #number: number;
+  /** What was tried here, in words. */
+  where = (): string => this.agent;
 
   constructor(house: House, victim: Victim) {
     this.house = house;
@@ -81,7 +83,7 @@ export class Point {
       reports: true,
       reconnects: "python",
       redialMs: REDIAL_MS,
-      registerMs: 3_000,
+      registerMs: 2_000,
       dial: () => this.house.twin("gateway").url,
       ...rest,
       url: "",

@@ -12,6 +12,9 @@ import type { Look, Point } from "./point.js";
 /** The stop of a worker that cannot be reached is waited for; an entry that nobody finished comes back after its lock. */
 const REST_LIMIT_MS = 60_000;
 
+/** A command whose reply was lost is sent again on the next connection, within this time. */
+const LATE_MS = 500;
+
 export interface Expected {
   /** Jobs of the room: one in each namespace. */
   jobs: number;
@@ -34,20 +37,22 @@ export async function expectRoom(point: Point, room: string, expected: Expected)
   expect(orders.filter(({ state }) => state === "live")).toEqual([]);
 }
 
-/** Ends what still runs, and waits until the ledger has it; an assignment that comes late is found here. */
+/** Ends what still runs, and waits until the ledger has it. Nothing more is assigned, before or behind it. */
 export async function conclude(point: Point): Promise<void> {
-  const before = point.workers.map(({ assigned }) => assigned.length);
+  const counts = () => point.workers.map(({ assigned }) => assigned.length);
+  const [before, sinceMs] = [counts(), performance.now()];
+  const invariant = () => expect(counts(), "assignments of each worker").toEqual(before);
+  await point.until("what was sent twice has arrived", () => performance.now() - sinceMs >= LATE_MS, {
+    invariant,
+  });
   for (const worker of point.workers) for (const wire of [...worker.running.keys()]) worker.finish(wire);
-  await point.until("every job of the point is over", async () => {
+  const isOver = async () => {
     const looks = await point.look();
     expect(looks.flatMap(contradictions)).toEqual([]);
     expect(looks.flatMap(({ jobs }) => jobs.filter(({ state }) => state !== "ended"))).toEqual([]);
     return true;
-  });
-  expect(
-    point.workers.map(({ assigned }) => assigned.length),
-    "assignments per worker",
-  ).toEqual(before);
+  };
+  await point.until("every job of the point is over", isOver, { invariant });
 }
 
 /** Once all workers are gone: every namespace of these points rests, and nothing is left in it. */
@@ -65,7 +70,7 @@ export async function expectRest(points: readonly Point[]): Promise<string[]> {
       );
       return "";
     } catch (error) {
-      return diagnose(point, { operation: "rest", fate: "in the end", n: 0, commands: [] }, error);
+      return diagnose(point, error);
     }
   });
   return (await Promise.all(failures)).filter((failure) => failure !== "");

@@ -120,8 +120,11 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
       const { actor, message } = readHint(raw);
       if (host.deliver(actor, message) === "not_owner") forwarding.send(actor, message);
     },
-    // Hints were lost; what they were about has its timers in Redis.
-    onGap: (gap) => log.warn({ gap }, "inbox had a gap"),
+    // Hints were lost. What they were about has its timers in Redis; new work is looked for at once.
+    onGap(gap) {
+      log.warn({ gap }, "inbox had a gap");
+      hub.lookAgain();
+    },
   });
 
   await inbox.open();

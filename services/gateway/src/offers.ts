@@ -46,8 +46,12 @@ const HOLD_LIMIT_MS = 1_000;
 
 export type RejectReason = "rejected" | "silent" | "undelivered";
 
+/** Offers remembered per session, so that a message that comes twice is one offer; far more than come at a time. */
+const REMEMBERED_OFFERS = 512;
+
 export class Offers {
   readonly #deps: OffersDeps;
+  readonly #asked = new WeakMap<Session, Set<string>>();
 
   constructor(deps: OffersDeps) {
     this.#deps = deps;
@@ -114,7 +118,7 @@ export class Offers {
       void this.#reject(offer, "undelivered", false);
       return;
     }
-    if (!this.#supersedes(session, offer)) return;
+    if (this.#isRepeat(session, offer) || !this.#supersedes(session, offer)) return;
     let outcome: "sent" | "buffered" | "dropped";
     try {
       const request = availabilityRequest({ offer, flags, startedAtMs: clock.now() });
@@ -135,6 +139,20 @@ export class Offers {
       cancelDeadline: clock.setTimer(offerTimeoutMs, () => this.#deadline(session, offer.wire)),
     };
     session.offers.set(offer.wire, open);
+  }
+
+  /**
+   * A dispatcher's message can come twice, the second time when the first has long been answered and assigned: asked
+   * again, the worker would be assigned the same job again. No two offers have one wire id.
+   */
+  #isRepeat(session: Session, { wire }: OfferMessage): boolean {
+    const asked = this.#asked.get(session) ?? new Set<string>();
+    this.#asked.set(session, asked);
+    if (asked.has(wire)) return true;
+    asked.add(wire);
+    const [oldest] = asked;
+    if (asked.size > REMEMBERED_OFFERS && oldest !== undefined) asked.delete(oldest);
+    return false;
   }
 
   /** One open offer per session and job: a repeat or an older one is ignored, a newer one takes the place. */

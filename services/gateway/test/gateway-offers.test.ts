@@ -217,6 +217,24 @@ it("is asked once however often the message comes, and accepted once however oft
   expect(await dispatcher.job(job)).toMatchObject({ state: "starting", attempts: "1" });
 });
 
+it("is not asked, nor assigned, again by a message that comes twice, the second time after the assignment", async () => {
+  const { start, registered, dispatcher } = await bench();
+  const gateway = await start();
+  const worker = await registered(gateway);
+  const { job } = await dispatcher.order();
+  const offer = await dispatcher.offer(job);
+  await worker.next("availability");
+  worker.accept(job);
+  await worker.next("assignment");
+  await dispatcher.send(gateway.nodeId, offer);
+  // Behind it in the same inbox: once this one is counted, the repeat has been dealt with.
+  await dispatcher.send(gateway.nodeId, { kind: "else" });
+  await waitUntil("both are read", () => gateway.counts["unroutable.malformed"] === 1);
+  await worker.ping();
+  expect(worker.count("availability")).toBe(1);
+  expect(worker.count("assignment")).toBe(1);
+});
+
 it("goes back when its session is not here, and the session with it", async () => {
   const { start, registered, dispatcher, namespace, client } = await bench();
   const gateway = await start();

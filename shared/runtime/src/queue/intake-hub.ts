@@ -25,6 +25,8 @@ export interface IntakeHub {
   open(namespace: string, handler: IntakeHandler, opts: { concurrency: number }): IntakeConsumer;
   /** The newest `limit` entries that failed for good (BullMQ keeps 100, for 7 days). */
   deadLetters(namespace: string, limit: number): Promise<DeadLetter[]>;
+  /** Hints may have been lost: every consumer looks for entries. */
+  lookAgain(): void;
   /** Closes every consumer. */
   close(): Promise<void>;
 }
@@ -32,9 +34,10 @@ export interface IntakeHub {
 export function createIntakeHub({ redis, log, clock, timing = INTAKE_TIMING }: IntakeHubDeps): IntakeHub {
   const connection = shareConnection(redis, log);
   const consumers = new Map<string, IntakeConsumer>();
-  const stopListening = onReconnect(redis, () => {
+  const lookAgain = () => {
     for (const consumer of consumers.values()) consumer.lookAgain();
-  });
+  };
+  const stopListening = onReconnect(redis, lookAgain);
   return {
     open(namespace, handler, { concurrency }) {
       invariant(!consumers.has(namespace), "a namespace's intake is opened once at a time");
@@ -51,6 +54,7 @@ export function createIntakeHub({ redis, log, clock, timing = INTAKE_TIMING }: I
       consumers.set(namespace, consumer);
       return consumer;
     },
+    lookAgain,
     deadLetters: (namespace, limit) => listDeadLetters(connection, namespace, limit),
     async close() {
       stopListening();
