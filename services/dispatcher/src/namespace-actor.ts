@@ -82,6 +82,8 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
     const rest = await ledger.rest({ namespace });
     this.#resting = rest.status === "resting";
     if (rest.status === "resting") return rest.next === -1 ? undefined : rest.next;
+    // Somebody may have died between adding an entry and telling us of it.
+    if (rest.queued > 0) this.#intake?.wake();
     return (await this.#findMissed("again")) + REVIEW_EVERY_MS;
   }
 

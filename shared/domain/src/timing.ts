@@ -18,8 +18,6 @@ export const GRACE_MS = 35_000;
 export const PRESENCE_RECHECK_MS = 30_000;
 /** After a gap of ours or of Redis: how long gateways have to assert what they hold before anything is timed out. */
 export const HOLD_MS = 5_000;
-/** A queued job that nobody tried by then is tried by whoever reads the timers. */
-export const GUARD_MS = 5_000;
 /** How long a job may wait for a worker. */
 export const WAIT_BOUND_MS = 3_600_000;
 /** How long a worker that was told to stop keeps its place when it does not confirm. */
@@ -32,3 +30,8 @@ export const COOL_DOWN_MS = 5_000;
 export const RETENTION_MS = 24 * 3_600_000;
 /** A gateway's lease in a namespace, and a node's lease. Renewed at least three times as often. */
 export const LEASE_MS = 3_000;
+/**
+ * A queued job that nobody tried by then is tried by whoever reads the timers. As long as a lease: while the host of its
+ * namespace lives, the queue brings it in milliseconds; when it died with the entry in its hands, its heir looks at once.
+ */
+export const GUARD_MS = LEASE_MS;

@@ -1,5 +1,7 @@
--- rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs. From then on whoever
--- brings the first must list it in the index again; `next` is when its next timer is due, -1 when it has none.
+-- rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs, and its queue holds no
+-- entry, not even one that somebody took and did not finish. From then on whoever brings the first must list it in the
+-- index again; `next` is when its next timer is due, -1 when it has none. `queued` is what could be taken off the queue
+-- now: an actor that was not told of it should look.
 -- Dying after it: the due index still lists the namespace, and whoever looks finds it resting.
 -- @key index index
 -- @key jobs jobs
@@ -8,10 +10,17 @@
 -- @key deadlines deadlines
 -- @key losses losses
 -- @key guard guard
+-- @key waiting queue:wait
+-- @key prioritized queue:prioritized
+-- @key taken queue:active
+-- @key delayed queue:delayed
 -- @reply resting next:int
--- @reply busy
+-- @reply busy queued:int
 
-if redis.call("ZCARD", jobs_key) > 0 or redis.call("ZCARD", sessions_key) > 0 then return { "busy" } end
+local queued = redis.call("LLEN", waiting_key) + redis.call("ZCARD", prioritized_key)
+local is_used = redis.call("ZCARD", jobs_key) > 0 or redis.call("ZCARD", sessions_key) > 0
+local is_queue_used = queued > 0 or redis.call("EXISTS", taken_key, delayed_key) > 0
+if is_used or is_queue_used then return { "busy", queued } end
 redis.call("HDEL", index_key, "awake")
 redis.call("HINCRBY", index_key, "rests", 1)
 for _, gateway in ipairs(redis.call("ZRANGE", gateways_key, 0, -1)) do

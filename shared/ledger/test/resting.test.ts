@@ -25,10 +25,10 @@ onEachRedis("rest", (scene) => {
   test("a namespace with a session or a live job does not rest", async () => {
     const s = scene();
     await register(0);
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy" });
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
     await s.order("AD_1");
     await s.deregister("AW_1");
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy" });
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
     await s.endJob("AJ_1");
     expect(await s.ledger.rest(s.at)).toEqual({ status: "resting", next: s.nowMs + RETAIN_MS });
   });
@@ -41,6 +41,22 @@ onEachRedis("rest", (scene) => {
     expect(await s.timer("gateway|NO_g")).toBeUndefined();
   });
 
+  test("a namespace whose queue holds an entry does not rest, whoever has it in hand", async () => {
+    const s = scene();
+    const queue = (part: string) => `muster:{${s.namespace}}:queue:${part}`;
+    await s.redis.zadd(queue("prioritized"), 1, "AD_1");
+    await s.redis.rpush(queue("wait"), "AD_2");
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 2 });
+    await s.redis.del(queue("prioritized"), queue("wait"));
+    await s.redis.rpush(queue("active"), "AD_1");
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
+    await s.redis.del(queue("active"));
+    await s.redis.zadd(queue("delayed"), 1, "AD_1");
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
+    await s.redis.del(queue("delayed"));
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "resting", next: -1 });
+  });
+
   test("an index entry written before the namespace went to rest does not count", async () => {
     const s = scene();
     expect(await create(-1)).toEqual({ status: "unindexed", rests: 0 });
@@ -51,7 +67,7 @@ onEachRedis("rest", (scene) => {
     expect(await create(0)).toEqual({ status: "unindexed", rests: 1 });
     expect(await register(0)).toEqual({ status: "unindexed", rests: 1 });
     expect(await create(1)).toEqual({ status: "created" });
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy" });
+    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
   });
 
   test("rest that races the first order either sees it or sends it to the index", async () => {

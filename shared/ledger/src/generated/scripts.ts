@@ -1014,8 +1014,10 @@ async function report(redis: RedisClient, args: ReportArgs): Promise<ReportReply
 }
 
 /**
- * rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs. From then on whoever
- * brings the first must list it in the index again; `next` is when its next timer is due, -1 when it has none.
+ * rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs, and its queue holds no
+ * entry, not even one that somebody took and did not finish. From then on whoever brings the first must list it in the
+ * index again; `next` is when its next timer is due, -1 when it has none. `queued` is what could be taken off the queue
+ * now: an actor that was not told of it should look.
  * Dying after it: the due index still lists the namespace, and whoever looks finds it resting.
  */
 export interface RestArgs {
@@ -1027,23 +1029,23 @@ export interface RestArgs {
 
 export type RestReply =
   | { status: "resting"; next: number }
-  | { status: "busy" };
+  | { status: "busy"; queued: number };
 
 const restScript: Script = {
   name: "rest",
-  sha: "9d95ab748de498c0dc4ca0e9eb4e3d0b06139a9b",
-  keyCount: 7,
-  source: "local index_key = KEYS[1]\nlocal jobs_key = KEYS[2]\nlocal sessions_key = KEYS[3]\nlocal gateways_key = KEYS[4]\nlocal deadlines_key = KEYS[5]\nlocal losses_key = KEYS[6]\nlocal guard_key = KEYS[7]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal now = tonumber(ARGV[1])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nif redis.call(\"ZCARD\", jobs_key) > 0 or redis.call(\"ZCARD\", sessions_key) > 0 then return { \"busy\" } end\nredis.call(\"HDEL\", index_key, \"awake\")\nredis.call(\"HINCRBY\", index_key, \"rests\", 1)\nfor _, gateway in ipairs(redis.call(\"ZRANGE\", gateways_key, 0, -1)) do\n  redis.call(\"ZREM\", deadlines_key, \"gateway|\" .. gateway)\nend\nredis.call(\"DEL\", gateways_key, losses_key, guard_key)\nlocal following = redis.call(\"ZRANGE\", deadlines_key, 0, 0, \"WITHSCORES\")\nreturn { \"resting\", following[2] and math.floor(tonumber(following[2])) or -1 }\n",
+  sha: "70c9511b0896f20d0184fa6425a3b3cecc8eedeb",
+  keyCount: 11,
+  source: "local index_key = KEYS[1]\nlocal jobs_key = KEYS[2]\nlocal sessions_key = KEYS[3]\nlocal gateways_key = KEYS[4]\nlocal deadlines_key = KEYS[5]\nlocal losses_key = KEYS[6]\nlocal guard_key = KEYS[7]\nlocal waiting_key = KEYS[8]\nlocal prioritized_key = KEYS[9]\nlocal taken_key = KEYS[10]\nlocal delayed_key = KEYS[11]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal now = tonumber(ARGV[1])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nlocal queued = redis.call(\"LLEN\", waiting_key) + redis.call(\"ZCARD\", prioritized_key)\nlocal is_used = redis.call(\"ZCARD\", jobs_key) > 0 or redis.call(\"ZCARD\", sessions_key) > 0\nlocal is_queue_used = queued > 0 or redis.call(\"EXISTS\", taken_key, delayed_key) > 0\nif is_used or is_queue_used then return { \"busy\", queued } end\nredis.call(\"HDEL\", index_key, \"awake\")\nredis.call(\"HINCRBY\", index_key, \"rests\", 1)\nfor _, gateway in ipairs(redis.call(\"ZRANGE\", gateways_key, 0, -1)) do\n  redis.call(\"ZREM\", deadlines_key, \"gateway|\" .. gateway)\nend\nredis.call(\"DEL\", gateways_key, losses_key, guard_key)\nlocal following = redis.call(\"ZRANGE\", deadlines_key, 0, 0, \"WITHSCORES\")\nreturn { \"resting\", following[2] and math.floor(tonumber(following[2])) or -1 }\n",
 };
 
 const restShape = {
   resting: [["next", "int"]],
-  busy: [],
+  busy: [["queued", "int"]],
 } as const satisfies ReplyShape;
 
 async function rest(redis: RedisClient, args: RestArgs): Promise<RestReply> {
   const tag = namespaceTag(args.namespace);
-  const keys = [`${tag}index`, `${tag}jobs`, `${tag}sessions`, `${tag}gateways`, `${tag}deadlines`, `${tag}losses`, `${tag}guard`];
+  const keys = [`${tag}index`, `${tag}jobs`, `${tag}sessions`, `${tag}gateways`, `${tag}deadlines`, `${tag}losses`, `${tag}guard`, `${tag}queue:wait`, `${tag}queue:prioritized`, `${tag}queue:active`, `${tag}queue:delayed`];
   const values = [args.nowMs ?? ""];
   return parseReply<RestReply>("rest", await runScript(redis, restScript, keys, values), restShape);
 }
