@@ -46,7 +46,10 @@ describe("an entry that nobody was told of", () => {
     await stage.caller.session(namespace, "greeter", nodeId);
     const isOffered = (job: string) => () => offers().some((offer) => offer.job === job);
     const order = (upTo?: "queue") =>
-      stage.caller.order(namespace, "greeter", { guardMs: NEVER_MS, ...(upTo === undefined ? {} : { upTo }) });
+      stage.caller.order(namespace, "greeter", {
+        guardMs: NEVER_MS,
+        ...(upTo === undefined ? {} : { upTo }),
+      });
     // An actor that just began looks without a reason; behind its second entry it knows that the queue is empty.
     for (let known = 0; known < 2; known++) await waitUntil("it is offered", isOffered((await order()).job));
     // Of these two one was announced: one is fetched.
