@@ -18,7 +18,14 @@ const direction = (room, allowed) => ({
   },
 });
 
-const shared = ["shared/domain", "shared/wire", "shared/runtime", "shared/ledger", "shared/actor"];
+const shared = [
+  "shared/domain",
+  "shared/wire",
+  "shared/runtime",
+  "shared/ledger",
+  "shared/actor",
+  "shared/livekit",
+];
 
 module.exports = {
   forbidden: [
@@ -28,6 +35,7 @@ module.exports = {
     direction("shared/runtime", ["shared/domain"]),
     direction("shared/ledger", ["shared/domain", "shared/runtime"]),
     direction("shared/actor", ["shared/domain", "shared/runtime", "shared/wire"]),
+    direction("shared/livekit", ["shared/domain", "shared/runtime", "shared/wire"]),
     direction("services/gateway", shared),
     direction("services/dispatcher", shared),
     direction("services/api", shared),

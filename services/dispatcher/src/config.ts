@@ -10,6 +10,7 @@ import {
   LEASE_MS,
   OFFER_DEADLINE_MS,
   PRESENCE_RECHECK_MS,
+  REPORT_BOUND_MS,
   RETENTION_MS,
   RETRY_MS,
   SILENT_JOB_BOUND_MS,
@@ -82,6 +83,7 @@ export function policyFrom(config: PlacementConfig): DispatchPolicy {
     stopMs: STOP_BOUND_MS,
     coolMs: COOL_DOWN_MS,
     silentJobMs: config.silentJobBoundMs,
+    reportMs: REPORT_BOUND_MS,
     retainMs: config.retentionMs,
   };
 }

@@ -60,10 +60,10 @@ export class Expire {
 
   async #job(job: string, awakeSinceMs: number): Promise<void> {
     const { namespace, ledger, assign, orphans, policy, metrics, log } = this.#deps;
-    const { guardMs, stopMs, graceMs, silentJobMs: silentMs } = policy;
+    const { guardMs, stopMs, graceMs, reportMs, silentJobMs: silentMs } = policy;
     const reply = await ledger.expireJob({
       ...{ namespace, job, awakeSinceMs },
-      ...{ guardMs, stopMs, graceMs, silentMs },
+      ...{ guardMs, stopMs, graceMs, silentMs, reportMs },
     });
     switch (reply.status) {
       case "requeued":
@@ -75,6 +75,10 @@ export class Expire {
         // It may have been the last start, or the worker one that never reports: the job has ended then.
         if ((await assign.admit(job)) !== "idle") metrics.redispatched("never_started");
         return;
+      case "retrying":
+        log.info({ namespace, job }, "agent left its room without meaning to; its job is tried again");
+        metrics.redispatched("agent_left");
+        return this.#tellStop(reply.stop);
       case "orphaned":
         orphans.look(job, "timer");
         return;

@@ -6,7 +6,12 @@ import type { JobOutcome } from "@muster/domain/job";
 import type { Metrics } from "@muster/runtime/metrics";
 import type { PresenceVerdict } from "./presence.js";
 
-export type RedispatchReason = "undelivered" | "never_started" | "gateway_lost" | "worker_lost";
+export type RedispatchReason =
+  | "undelivered"
+  | "never_started"
+  | "gateway_lost"
+  | "worker_lost"
+  | "agent_left";
 export type HoldCause = "start" | "lease" | "generation" | "reconnect";
 
 export interface DispatcherMetrics {

@@ -29,5 +29,7 @@ export interface DispatchPolicy {
   coolMs: number;
   /** How long a job of a worker that reports nothing is taken to run. */
   silentJobMs: number;
+  /** How long a worker that reports is waited for after its agent left the room. */
+  reportMs: number;
   retainMs: number;
 }

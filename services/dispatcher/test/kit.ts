@@ -31,6 +31,7 @@ export const testPolicy: DispatchPolicy = {
   stopMs: 500,
   coolMs: 200,
   silentJobMs: 60_000,
+  reportMs: 60_000,
   retainMs: 60_000,
 };
 

@@ -14,6 +14,10 @@ export const START_DEADLINE_MS = 30_000;
 export const SILENT_JOB_BOUND_MS = 6 * 3_600_000;
 /** How long an orphan waits for its worker: both SDKs re-dial at about 2, 6, 12, 20 and 30 s. */
 export const GRACE_MS = 35_000;
+/** How long an agent that left its room may take to come back, under another sid. */
+export const REJOIN_MS = 5_000;
+/** How long a worker that reports is waited for after its agent left: shutdown hooks of the SDKs may take 300 s. */
+export const REPORT_BOUND_MS = 330_000;
 /** How soon it is asked again whether an orphan's agent still is in its room. */
 export const PRESENCE_RECHECK_MS = 30_000;
 /** After a gap of ours or of Redis: how long gateways have to assert what they hold before anything is timed out. */

@@ -10,7 +10,7 @@
 -- @arg order string Order id.
 -- @arg room string Room name.
 -- @arg facts json:shapes.OrderFacts What the order is; kept as given.
--- @arg new-jobs json:shapes.NewJob[] The jobs known now; a room order has one. At most 1000.
+-- @arg new-jobs json:shapes.NewJob[] The jobs known now; a room order has one, an open one none. At most 1000.
 -- @arg retain-ms int How long the order and its jobs are kept after they ended.
 -- @arg guard-ms int After this time a queued job that nobody tried is tried.
 -- @arg wait-ms int How long a job may wait for a worker.

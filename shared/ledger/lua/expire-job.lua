@@ -1,17 +1,22 @@
 -- expire-job: the timer of a job is due: its offer, its start, its back-off, its waiting time, its grace. What it means
 -- is read off the job's state; a timer that was moved meanwhile is left alone.
+-- A running job has one only since its agent left the room: a worker that reports is waited for, since its shutdown
+-- hooks may run on; one that does not has done its work, unless LiveKit says that the agent failed.
 -- `orphaned`: ask LiveKit for its participant and call settle-orphan; the timer comes again after guard-ms.
 -- Dying after it: every job that still lives has a timer; a stop is told again with the gateway's next renewal.
 -- @key job job:<job>
 -- @include stopping
 -- @include serving
+-- @include failing
 -- @arg job string Job id.
 -- @arg guard-ms int After this time a queued job is tried again if nobody did.
 -- @arg grace-ms int How long an orphan waits for its worker, from now, when its grace ended in a gap of ours.
 -- @arg stop-ms int How long a worker that never started may keep its place.
 -- @arg silent-ms int How long a worker that was never seen to report is taken to run what it accepted.
+-- @arg report-ms int How long a worker that reports is waited for after its agent left the room.
 -- @arg awake-since-ms int Since when the caller, and Redis as it saw it, were there without a gap.
 -- @reply requeued serve:string
+-- @reply retrying stop:json:shapes.Stop
 -- @reply stopping stop:json:shapes.Stop|null
 -- @reply orphaned epoch:int
 -- @reply ended outcome:string serve:string
@@ -21,9 +26,27 @@ local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job))
 if not due or due > now then return { "idle" } end
 local record = read_job(job)
 local state = record and record.state or "ended"
-if state == "ended" or state == "running" then
+if state == "ended" or (state == "running" and record.left_at == "0") then
   redis.call("ZREM", deadlines_key, "job|" .. job)
   return { "idle" }
+end
+
+if state == "running" then
+  local report_until = tonumber(record.left_at) + report_ms
+  if redis.call("HGET", session_of(record.session), "reports") == "1" and now < report_until then
+    set_timer("job|" .. job, report_until)
+    return { "idle" }
+  end
+  local message = "the agent left the room without meaning to"
+  if record.left_how == "failed" and may_restart(record) then
+    -- Its process may live on without the room.
+    local stop = add_stop(job, record, message, now + stop_ms)
+    retry_job(job, record, message, record.wire, true)
+    return { "retrying", cjson.encode(stop) }
+  end
+  local outcome = record.left_how == "failed" and "failed" or "success"
+  local got_room = end_job(job, record, outcome, "agent_left", outcome == "failed" and message or "", false)
+  return { "ended", outcome, to_serve(record.pool, got_room) }
 end
 
 -- Not an answer by the offer's deadline: the gateway that asked is gone or late. Nobody is blamed.

@@ -2,14 +2,14 @@
 -- the same pool that names the newest wire id, since only the worker that was given it knows it: a reconnected worker
 -- sends what it queued on its new socket, before its MigrateJobRequest, and maybe before the old socket is known to be
 -- gone. Counts also from the session that was lost, should its last word come after it.
--- A job that failed goes back when its order restarts and attempts are left, after a back-off that doubles.
+-- A job that failed is tried again, or ends (includes/failing).
 -- Also confirms a stop: the place that the stopped job still held is freed. An end that is repeated is answered the same.
--- Dying after it: what is retried has its timer at the end of the back-off.
 -- @key job job:<job>
 -- @key session session:<session>
 -- @include stopping
 -- @include serving
 -- @include holding
+-- @include failing
 -- @arg job string Job id.
 -- @arg wire string The id as the worker wrote it.
 -- @arg session string The session that reports.
@@ -20,8 +20,6 @@
 -- @reply ended serve:string
 -- @reply released serve:string
 -- @reply refused reason:string
-
-local FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS = 1000, 30000
 
 local field = stop_field(session, wire)
 if status ~= "running" and redis.call("HEXISTS", stops_key, field) == 1 then
@@ -52,15 +50,7 @@ if status == "running" then
   return { "running" }
 end
 
-local attempts = tonumber(record.attempts)
-local restarts = record.order ~= "" and redis.call("HGET", order_of(record.order), "restart_policy") == "on_failure"
-if status == "success" or not restarts or attempts >= tonumber(record.max_attempts) then
+if status == "success" or not may_restart(record) then
   return { "ended", to_serve(record.pool, end_job(job, record, status, "reported", message, false)) }
 end
-forget_orphan(job, record)
-local got_room = release(job, record)
-local back = now + math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ^ math.min(10, math.max(0, attempts - 1)))
-requeue_started(job, record, back)
-forget_refusals(job, record)
-redis.call("HSET", job_key, "not_before", string.format("%.0f", back), "failed_wire", wire, "error", message)
-return { "retrying", to_serve(record.pool, got_room) }
+return { "retrying", to_serve(record.pool, retry_job(job, record, message, wire, false)) }

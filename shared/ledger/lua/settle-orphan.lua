@@ -4,6 +4,7 @@
 -- would have come back) or `resume-unproven`; else kept. While the guard is up nothing is resumed for want of
 -- knowledge, nor within recheck-ms after: the last ones are still on their way back.
 -- Nothing is kept longer than silent-ms: then it ended as unknown.
+-- A job whose agent was seen to leave of its own will ended well, whatever became of its worker.
 -- A job that is not to be resumed (restart policy `never`, or simulated: nobody else can take it) ends as failed, since
 -- a lost worker is a failure. Resuming is no attempt: what its start had counted is taken back.
 -- Dying after it: a resumed job is due at once; one that is kept has its timer.
@@ -32,7 +33,8 @@ if record.state ~= "orphaned" or tonumber(record.epoch) ~= epoch then
 end
 
 local function finish(outcome, message)
-  local got_room = end_job(job, record, outcome, "worker_lost", message, false)
+  local cause = outcome == "success" and "agent_left" or "worker_lost"
+  local got_room = end_job(job, record, outcome, cause, message, false)
   return { "ended", outcome, to_serve(record.pool, got_room) }
 end
 
@@ -60,6 +62,8 @@ local function keep(due, guard)
   return { "kept", due, guard }
 end
 
+-- Its agent left of its own will before, or while, the worker was lost: it had done its work.
+if verdict ~= "present" and record.left_how == "clean" then return finish("success", "") end
 if verdict == "absent" then
   local unseen_until = tonumber(record.unseen_until)
   if now < unseen_until then return keep(unseen_until, 0) end

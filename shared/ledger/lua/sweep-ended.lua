@@ -16,8 +16,9 @@ local jobs = redis.call("ZRANGEBYSCORE", ended_jobs_key, "-inf", before, "LIMIT"
 local orders = redis.call("ZRANGEBYSCORE", ended_orders_key, "-inf", before, "LIMIT", 0, limit)
 for _, id in ipairs(jobs) do
   local order = redis.call("HGET", job_of(id), "order")
-  -- An order that stays open outlives its jobs.
-  if order and order ~= "" then redis.call("ZREM", order_jobs_of(order), id) end
+  -- An order that stays open outlives its jobs, and keeps in mind for whom it made one.
+  local is_open = order and order ~= "" and redis.call("HGET", order_of(order), "open") == "1"
+  if order and order ~= "" and not is_open then redis.call("ZREM", order_jobs_of(order), id) end
   redis.call("DEL", job_of(id))
   redis.call("ZREM", ended_jobs_key, id)
 end

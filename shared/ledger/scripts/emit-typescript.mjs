@@ -15,6 +15,9 @@ const ARG_TS = {
   bool: "boolean",
   strings: "readonly string[]",
 };
+/** The argument that names the slot, by the kind of slot. */
+const OWNERS = { namespace: "namespace", directory: "project", room: "room" };
+
 const REPLY_TS = {
   string: "string",
   int: "number",
@@ -26,7 +29,7 @@ const REPLY_TS = {
 export function emitScript(script, linked) {
   const sha = createHash("sha1").update(linked.source).digest("hex");
   const type = pascal(script.name);
-  const owner = script.slot === "directory" ? "project" : "namespace";
+  const owner = OWNERS[script.slot];
   const args = script.args.map(
     (arg) => `  /** ${arg.meaning} */\n  ${camel(arg.name)}: ${ARG_TS[arg.type] ?? argShape(arg.shape)};`,
   );

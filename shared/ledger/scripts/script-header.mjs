@@ -3,7 +3,7 @@
  * Owns the grammar below and refuses what is not in it; knows nothing of TypeScript or of Redis.
  *
  *   -- <name>: <what it does>            first line; further plain lines are prose
- *   -- @slot   namespace | directory     which hash tag the keys carry (default namespace)
+ *   -- @slot   namespace | directory | room   which hash tag the keys carry (default namespace)
  *   -- @key    <name> <template>         one key: `job:<job>` with <arg> filled in by the caller
  *   -- @family <name> <prefix>           keys that the script names itself: prefix .. id, same tag
  *   -- @arg    <name> <type> <meaning>   string | int | float | bool | strings | json <TypeScript type>
@@ -56,7 +56,8 @@ function readTag(header, tag, rest, where) {
   const words = rest.split(/\s+/);
   switch (tag) {
     case "slot":
-      if (!["namespace", "directory"].includes(rest)) throw new HeaderError(`${where}: unknown slot ${rest}`);
+      if (!["namespace", "directory", "room"].includes(rest))
+        throw new HeaderError(`${where}: unknown slot ${rest}`);
       header.slot = rest;
       return;
     case "key":

@@ -15,3 +15,11 @@ export function namespaceTag(namespace: string): string {
 export function projectTag(project: string): string {
   return `${KEY_PREFIX}{directory:${project}}:`;
 }
+
+/**
+ * Start of the keys of one room of LiveKit, whoever has work in it. No namespace has a slash in its name. A room's name
+ * may hold a brace; its keys then share a slot with those of another room, and are still its own.
+ */
+export function roomTag(room: string): string {
+  return `${KEY_PREFIX}{room/${room}}:`;
+}

@@ -32,6 +32,8 @@ export interface JobRecord {
   session: string;
   gateway: string;
   agentIdentity: string;
+  /** Sid under which the agent was seen to join; empty before. */
+  participantSid: string;
   priority: number;
   createdAtMs: number;
   updatedAtMs: number;
@@ -56,6 +58,15 @@ export interface OrderRecord {
   attributes: Record<string, string>;
   priority: number;
   restartPolicy: "on_failure" | "never";
+  /** "room", or a Target as JSON. */
+  target: string;
+  /** True when it makes a job for each participant that matches, as they come. */
+  isOpen: boolean;
+  /** Sid of the life of the room that it is bound to; empty before. */
+  roomSid: string;
+  /** Of an open order's jobs; 0 for others. */
+  maxAttempts: number;
+  waitMs: number;
   state: "live" | "ended" | "deleted";
   createdAtMs: number;
   deletedAtMs: number;
@@ -103,6 +114,7 @@ export function jobRecord(hash: Hash): JobRecord {
     session: text(hash, "session"),
     gateway: text(hash, "gateway"),
     agentIdentity: text(hash, "agent_identity"),
+    participantSid: text(hash, "participant_sid"),
     priority: number(hash, "priority"),
     createdAtMs: number(hash, "created_at"),
     updatedAtMs: number(hash, "updated_at"),
@@ -125,6 +137,11 @@ export function orderRecord(hash: Hash): OrderRecord {
     attributes: JSON.parse(hash.attributes ?? "{}") as Record<string, string>,
     priority: number(hash, "priority"),
     restartPolicy: text(hash, "restart_policy") as OrderRecord["restartPolicy"],
+    target: text(hash, "target"),
+    isOpen: hash.open === "1",
+    roomSid: text(hash, "room_sid"),
+    maxAttempts: number(hash, "max_attempts"),
+    waitMs: number(hash, "wait_ms"),
     state: text(hash, "state") as OrderRecord["state"],
     createdAtMs: number(hash, "created_at"),
     deletedAtMs: number(hash, "deleted_at"),

@@ -39,7 +39,13 @@ export interface OrderFacts {
   /** 0–1000, higher first. */
   priority: number;
   restart_policy: "on_failure" | "never";
-  target: "room";
+  /** "room", or a Target as JSON. */
+  target: string;
+  /** Makes a job for each participant that matches, as they come, and ends with the room. */
+  open?: 1;
+  /** Of an open order's jobs: starts that may fail, and how long each may wait. */
+  max_attempts?: number;
+  wait_ms?: number;
 }
 
 export interface NewJob {
@@ -51,6 +57,37 @@ export interface NewJob {
   participant_info: string;
   /** Starts that may fail before the job does. */
   max_attempts: number;
+}
+
+/** What is said of one participant of a room. Absent members were not said. */
+export interface RoomChange {
+  sid: string;
+  identity: string;
+  kind?: string;
+  attributes?: Record<string, string>;
+  /** ParticipantInfo message, base64. */
+  info?: string;
+  publishes?: 1;
+  joined_at?: number;
+  left_at?: number;
+  left_reason?: string;
+}
+
+/** One participant as the room book has it: all that was ever said of it, merged. */
+export interface RoomPerson {
+  sid: string;
+  identity: string;
+  /** Absent while only thin events spoke of it, and so are attributes and info. */
+  kind?: string;
+  attributes?: Record<string, string>;
+  info?: string;
+  publishes?: 1;
+  joined_at?: number;
+  /** Present once it is gone, for good. */
+  left_at?: number;
+  left_reason?: string;
+  /** When we last heard of it, by the ledger's clock. */
+  heard_at: number;
 }
 
 /** A job that a worker says it still runs. */

@@ -48,7 +48,12 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
   check("listed in jobs", !isEnded, isIn("jobs"));
   check("listed in ended-jobs", isEnded, isIn("ended-jobs"));
   check("has an outcome", isEnded, job.outcome !== "");
-  check("timer", !isEnded && state !== "running", zsets.get("deadlines")?.has(`job|${id}`) ?? false);
+  const awaitsReport = job.left_at !== undefined;
+  check(
+    "timer",
+    !isEnded && (state !== "running" || awaitsReport),
+    zsets.get("deadlines")?.has(`job|${id}`) ?? false,
+  );
   check("wire id", wireId(id, Number(job.offers)), job.wire);
 
   for (const [key, members] of sets) {

@@ -60,7 +60,7 @@ function orderProblems({ hashes, zsets }: Snapshot): string[] {
     if (!zsets.get(`room-orders:${order.room}`)?.has(id))
       found.push(`${id} is not among the orders of its room`);
     const jobs = [...(zsets.get(`order-jobs:${id}`)?.values() ?? [])];
-    if (isLive && order.target === "room" && jobs.length > 0 && !jobs.includes(0)) {
+    if (isLive && order.open !== "1" && jobs.length > 0 && !jobs.includes(0)) {
       found.push(`${id} is live and all its jobs ended`);
     }
   }
@@ -71,9 +71,12 @@ function orderProblems({ hashes, zsets }: Snapshot): string[] {
   }
   for (const [key, members] of zsets) {
     if (!key.startsWith("order-jobs:")) continue;
-    if (!hashes.has(`order:${key.slice("order-jobs:".length)}`)) found.push(`${key} outlived its order`);
-    for (const id of members.keys())
-      if (!hashes.has(`job:${id}`)) found.push(`${key} lists ${id}, which is gone`);
+    const order = hashes.get(`order:${key.slice("order-jobs:".length)}`);
+    if (order === undefined) found.push(`${key} outlived its order`);
+    // An open one keeps in mind for whom it made a job that is forgotten.
+    for (const [id, endedAt] of members)
+      if (!hashes.has(`job:${id}`) && (order?.open !== "1" || endedAt === 0))
+        found.push(`${key} lists ${id}, which is gone`);
   }
   return found;
 }

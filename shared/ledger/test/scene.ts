@@ -21,6 +21,8 @@ export const COOL_MS = 5_000;
 export const MAX_ATTEMPTS = 3;
 export const RECHECK_MS = 30_000;
 export const SILENT_MS = 600_000;
+export const REPORT_MS = 330_000;
+export const REJOIN_MS = 5_000;
 export const HOLD_MS = 5_000;
 export const ENTERING_MS = 300;
 export const SCAN = 16;
@@ -204,7 +206,39 @@ export class Scene {
 
   expireJob(job: string, awakeSinceMs = 0) {
     const times = { guardMs: GUARD_MS, graceMs: GRACE_MS, stopMs: STOP_MS, silentMs: SILENT_MS };
-    return this.ledger.expireJob({ ...this.at, job, ...times, awakeSinceMs });
+    return this.ledger.expireJob({ ...this.at, job, ...times, reportMs: REPORT_MS, awakeSinceMs });
+  }
+
+  /** An order for whoever comes into the room. */
+  openOrder(order: string, facts: Partial<OrderFacts> = {}) {
+    const open = {
+      target: '{"for":"participants"}',
+      open: 1,
+      max_attempts: MAX_ATTEMPTS,
+      wait_ms: WAIT_MS,
+    } as const;
+    return this.order(order, [], { ...open, ...facts });
+  }
+
+  extend(order: string, jobs: NewJob[] = [], roomSid = "RM_1", roomInfo = "") {
+    return this.ledger.extendOrder({
+      ...this.at,
+      ...{ order, roomSid, roomInfo, newJobs: jobs, guardMs: GUARD_MS, rests: -1 },
+    });
+  }
+
+  endRoom(order: string, roomSid = "RM_1", limit = 100) {
+    return this.ledger.endRoomOrder({ ...this.at, order, roomSid, stopMs: STOP_MS, limit });
+  }
+
+  agentJoined(job: string, sid: string, joinedAt = 1_000, identity = `agent-${job}`) {
+    const said = { sid, joinedAt, identity, hasLeft: false, how: "" };
+    return this.ledger.noteAgent({ ...this.at, job, ...said, rejoinMs: REJOIN_MS });
+  }
+
+  agentLeft(job: string, sid: string, how: "clean" | "failed" | "unknown", identity = `agent-${job}`) {
+    const said = { sid, joinedAt: 0, identity, hasLeft: true, how };
+    return this.ledger.noteAgent({ ...this.at, job, ...said, rejoinMs: REJOIN_MS });
   }
 
   expireGateway(gateway = "NO_g", limit = 100, awakeSinceMs = 0) {

@@ -43,6 +43,15 @@ const GATEWAY_EVENTS = [
 ] as const;
 export type GatewayEvent = (typeof GATEWAY_EVENTS)[number];
 
+/** LiveKit's names; `other` for those that it may have one day. */
+export const WEBHOOK_EVENTS = [
+  ...["room_started", "room_finished"],
+  ...["participant_joined", "participant_left", "participant_connection_aborted"],
+  ...["track_published", "track_unpublished"],
+  ...["egress_started", "egress_updated", "egress_ended", "ingress_started", "ingress_ended"],
+  ...["agent_job_started", "agent_job_ended", "other"],
+] as const;
+
 export const METRICS = {
   build_info: {
     type: "gauge",
@@ -95,6 +104,16 @@ export const METRICS = {
     help: "Requests and messages refused at the door, by reason.",
     labels: { reason: DISPATCH_ERROR_CODES },
   },
+  webhooks_received_total: {
+    type: "counter",
+    help: "LiveKit webhooks taken in, by event.",
+    labels: { event: WEBHOOK_EVENTS },
+  },
+  webhooks_refused_total: {
+    type: "counter",
+    help: "Webhooks refused, or not kept and to be sent again, by reason.",
+    labels: { reason: DISPATCH_ERROR_CODES },
+  },
   load_samples_refused_total: {
     type: "counter",
     help: "Load samples of workers that were no load, by what was wrong with them.",
@@ -118,7 +137,7 @@ export const METRICS = {
   redispatches_total: {
     type: "counter",
     help: "Times that a job was sent back to be given to a worker anew, by reason.",
-    labels: { reason: ["undelivered", "never_started", "gateway_lost", "worker_lost"] },
+    labels: { reason: ["undelivered", "never_started", "gateway_lost", "worker_lost", "agent_left"] },
   },
   orphans_settled_total: {
     type: "counter",

@@ -20,10 +20,10 @@ local function end_order(id, state, retain_ms)
   keep_until_swept(retain_ms)
 end
 
--- An order whose target is the room has all its jobs from the start: it ends with the last of them.
+-- An order that is not open has all its jobs from the start: it ends with the last of them.
 local function end_order_when_done(id)
-  local state, target, retain = unpack(redis.call("HMGET", order_of(id), "state", "target", "retain_ms"))
-  if state ~= "live" or target ~= "room" then return end
+  local state, open, retain = unpack(redis.call("HMGET", order_of(id), "state", "open", "retain_ms"))
+  if state ~= "live" or open == "1" then return end
   if redis.call("ZCOUNT", order_jobs_of(id), 0, 0) == 0 then end_order(id, "ended", tonumber(retain)) end
 end
 

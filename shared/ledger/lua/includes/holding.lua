@@ -7,7 +7,7 @@
 local function runs_again(job_id, job)
   redis.call("HSET", job_of(job_id), "state", "running", "updated_at", now)
   if job.running_at == "0" then redis.call("HSET", job_of(job_id), "running_at", now) end
-  redis.call("ZREM", deadlines_key, "job|" .. job_id)
+  set_running_timer(job_id, job)
   if job.state == "orphaned" then
     forget_orphan(job_id, job)
     if job.holder_reports == "1" then redis.call("HSET", session_of(job.session), "reports", 1) end
@@ -25,7 +25,7 @@ local function take_over(job_id, job, session_id, gateway, epoch, wire)
   end
   forget_orphan(job_id, job)
   redis.call("ZREM", parked_of(job.pool), job_id)
-  redis.call("ZREM", deadlines_key, "job|" .. job_id)
+  set_running_timer(job_id, job)
   redis.call("ZADD", session_jobs_of(session_id), now, reservation(job_id, epoch))
   place(session_id)
 end

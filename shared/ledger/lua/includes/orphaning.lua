@@ -15,6 +15,15 @@ local function make_orphan(id, job, reports, grace_ms)
   set_timer("job|" .. id, now + grace_ms)
 end
 
+-- A job that runs has a timer only when its agent was seen to leave the room.
+local function set_running_timer(id, job)
+  if job.left_at ~= "0" then
+    set_timer("job|" .. id, now)
+  else
+    redis.call("ZREM", deadlines_key, "job|" .. id)
+  end
+end
+
 -- To be called with the job as it was, whenever its state changes from whatever it was.
 local function forget_orphan(id, job)
   if job.state == "orphaned" then redis.call("SREM", orphans_of(job.pool), id) end

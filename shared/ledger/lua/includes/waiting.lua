@@ -33,7 +33,8 @@ end
 local function requeue_started(id, job, due)
   requeue(id, due)
   redis.call("HSET", job_of(id), "wait_until", string.format("%.0f", now + tonumber(job.wait_ms)))
-  redis.call("HDEL", job_of(id), "running_at", "unseen_until", "not_before", "resumed_epoch", "withdrawn_epoch")
+  redis.call("HDEL", job_of(id), "running_at", "unseen_until", "not_before", "resumed_epoch", "withdrawn_epoch",
+    "participant_sid", "participant_joined_at", "left_at", "left_how")
 end
 
 -- Whoever refused it before is asked again.

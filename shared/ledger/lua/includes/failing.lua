@@ -1,0 +1,22 @@
+-- failing: a started job failed. It goes back when its order restarts and attempts are left, after a back-off that
+-- doubles; else it ends. What is retried has its timer at the end of the back-off.
+-- @include ending
+
+local FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS = 1000, 30000
+
+local function may_restart(job)
+  local policy = job.order ~= "" and redis.call("HGET", order_of(job.order), "restart_policy")
+  return policy == "on_failure" and tonumber(job.attempts) < tonumber(job.max_attempts)
+end
+
+-- `keep_place` as for end_job. True when a session got room by it. Until its next offer, `wire` is known to have failed.
+local function retry_job(job_id, job, message, wire, keep_place)
+  forget_orphan(job_id, job)
+  local got_room = not keep_place and release(job_id, job)
+  local doubled = FIRST_BACK_OFF_MS * 2 ^ math.min(10, math.max(0, tonumber(job.attempts) - 1))
+  local back = now + math.min(LONGEST_BACK_OFF_MS, doubled)
+  requeue_started(job_id, job, back)
+  forget_refusals(job_id, job)
+  redis.call("HSET", job_of(job_id), "not_before", string.format("%.0f", back), "failed_wire", wire, "error", message)
+  return got_room
+end

@@ -1,0 +1,110 @@
+-- merge-room: what a webhook or RoomService says of a room goes into the room book. Merging the same twice, or in another
+-- order, gives the same book: who has left stays gone, who published has published, a life that is over stays over, and
+-- of two words on the same thing the later one counts.
+-- Lives of a room are told apart by sid and ordered by when they began; the latest is the present one, over or not. Where
+-- that was not said, when they were first spoken of stands in.
+-- Dying after it: whoever brought the facts brings them again, or the reconciler finds them.
+-- @slot room
+-- @include records
+-- @key lives lives
+-- @key infos infos
+-- @family people people:
+-- @arg sid string Sid of the life that is spoken of.
+-- @arg created-at int When it began, Unix ms; 0 when not said.
+-- @arg is-over bool It is over.
+-- @arg info string Room message, base64; empty when not said.
+-- @arg said-at int When the source said so, Unix ms by its clock.
+-- @arg changes json:shapes.RoomChange[] What is said of participants. At most 1000.
+-- @arg keep-ms int How long a book in which nothing is written is kept.
+-- @reply merged sid:string live:int people:json:shapes.RoomPerson[]
+
+local MAX_LIVES, MAX_PEOPLE, FORGET_LEFT_MS = 8, 2000, 600000
+
+local lives = {}
+local flat = redis.call("HGETALL", lives_key)
+for i = 1, #flat, 2 do lives[flat[i]] = cjson.decode(flat[i + 1]) end
+
+local function began(life) return life.created_at > 0 and life.created_at or life.said_at end
+local function is_later(one, other)
+  local a, b = began(lives[one]), began(lives[other])
+  return a > b or (a == b and one > other)
+end
+local function latest()
+  local found
+  for id in pairs(lives) do if not found or is_later(id, found) then found = id end end
+  return found
+end
+local function forget(id)
+  lives[id] = nil
+  redis.call("HDEL", lives_key, id)
+  redis.call("HDEL", infos_key, id, id .. "|said_at")
+  redis.call("DEL", people_of(id))
+end
+
+local life = lives[sid] or { created_at = 0, said_at = said_at, over = 0 }
+lives[sid] = life
+if created_at > 0 then life.created_at = created_at end
+life.said_at = math.min(life.said_at, said_at)
+if is_over then life.over = 1 end
+redis.call("HSET", lives_key, sid, cjson.encode(life))
+local count, oldest = 0, nil
+for id in pairs(lives) do
+  count = count + 1
+  if not oldest or is_later(oldest, id) then oldest = id end
+end
+if count > MAX_LIVES then forget(oldest) end
+
+local present = latest()
+if info ~= "" and lives[sid] then
+  local known_at = tonumber(redis.call("HGET", infos_key, sid .. "|said_at") or -1)
+  if said_at >= known_at then redis.call("HSET", infos_key, sid, info, sid .. "|said_at", string.format("%.0f", said_at)) end
+end
+
+-- Of a life that is over, or was followed by another, nobody is kept.
+local function merge_person(change)
+  local known = redis.call("HGET", people_of(sid), change.sid)
+  local person = known and cjson.decode(known) or { sid = change.sid, identity = change.identity, said_at = -1 }
+  if said_at >= person.said_at then
+    person.attributes = change.attributes or person.attributes
+    person.info = change.info or person.info
+    if change.attributes or change.info then person.said_at = said_at end
+  else
+    person.attributes = person.attributes or change.attributes
+    person.info = person.info or change.info
+  end
+  if person.identity == "" then person.identity = change.identity end
+  person.kind = change.kind or person.kind
+  person.publishes = change.publishes or person.publishes
+  if change.joined_at then person.joined_at = math.min(change.joined_at, person.joined_at or change.joined_at) end
+  if change.left_at then
+    person.left_at = math.min(change.left_at, person.left_at or change.left_at)
+    if (change.left_reason or "") ~= "" then person.left_reason = change.left_reason end
+    person.left_reason = person.left_reason or ""
+  end
+  person.heard_at = now
+  redis.call("HSET", people_of(sid), change.sid, cjson.encode(person))
+  person.said_at = nil
+  return person
+end
+
+-- LiveKit gives up on a webhook after 30 s: what was said of who left long ago can come no more.
+local function forget_left()
+  local everybody = redis.call("HGETALL", people_of(sid))
+  for i = 1, #everybody, 2 do
+    local person = cjson.decode(everybody[i + 1])
+    if person.left_at and now - person.heard_at > FORGET_LEFT_MS then redis.call("HDEL", people_of(sid), everybody[i]) end
+  end
+end
+
+local people = {}
+if sid == present and life.over == 0 then
+  for _, change in ipairs(changes) do people[#people + 1] = merge_person(change) end
+  if redis.call("HLEN", people_of(sid)) % MAX_PEOPLE == MAX_PEOPLE - 1 then forget_left() end
+  redis.call("PEXPIRE", people_of(sid), keep_ms)
+end
+for id in pairs(lives) do
+  if id ~= present or lives[id].over == 1 then redis.call("DEL", people_of(id)) end
+end
+redis.call("PEXPIRE", lives_key, keep_ms)
+redis.call("PEXPIRE", infos_key, keep_ms)
+return { "merged", present, lives[present].over == 0 and 1 or 0, encode_list(people) }

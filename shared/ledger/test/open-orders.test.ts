@@ -1,0 +1,136 @@
+import { expect, test } from "vitest";
+import { onEachRedis } from "./on-each-redis.js";
+import { newJob, RETAIN_MS } from "./scene.js";
+
+onEachRedis("open orders", (scene) => {
+  const state = (job: string) => scene().field("job", job, "state");
+
+  test("each participant gets one job, however often it is spoken of", async () => {
+    const s = scene();
+    await s.openOrder("AD_1");
+    expect(await s.extend("AD_1", [newJob("AJ_ann")])).toEqual({
+      status: "extended",
+      queued: ["AJ_ann"],
+      made: 1,
+    });
+    expect(await s.extend("AD_1", [newJob("AJ_ann"), newJob("AJ_ben")])).toEqual({
+      ...{ status: "extended", queued: ["AJ_ann", "AJ_ben"], made: 1 },
+    });
+    expect(await s.field("job", "AJ_ben", "room_sid")).toBe("RM_1");
+    expect(await s.field("job", "AJ_ben", "order")).toBe("AD_1");
+    expect(await state("AJ_ben")).toBe("queued");
+  });
+
+  test("one whose job is over gets no other, also when the job is long forgotten", async () => {
+    const s = scene();
+    await s.openOrder("AD_1");
+    await s.extend("AD_1", [newJob("AJ_ann")]);
+    await s.endJob("AJ_ann");
+    expect(await s.field("order", "AD_1", "state")).toBe("live");
+    expect(await s.extend("AD_1", [newJob("AJ_ann")])).toEqual({ status: "extended", queued: [], made: 0 });
+    s.pass(RETAIN_MS);
+    await s.sweep();
+    expect(await state("AJ_ann")).toBeUndefined();
+    expect(await s.extend("AD_1", [newJob("AJ_ann")])).toEqual({ status: "extended", queued: [], made: 0 });
+  });
+
+  test("an order that is over, or bound to another life of its room, makes none", async () => {
+    const s = scene();
+    expect(await s.extend("AD_0", [newJob("AJ_0")])).toEqual({ status: "unknown" });
+    await s.openOrder("AD_1");
+    await s.extend("AD_1");
+    expect(await s.extend("AD_1", [newJob("AJ_1")], "RM_2")).toEqual({
+      status: "other_life",
+      roomSid: "RM_1",
+    });
+    await s.deleteOrder("AD_1");
+    expect(await s.extend("AD_1", [newJob("AJ_1")])).toEqual({ status: "closed", state: "deleted" });
+    expect(await state("AJ_1")).toBeUndefined();
+  });
+
+  test("jobs for a namespace at rest send the caller to the index first", async () => {
+    const s = scene();
+    await s.openOrder("AD_1");
+    expect(await s.ledger.rest(s.at)).toMatchObject({ status: "resting" });
+    expect(await s.extend("AD_1", [newJob("AJ_1")])).toEqual({ status: "unindexed", rests: 1 });
+    expect(await state("AJ_1")).toBeUndefined();
+    const args = { ...s.at, order: "AD_1", roomSid: "RM_1", roomInfo: "", guardMs: 5_000 };
+    expect(await s.ledger.extendOrder({ ...args, newJobs: [newJob("AJ_1")], rests: 1 })).toMatchObject({
+      made: 1,
+    });
+  });
+
+  test("a room job that waits learns its room; one that knows it is left alone", async () => {
+    const s = scene();
+    await s.order("AD_1");
+    await s.extend("AD_1", [], "RM_1", "room-info");
+    expect(await s.field("job", "AJ_1", "room_sid")).toBe("RM_1");
+    expect(await s.field("job", "AJ_1", "room_info")).toBe("room-info");
+    await s.extend("AD_1", [], "RM_1", "later-info");
+    expect(await s.field("job", "AJ_1", "room_info")).toBe("room-info");
+  });
+});
+
+onEachRedis("the end of a room", (scene) => {
+  const job = async (id: string) => {
+    const s = scene();
+    return [
+      await s.field("job", id, "state"),
+      await s.field("job", id, "outcome"),
+      await s.field("job", id, "cause"),
+    ];
+  };
+
+  test("ends what waits as canceled and what runs as success, and stops its worker", async () => {
+    const s = scene();
+    await s.worker("AW_1", 0, { cap: 1 });
+    await s.openOrder("AD_1");
+    await s.extend("AD_1", [newJob("AJ_runs"), newJob("AJ_waits")]);
+    const offered = await s.admit("AJ_runs");
+    if (offered.status !== "offered") throw new Error(offered.status);
+    await s.accept("AJ_runs", "AW_1", 1);
+    const reply = await s.endRoom("AD_1");
+    expect(reply).toMatchObject({ status: "ended", more: 0 });
+    if (reply.status !== "ended") return;
+    expect(reply.outcomes.sort()).toEqual(["canceled", "success"]);
+    expect(reply.stops).toMatchObject([{ job: "AJ_runs", session: "AW_1" }]);
+    expect(await job("AJ_runs")).toEqual(["ended", "success", "room_finished"]);
+    expect(await job("AJ_waits")).toEqual(["ended", "canceled", "room_finished"]);
+    expect(await s.field("order", "AD_1", "state")).toBe("ended");
+    expect(await s.endRoom("AD_1")).toEqual({ status: "closed", state: "ended" });
+  });
+
+  test("with many jobs is told in parts", async () => {
+    const s = scene();
+    await s.openOrder("AD_1");
+    await s.extend(
+      "AD_1",
+      ["AJ_1", "AJ_2", "AJ_3"].map((id) => newJob(id)),
+    );
+    expect(await s.endRoom("AD_1", "RM_1", 2)).toMatchObject({ status: "ended", more: 1 });
+    expect(await s.extend("AD_1", [newJob("AJ_4")])).toEqual({ status: "closed", state: "ended" });
+    expect(await s.endRoom("AD_1", "RM_1", 2)).toMatchObject({ status: "ended", more: 0 });
+    expect(await job("AJ_3")).toEqual(["ended", "canceled", "room_finished"]);
+  });
+
+  test("that nobody served leaves the order to the room's next life", async () => {
+    const s = scene();
+    await s.order("AD_1");
+    await s.extend("AD_1", [], "RM_1", "info");
+    expect(await s.endRoom("AD_1")).toEqual({ status: "kept" });
+    expect(await job("AJ_1")).toEqual(["queued", undefined, undefined]);
+    expect(await s.field("job", "AJ_1", "room_sid")).toBeUndefined();
+    await s.extend("AD_1", [], "RM_2");
+    expect(await s.field("job", "AJ_1", "room_sid")).toBe("RM_2");
+  });
+
+  test("of another life, or of an order that knows of none, changes nothing", async () => {
+    const s = scene();
+    await s.order("AD_1");
+    expect(await s.endRoom("AD_1")).toEqual({ status: "other_life", roomSid: "" });
+    await s.extend("AD_1", [], "RM_2");
+    expect(await s.endRoom("AD_1", "RM_1")).toEqual({ status: "other_life", roomSid: "RM_2" });
+    expect(await s.endRoom("AD_0")).toEqual({ status: "unknown" });
+    expect(await job("AJ_1")).toEqual(["queued", undefined, undefined]);
+  });
+});
