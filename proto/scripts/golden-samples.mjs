@@ -252,6 +252,45 @@ export const SAMPLES = [
     },
   },
   {
+    name: "room-create",
+    message: "CreateRoomRequest",
+    json: {
+      name: "support-call-42",
+      emptyTimeout: 3600,
+      departureTimeout: 20,
+      maxParticipants: 50,
+      metadata: '{"tier":"gold"}',
+      agents: [
+        { agentName: "greeter" },
+        {
+          agentName: "scribe",
+          metadata: "m",
+          restartPolicy: "JRP_NEVER",
+          deployment: "canary",
+          attributes: { tier: "gold" },
+        },
+      ],
+    },
+  },
+  { name: "room-list", message: "ListRoomsRequest", json: { names: ["support-call-42", "r-ü"] } },
+  { name: "room-list-all", message: "ListRoomsRequest", json: {} },
+  {
+    name: "room-list-response",
+    message: "ListRoomsResponse",
+    json: { rooms: [ROOM, { name: "r", sid: "RM_1" }] },
+  },
+  { name: "participant-list", message: "ListParticipantsRequest", json: { room: "support-call-42" } },
+  {
+    name: "participant-list-response",
+    message: "ListParticipantsResponse",
+    json: { participants: [PARTICIPANT, { sid: "PA_1", identity: "b" }] },
+  },
+  {
+    name: "participant-remove",
+    message: "RoomParticipantIdentity",
+    json: { room: "support-call-42", identity: "agent-AJ_1", revokeTokenTs: "1767225600" },
+  },
+  {
     name: "webhook",
     message: "WebhookEvent",
     json: {

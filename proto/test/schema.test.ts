@@ -27,18 +27,31 @@ const SCALARS: Record<number, string> = {
   13: "uint32",
 };
 
-/** Egress and ingress are left out on purpose (webhook.proto). */
-const LEFT_OUT = new Set(["WebhookEvent.egress_info", "WebhookEvent.ingress_info"]);
+/** Left out on purpose: egress and ingress (webhook.proto), media and debugging settings of a room (room.proto). */
+const LEFT_OUT = new Set([
+  "WebhookEvent.egress_info",
+  "WebhookEvent.ingress_info",
+  "CreateRoomRequest.room_preset",
+  "CreateRoomRequest.node_id",
+  "CreateRoomRequest.tags",
+  "CreateRoomRequest.egress",
+  "CreateRoomRequest.min_playout_delay",
+  "CreateRoomRequest.max_playout_delay",
+  "CreateRoomRequest.sync_streams",
+  "CreateRoomRequest.replay_enabled",
+]);
 
 const messages = Object.values(schemas) as MessageSchema<object>[];
 
 describe("proto/livekit", () => {
-  it("covers what the agent protocol, dispatches and webhooks reach", () => {
+  it("covers what the agent protocol, dispatches, rooms and webhooks reach", () => {
     const names = messages.map((schema) => schema.name);
     expect(names).toContain("WorkerMessage");
     expect(names).toContain("ServerMessage");
     expect(names).toContain("AgentDispatch");
     expect(names).toContain("WebhookEvent");
+    expect(names).toContain("CreateRoomRequest");
+    expect(names).toContain("RoomParticipantIdentity");
   });
 
   const withFields = messages.filter((schema) => schema.fields.length > 0);

@@ -38,4 +38,4 @@ export const LEASE_MS = 3_000;
  * A queued job that nobody tried by then is tried by whoever reads the timers. As long as a lease: while the host of its
  * namespace lives, the queue brings it in milliseconds; when it died with the entry in its hands, its heir looks at once.
  */
-export const GUARD_MS = LEASE_MS;
+export const GUARD_MS = 3_000;
