@@ -3,8 +3,8 @@
  * LiveKit's own client for dispatches. When a test fails, what the service wrote last is printed.
  */
 import { AgentDispatchClient } from "livekit-server-sdk";
-import { startRedis } from "../kit/redis-server.js";
-import { startService } from "../kit/service-process.js";
+import { type RedisServer, startRedis } from "../kit/redis-server.js";
+import { type ServiceProcess, startService } from "../kit/service-process.js";
 
 /** Transcripts hold tokens signed with these: they must stay what they are, and must never be used elsewhere. */
 export const API_KEY = "sdk-key";
@@ -17,13 +17,17 @@ export const JS_SUCCESS = 2;
 
 const OUTPUT_TAIL_CHARACTERS = 6_000;
 
-export interface LiveMuster {
-  readonly url: string;
+/** Dispatches as a backend makes and sees them, and as the ledger keeps them. */
+export interface DispatchDesk {
   readonly client: AgentDispatchClient;
   /** The only job of the room's only dispatch, as a server SDK sees it. */
   jobIn(room: string): Promise<JobSeen | undefined>;
   /** The same job as the ledger keeps it: the wire has no word for an orphan. */
   recordIn(room: string): Promise<Record<string, string>>;
+}
+
+export interface LiveMuster extends DispatchDesk {
+  readonly url: string;
   /** Ends the process, by SIGKILL or SIGTERM, and starts another on the same port and Redis. */
   restart(how: "kill" | "stop"): Promise<void>;
   /** For vitest's onTestFailed. */
@@ -48,22 +52,30 @@ export async function startLiveMuster(env: Record<string, string> = {}): Promise
     await redis.stop();
     throw error;
   });
-  const client = new AgentDispatchClient(muster.url, API_KEY, API_SECRET);
-  const records = redis.client();
-  const jobIn = async (room: string) => (await client.listDispatch(room))[0]?.state?.jobs[0];
   return {
     url: muster.url,
-    client,
-    jobIn,
-    recordIn: async (room) => records.hgetall(`muster:{default}:job:${(await jobIn(room))?.id}`),
+    ...dispatchDesk(muster.url, redis),
     async restart(how) {
       await muster[how]();
       muster = await start({ MUSTER_PORT: String(muster.port) });
     },
-    printOutput: () => void process.stdout.write(`${muster.output().slice(-OUTPUT_TAIL_CHARACTERS)}\n`),
+    printOutput: () => printTail(muster),
     async stop() {
       await muster.stop();
       await redis.stop();
     },
   };
+}
+
+/** At the api that listens there. */
+export function dispatchDesk(url: string, redis: RedisServer): DispatchDesk {
+  const client = new AgentDispatchClient(url, API_KEY, API_SECRET);
+  const records = redis.client();
+  const jobIn = async (room: string) => (await client.listDispatch(room))[0]?.state?.jobs[0];
+  const recordIn = async (room: string) => records.hgetall(`muster:{default}:job:${(await jobIn(room))?.id}`);
+  return { client, jobIn, recordIn };
+}
+
+export function printTail(service: ServiceProcess): void {
+  process.stdout.write(`${service.output().slice(-OUTPUT_TAIL_CHARACTERS)}\n`);
 }

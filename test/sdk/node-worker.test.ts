@@ -10,7 +10,11 @@ import {
   type LiveMuster,
   startLiveMuster,
 } from "./live-muster.js";
+import { startSplitMuster } from "./split-muster.js";
 import { SDK_DEADLINE_MS, type SdkWorker, startNodeWorker } from "./worker-process.js";
+
+/** How soon a job is resumed of which presence says that its agent is gone: the bound of the design. */
+const AT_ONCE_MS = 2_000;
 
 let muster: LiveMuster;
 let worker: SdkWorker;
@@ -77,8 +81,8 @@ describe("a stock Node worker", { timeout: 2 * SDK_DEADLINE_MS }, () => {
   });
 });
 
-describe("a stock Node worker whose gateway drains", { timeout: 2 * SDK_DEADLINE_MS }, () => {
-  it("goes on with its job, and nobody else is given it", async () => {
+describe("a stock Node worker whose gateway drains", { timeout: 3 * SDK_DEADLINE_MS }, () => {
+  it("without presence: goes on with its job, and nobody else is given it", async () => {
     const graceMs = 1_000;
     const own = await startLiveMuster({ MUSTER_GRACE_MS: String(graceMs), MUSTER_HOLD_MS: "500" });
     const held = await startNodeWorker({ agentName: "node-drained", url: own.url });
@@ -104,5 +108,61 @@ describe("a stock Node worker whose gateway drains", { timeout: 2 * SDK_DEADLINE
     );
     expect(await own.recordIn("room-drained")).toMatchObject({ state: "orphaned", offers: "1" });
     expect((await own.jobIn("room-drained"))?.state?.status).toBe(JS_RUNNING);
+  });
+
+  it("with presence: keeps a job whose agent is in its room, and has one whose agent left begun anew at once", async () => {
+    const graceMs = 3_000;
+    const own = await startSplitMuster({ graceMs, startDeadlineMs: 1_000 });
+    const held = await startNodeWorker({ agentName: "node-present", url: own.url });
+    onTestFailed(() => own.printOutput());
+    onTestFinished(async () => {
+      await held.stop();
+      await own.stop();
+    });
+    const begin = async (room: string) => {
+      await own.client.createDispatch(room, "node-present");
+      return (await held.entryIn(room)).job?.id ?? "";
+    };
+    const [stays, left] = [await begin("room-stays"), await begin("room-left")];
+    // Until then an agent that is not in its room may be one that has not joined yet.
+    await waitUntil("both have had their time to start", async () =>
+      [await own.recordIn("room-stays"), await own.recordIn("room-left")].every(
+        ({ unseen_until }) => Number(unseen_until) > 0,
+      ),
+    );
+    own.presence.verdicts.set(stays, "present").set(left, "absent");
+    await own.drainGateway();
+
+    const wires = (room: string) =>
+      held
+        .events()
+        .filter(({ event, job }) => event === "entry" && job?.room?.name === room)
+        .map(({ job }) => job?.id);
+    await waitUntil("the agent that left is there again", () => wires("room-left").length === 2, {
+      deadlineMs: SDK_DEADLINE_MS,
+      everyMs: 100,
+      invariant: () => expect(wires("room-stays")).toEqual([stays]),
+    });
+    expect(wires("room-left")).toEqual([left, `${left}.2`]);
+    const resumed = await own.recordIn("room-left");
+    expect(Number(resumed.resumed_at) - Number(resumed.orphaned_at)).toBeLessThan(AT_ONCE_MS);
+    await waitUntil(
+      "the other one's grace was over long ago",
+      async () => Date.now() > Number((await own.recordIn("room-stays")).orphaned_at) + 2 * graceMs,
+      {
+        deadlineMs: SDK_DEADLINE_MS,
+        everyMs: 100,
+        invariant: () => expect(wires("room-stays")).toEqual([stays]),
+      },
+    );
+    expect(await own.recordIn("room-stays")).toMatchObject({ state: "orphaned", offers: "1" });
+
+    own.presence.verdicts.set(stays, "absent");
+    const leftAtMs = Date.now();
+    await waitUntil("it is there again too", () => wires("room-stays").length === 2, {
+      deadlineMs: SDK_DEADLINE_MS,
+    });
+    expect(wires("room-stays")).toEqual([stays, `${stays}.2`]);
+    expect(Number((await own.recordIn("room-stays")).resumed_at) - leftAtMs).toBeLessThan(AT_ONCE_MS);
   });
 });
