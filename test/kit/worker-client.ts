@@ -60,7 +60,8 @@ export async function connectWorker(options: WorkerOptions): Promise<WorkerClien
       response.on("data", (chunk) => {
         text += String(chunk);
       });
-      response.on("end", () => reject(new UpgradeRefused(response.statusCode ?? 0, text)));
+      // Also when whoever refuses dies in the middle of it: "end" never comes then.
+      response.once("close", () => reject(new UpgradeRefused(response.statusCode ?? 0, text)));
     });
   });
   return client;
