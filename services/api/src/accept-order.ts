@@ -12,46 +12,42 @@
  * 3. The queue entry, and behind it the wake-up of the dispatcher. Died after the entry: the order is durable and in the
  *    queue, only later by one look at the index; the repeat adds an entry under the same id, which changes nothing.
  *
+ * An order that stays open for participants has no job yet in step 2, and none in step 3: its jobs are made by looking
+ * at the room, at once and then whenever something is heard of it. Died before that look: the next one makes them.
+ *
  * An agent that nobody has registered is no error: the order waits in the default namespace.
  */
 
-import type { DueIndex } from "@muster/actor/due-index";
-import { DispatchError } from "@muster/domain/errors";
-import { poolName } from "@muster/domain/pool";
-import type { CreateOrderReply } from "@muster/ledger/generated/scripts";
+import type { CreateOrderArgs } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
-import type { Clock } from "@muster/runtime/clock";
-import type { IntakeProducer } from "@muster/runtime/queue/intake-producer";
-import type { Hints } from "./hints.js";
-import { orderIdOf, roomJobId } from "./order-ids.js";
+import type { Log } from "@muster/runtime/log";
+import type { Enqueue } from "./enqueue.js";
+import { firstJobs, isOpen, orderFacts, waitMsOf } from "./order-facts.js";
+import { orderIdOf } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
 import type { Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
+import type { RoomReconciler } from "./rooms/reconcile-room.js";
+import { refuseAnother } from "./same-order.js";
+import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 
-export interface AcceptOrderDeps {
-  ledger: Pick<Ledger, "createOrder">;
+export interface AcceptOrderDeps extends UntilIndexedDeps {
+  ledger: Pick<Ledger, "createOrder" | "readRecord">;
   placement: Placement;
-  dueIndex: Pick<DueIndex, "markDue">;
-  producer: Pick<IntakeProducer, "add">;
-  hints: Hints;
-  clock: Clock;
+  enqueue: Enqueue;
+  reconciler: RoomReconciler;
   randomBytes: (size: number) => Uint8Array;
   policy: OrderPolicy;
+  log: Log;
 }
 
 export interface AcceptedOrder {
-  /** `exists`: a call with this request id was taken before; what has become of it is in the ledger. */
+  /** `exists`: this call was taken before; what has become of its order is in the ledger. */
   status: "created" | "exists";
   order: string;
+  /** Those that were known when it was made; none for an order on participants. */
   jobs: { id: string; namespace: string }[];
 }
-
-/** The namespace may go to rest again between mark and write; a few times in a row is already unlikely. */
-const MAX_INDEX_ROUNDS = 8;
-/** Well below the age at which a mark without a fact behind it is taken away (5 s). */
-const FRESH_MARK_MS = 2_000;
-/** The queue serves 1 first, orders have 1000 for the most urgent. */
-const QUEUE_PRIORITY_OF_0 = 1_001;
 
 export class AcceptOrder {
   readonly #deps: AcceptOrderDeps;
@@ -60,72 +56,55 @@ export class AcceptOrder {
     this.#deps = deps;
   }
 
-  /** @throws DispatchError `unavailable`; any other error means that the call may be repeated */
+  /**
+   * @throws DispatchError `unavailable`, `already_exists` (its key stands for another order); any other error means that
+   *   the call may be repeated
+   */
   async accept(order: NewOrder): Promise<AcceptedOrder> {
     const id = orderIdOf(order, this.#deps.randomBytes);
     const namespaces = await this.#deps.placement.place(order, id);
     const taken = await Promise.all(namespaces.map((namespace) => this.#acceptIn(namespace, order, id)));
+    if (isOpen(order)) await this.#lookAtRoom(order.room);
     return {
       status: taken.some(({ status }) => status === "created") ? "created" : "exists",
       order: id,
-      jobs: taken.map(({ job, namespace }) => ({ id: job, namespace })),
+      jobs: taken.flatMap(({ jobs }) => jobs),
     };
   }
 
   async #acceptIn(namespace: string, order: NewOrder, id: string) {
-    const job = roomJobId(id, namespace, order.room);
-    const created = await this.#create(namespace, order, id, job);
-    const queued = created.status === "created" ? [job] : created.queued;
-    if (queued.length > 0) await this.#enqueue(namespace, order, id, queued);
-    return { status: created.status, namespace, job };
+    const { ledger, enqueue, policy } = this.#deps;
+    const facts = orderFacts(order, policy);
+    const newJobs = firstJobs(namespace, order, id, policy);
+    const created = await this.#create({
+      ...{ namespace, order: id, room: order.room, facts, newJobs },
+      waitMs: waitMsOf(order, policy),
+    });
+    // Somebody came first between the look for an earlier call and this one.
+    if (created.status === "exists") await refuseAnother(ledger, order, id, [namespace]);
+    const queued = created.status === "created" ? newJobs.map((job) => job.id) : created.queued;
+    await enqueue.add(namespace, { order: id, priority: order.priority, jobs: queued });
+    return { status: created.status, jobs: newJobs.map((job) => ({ id: job.id, namespace })) };
   }
 
-  async #create(namespace: string, order: NewOrder, id: string, job: string) {
-    const { ledger, dueIndex, clock, policy } = this.#deps;
-    const { room, agent, deployment } = order;
-    const pool = poolName({ agentName: agent, type: "room", deployment });
-    const args = {
-      namespace,
-      order: id,
-      room,
-      facts: {
-        agent,
-        deployment,
-        metadata: order.metadata,
-        attributes: JSON.stringify(order.attributes),
-        priority: order.priority,
-        restart_policy: order.restartPolicy,
-        target: "room",
-      },
-      newJobs: [
-        { id: job, type: "room", pool, room_sid: "", participant_info: "", max_attempts: policy.maxAttempts },
-      ],
-      retainMs: policy.retainMs,
-      guardMs: policy.guardMs,
-      waitMs: policy.waitMs,
-    } as const;
-    let rests = -1;
-    let markedAtMs = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < MAX_INDEX_ROUNDS; round++) {
-      const reply: CreateOrderReply = await ledger.createOrder({ ...args, rests });
-      if (reply.status !== "unindexed") {
-        // So slow that a sweep may have looked, seen nothing yet, and taken the mark away.
-        if (clock.now() - markedAtMs >= FRESH_MARK_MS) await dueIndex.markDue(namespace);
-        return reply;
-      }
-      markedAtMs = clock.now();
-      await dueIndex.markDue(namespace);
-      rests = reply.rests;
-    }
-    throw new DispatchError(
-      "unavailable",
-      "the namespace keeps going to rest; repeat the call with the same request id",
+  async #create(
+    order: Pick<CreateOrderArgs, "namespace" | "order" | "room" | "facts" | "newJobs" | "waitMs">,
+  ) {
+    const { ledger, policy } = this.#deps;
+    const { retainMs, guardMs } = policy;
+    return untilIndexed(this.#deps, order.namespace, (rests) =>
+      ledger.createOrder({ ...order, retainMs, guardMs, rests }),
     );
   }
 
-  async #enqueue(namespace: string, order: NewOrder, id: string, jobs: readonly string[]): Promise<void> {
-    const { producer, hints } = this.#deps;
-    await producer.add(namespace, { id, priority: QUEUE_PRIORITY_OF_0 - order.priority, data: { jobs } });
-    hints.wake(namespace, { kind: "intake", count: 1 });
+  /** The order is kept by now: what cannot be seen of its room at this moment is no reason to refuse it. */
+  async #lookAtRoom(room: string): Promise<void> {
+    const { reconciler, log } = this.#deps;
+    await reconciler.room(room).catch((error: unknown) => {
+      log.warn(
+        { error: String(error) },
+        "the room of a new order was not looked at; the next look makes its jobs",
+      );
+    });
   }
 }

@@ -30,6 +30,11 @@ export function authenticate(request: Request, keys: ApiKeys, nowMs: number): Ca
   return { project: projectOfKey(claims.apiKey), claims };
 }
 
+/** Of all configured keys. */
+export function projectsOf(keys: ApiKeys): string[] {
+  return [...new Set([...keys.keys()].map(projectOfKey))];
+}
+
 /** Every configured key is the default project's. */
 function projectOfKey(_apiKey: string): string {
   return DEFAULT_PROJECT;

@@ -12,10 +12,13 @@ import {
   logLevel,
   port,
   redisUrl,
+  url,
   wholeNumber,
 } from "@muster/runtime/config-fields";
 import { z } from "zod";
 import type { ApiKeys } from "./auth.js";
+import type { EventsDeps } from "./events/start-events.js";
+import { webhookUrls } from "./events/webhook-urls.js";
 import type { OrderPolicy } from "./policy.js";
 
 const DAY_MS = 24 * 3_600_000;
@@ -39,6 +42,36 @@ export const keyFields = {
     .describe("Takes tokens of the key devkey with the secret `secret`, as livekit-server --dev does."),
 };
 
+const URL_PROBLEM = "must be the plain url of livekit-server, without user, query or fragment";
+
+/** Of Muster's own dealings with LiveKit; what workers are told to dial is another setting. */
+export const livekitFields = {
+  livekitUrl: url(["http", "https", "ws", "wss"])
+    .refine((text) => isPlain(new URL(text)), { error: URL_PROBLEM })
+    .optional()
+    .describe(
+      "livekit-server that Muster itself talks to; calls to its API that come here are passed on to it.",
+    ),
+  livekitKeys: keys
+    .optional()
+    .describe(
+      'Keys of that LiveKit, with which it signs webhooks: lines of "key: secret"; unset: those of keys.',
+    ),
+};
+
+export const eventFields = {
+  webhookUrls: webhookUrls
+    .optional()
+    .describe("Receivers of job events, signed as LiveKit's webhooks: up to 16 urls, one a line."),
+  webhookKey: z
+    .string({ error: "must be text" })
+    .optional()
+    .describe("The one of keys that signs webhooks; unset: the first."),
+};
+
+/** Of the refinement by hasWebhookKey. */
+export const NO_WEBHOOK_KEY = { path: ["webhookKey"], error: "must be one of keys" };
+
 export const apiSchema = z
   .object({
     redisUrl: redisUrl.describe("Redis, Sentinel or Cluster that holds all state."),
@@ -52,21 +85,58 @@ export const apiSchema = z
       ),
     ...keyFields,
     ...intakeFields,
+    ...livekitFields,
+    ...eventFields,
   })
   .refine((config) => config.keys !== undefined || config.dev, {
     path: ["keys"],
     message: 'must hold at least one "key: secret", or start with --dev',
     // Said together with the other problems, not after them.
     when: () => true,
-  });
+  })
+  .refine(hasWebhookKey, NO_WEBHOOK_KEY);
 
 export type KeyConfig = z.output<z.ZodObject<typeof keyFields>>;
+export type LivekitConfig = z.output<z.ZodObject<typeof livekitFields>>;
+export type EventConfig = z.output<z.ZodObject<typeof eventFields>>;
 export type IntakeConfig = z.output<z.ZodObject<typeof intakeFields>>;
 
 export function apiKeysFrom({ keys: given, dev }: KeyConfig): ApiKeys {
   return new Map([...(dev ? [["devkey", "secret"] as const] : []), ...(given ?? [])]);
 }
 
+export type EventSettings = Pick<EventsDeps, "urls" | "signing">;
+
+/** Whether `webhookKey` is one of the keys; of a schema that has both. */
+export function hasWebhookKey(config: EventConfig & KeyConfig): boolean {
+  return config.webhookKey === undefined || apiKeysFrom(config).has(config.webhookKey);
+}
+
+/** Receivers, and what signs for them. At least one key is there. */
+export function eventSettingsFrom(config: EventConfig & KeyConfig): EventSettings {
+  const keys = apiKeysFrom(config);
+  const [first = ""] = keys.keys();
+  const apiKey = config.webhookKey ?? first;
+  return { urls: config.webhookUrls ?? [], signing: { apiKey, apiSecret: keys.get(apiKey) ?? "" } };
+}
+
+/** The LiveKit that Muster deals with itself. */
+export interface LivekitSettings {
+  url: string | undefined;
+  /** What its webhooks are signed with. */
+  keys: ApiKeys;
+}
+
+export function livekitFrom(config: LivekitConfig & KeyConfig): LivekitSettings {
+  return { url: config.livekitUrl, keys: config.livekitKeys ?? apiKeysFrom(config) };
+}
+
+function isPlain({ username, password, search, hash }: URL): boolean {
+  return [username, password, search, hash].every((part) => part === "");
+}
+
+/** How often rooms are looked after whose events may be lost. */
+const ROOMS_EVERY_MS = 15_000;
 /** The longest that a job is reckoned to run, for what must be remembered until it is over. */
 const LONGEST_RUN_MS = 30 * DAY_MS;
 
@@ -77,6 +147,7 @@ export function orderPolicyFrom({ waitBoundMs, retentionMs, maxAttempts }: Intak
     maxAttempts,
     waitMs: waitBoundMs,
     stopMs: STOP_BOUND_MS,
+    roomsEveryMs: ROOMS_EVERY_MS,
     keepEntryMs: waitBoundMs + LONGEST_RUN_MS + retentionMs,
   };
 }

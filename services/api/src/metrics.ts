@@ -3,23 +3,36 @@
  */
 
 import type { DispatchErrorCode } from "@muster/domain/errors";
+import { WEBHOOK_EVENTS } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
+
+/** Through which API. */
+export type OrderDoor = "twirp" | "rest";
 
 export interface ApiMetrics {
   /** Not counted again when the call is repeated. */
-  orderAccepted(): void;
-  orderRefused(): void;
+  orderAccepted(api: OrderDoor): void;
+  orderRefused(api: OrderDoor): void;
   /** Any call, by why it was refused or failed. */
   refused(reason: DispatchErrorCode): void;
+  /** A webhook that was answered with 200, by the name of its event as LiveKit gave it. */
+  webhookReceived(event: string): void;
+  webhookRefused(reason: DispatchErrorCode): void;
 }
+
+const KNOWN_EVENTS = new Map(WEBHOOK_EVENTS.map((event) => [event as string, event]));
 
 export function apiMetrics(metrics: Metrics): ApiMetrics {
   const accepted = metrics.counter("orders_accepted_total");
   const refusedOrders = metrics.counter("orders_refused_total");
   const refusals = metrics.counter("refusals_total");
+  const webhooks = metrics.counter("webhooks_received_total");
+  const refusedWebhooks = metrics.counter("webhooks_refused_total");
   return {
-    orderAccepted: () => accepted.add({ api: "twirp" }),
-    orderRefused: () => refusedOrders.add({ api: "twirp" }),
+    orderAccepted: (api) => accepted.add({ api }),
+    orderRefused: (api) => refusedOrders.add({ api }),
     refused: (reason) => refusals.add({ reason }),
+    webhookReceived: (event) => webhooks.add({ event: KNOWN_EVENTS.get(event) ?? "other" }),
+    webhookRefused: (reason) => refusedWebhooks.add({ reason }),
   };
 }

@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { idFrom } from "@muster/domain/ids";
+import type { JobType } from "@muster/domain/pool";
 import type { NewOrder } from "./order-request.js";
 
 const SEPARATOR = "\0";
@@ -13,15 +14,33 @@ const RANDOM_BYTES = 16;
 /**
  * With a request id: the same id for the same request id. Room, agent and deployment are in it too, since one caller's
  * id for several dispatches must not make them one: a dispatch that is silently another's would never happen.
+ * With an idempotency key: the same id whatever else is asked for, so that another content under it is noticed.
  */
 export function orderIdOf(order: NewOrder, randomBytes: (size: number) => Uint8Array): string {
-  if (order.requestId === undefined) return idFrom("order", randomBytes(RANDOM_BYTES));
-  return idFrom("order", digest([order.project, order.room, order.agent, order.deployment, order.requestId]));
+  const { project, room, agent, deployment, repeat } = order;
+  switch (repeat?.by) {
+    case undefined:
+      return idFrom("order", randomBytes(RANDOM_BYTES));
+    case "request_id":
+      return idFrom("order", digest([project, room, agent, deployment, repeat.value]));
+    case "idempotency_key":
+      return idFrom("order", digest(["idempotency-key", project, repeat.value]));
+  }
 }
 
 /** The job of a room order in one namespace. */
 export function roomJobId(orderId: string, namespace: string, room: string): string {
   return idFrom("job", digest([orderId, namespace, room]));
+}
+
+/** The job for one participant. */
+export function participantJobId(
+  orderId: string,
+  namespace: string,
+  type: JobType,
+  participantSid: string,
+): string {
+  return idFrom("job", digest([orderId, namespace, type, participantSid]));
 }
 
 function digest(parts: readonly string[]): Uint8Array {

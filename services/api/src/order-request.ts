@@ -1,6 +1,7 @@
 /**
- * What may be asked for: the bounds on an order and on the names by which one is looked up. Owns every refusal of a
- * dispatch call's content; each names its field as the caller wrote it, and nothing has been written by then.
+ * What may be asked for: an order as both APIs know it, and the bounds on its content and on the names by which one is
+ * looked up. Owns every refusal of such content; each names its field as the caller wrote it, and nothing has been
+ * written by then.
  */
 
 import { DispatchError } from "@muster/domain/errors";
@@ -12,6 +13,7 @@ import {
   MAX_ROOM_NAME_BYTES,
 } from "@muster/domain/limits";
 import { deploymentProblem } from "@muster/domain/pool";
+import { checkTarget, type Target } from "@muster/domain/target";
 import type { CreateAgentDispatchRequest } from "@muster/wire/generated/livekit";
 import { JobRestartPolicy } from "@muster/wire/generated/livekit";
 
@@ -25,12 +27,23 @@ export interface NewOrder {
   restartPolicy: "on_failure" | "never";
   /** 0–1000, higher first. */
   priority: number;
-  /** What a repeated call is known by; undefined when the caller gave none. */
-  requestId: string | undefined;
+  target: Target;
+  /** The namespace field of its workers, "" for the default one; undefined for wherever the agent is known. */
+  namespace: string | undefined;
+  /** How long each of its jobs may wait for a worker; undefined for the setting's. */
+  waitMs: number | undefined;
+  /** Starts of a job that may fail; undefined for the setting's. */
+  maxAttempts: number | undefined;
+  /**
+   * What a repeated call is known by; undefined when the caller gave nothing. A request id of LiveKit's clients stands
+   * for this agent in this room, an idempotency key for the whole content: with another content it is refused.
+   */
+  repeat: { by: "request_id" | "idempotency_key"; value: string } | undefined;
 }
 
 /** LiveKit's call has no priority; theirs is in the middle, so that others can be above and below. */
-const DEFAULT_PRIORITY = 500;
+export const DEFAULT_PRIORITY = 500;
+export const MAX_PRIORITY = 1_000;
 
 /** @throws DispatchError `invalid_argument` or `too_large`, with the field */
 export function orderOf(
@@ -38,13 +51,7 @@ export function orderOf(
   request: CreateAgentDispatchRequest,
   requestId: string | undefined,
 ): NewOrder {
-  checkRoom(request.room);
-  checkBytes("agent_name", request.agentName, MAX_AGENT_NAME_BYTES);
-  checkBytes("metadata", request.metadata, MAX_METADATA_BYTES);
-  checkAttributes(request.attributes);
-  const problem = deploymentProblem(request.deployment);
-  if (problem !== undefined) throw new DispatchError("invalid_argument", problem, "deployment");
-  return {
+  const order: NewOrder = {
     project,
     room: request.room,
     agent: request.agentName,
@@ -53,8 +60,25 @@ export function orderOf(
     attributes: request.attributes,
     restartPolicy: restartPolicyOf(request.restartPolicy),
     priority: DEFAULT_PRIORITY,
-    requestId,
+    target: { for: "room" },
+    namespace: undefined,
+    waitMs: undefined,
+    maxAttempts: undefined,
+    repeat: requestId === undefined ? undefined : { by: "request_id", value: requestId },
   };
+  checkContent(order);
+  return order;
+}
+
+/** The bounds that a schema cannot say, since they are in bytes. @throws DispatchError `invalid_argument` */
+export function checkContent(order: NewOrder): void {
+  checkRoom(order.room);
+  checkBytes("agent_name", order.agent, MAX_AGENT_NAME_BYTES);
+  checkBytes("metadata", order.metadata, MAX_METADATA_BYTES);
+  checkAttributes(order.attributes);
+  const problem = deploymentProblem(order.deployment);
+  if (problem !== undefined) throw new DispatchError("invalid_argument", problem, "deployment");
+  checkTarget(order.target);
 }
 
 export function checkRoom(room: string): void {

@@ -24,10 +24,12 @@ export interface OrderQuery {
 /** The answer is not paged, in LiveKit's API; a room has a handful. Per namespace, and jobs per order. */
 const MAX_LISTED = 1_000;
 
-export class RoomOrders {
-  readonly #ledger: Pick<Ledger, "findOrder" | "listRoomOrders">;
+type RoomOrdersLedger = Pick<Ledger, "findOrder" | "listRoomOrders" | "readRecord">;
 
-  constructor(ledger: Pick<Ledger, "findOrder" | "listRoomOrders">) {
+export class RoomOrders {
+  readonly #ledger: RoomOrdersLedger;
+
+  constructor(ledger: RoomOrdersLedger) {
     this.#ledger = ledger;
   }
 
@@ -54,6 +56,16 @@ export class RoomOrders {
     for (const part of listed.flat())
       byOrder.set(part.order.id, [...(byOrder.get(part.order.id) ?? []), part]);
     return [...byOrder.values()].sort((a, b) => createdAtMs(a) - createdAtMs(b));
+  }
+
+  /** The room of an order of which only the id is known. */
+  async roomOf(project: string, order: string): Promise<string | undefined> {
+    const namespaces = await this.#namespaces(project, "", order);
+    const parts = await Promise.all(
+      namespaces.map((namespace) => this.#ledger.readRecord({ namespace, kind: "order", id: order })),
+    );
+    const found = parts.find((part) => part.status === "found");
+    return found && orderRecord(found.record).room;
   }
 
   /** The default one needs no entry in the directory. */

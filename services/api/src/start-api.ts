@@ -18,21 +18,28 @@ import type { RedisClient } from "@muster/runtime/redis/connect";
 import { serveHttp } from "@muster/runtime/serve-http";
 import { AcceptOrder } from "./accept-order.js";
 import type { ApiKeys } from "./auth.js";
+import type { LivekitSettings } from "./config.js";
+import { Enqueue } from "./enqueue.js";
 import { createFrontDoor } from "./front-door.js";
 import { Hints } from "./hints.js";
 import { KnownNamespaces } from "./known-namespaces.js";
 import { apiMetrics } from "./metrics.js";
 import { Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
+import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
+import { createRooms } from "./rooms/create-rooms.js";
 import { dispatchCalls } from "./twirp/dispatch-calls.js";
 import { createTwirpService } from "./twirp/twirp-service.js";
+import { createWebhookDoor } from "./webhook/webhook-door.js";
 import { WithdrawOrder } from "./withdraw-order.js";
 
 export interface ApiDeps {
   redis: RedisClient;
   keys: ApiKeys;
+  /** Absent: no LiveKit is known of. */
+  livekit?: LivekitSettings;
   policy: OrderPolicy;
   metrics: Metrics;
   clock: Clock;
@@ -43,8 +50,8 @@ export interface ApiDeps {
 }
 
 export interface Api {
-  /** Answers any request that is not an agent's WebSocket. Never rejects. */
-  fetch(request: Request): Promise<Response>;
+  /** Answers any request that is not an agent's WebSocket. `remoteAddress` is the peer's. Never rejects. */
+  fetch(request: Request, remoteAddress?: string): Promise<Response>;
   /** False from stop() on, and while Redis is away. */
   ready(): boolean;
   /** Not ready from now on; resolves when what came in is answered and every hint is out. Requests are still taken. */
@@ -64,26 +71,36 @@ export function createApi(deps: ApiDeps): Api {
   const placement = new Placement({ ledger, known, policy });
   const dueIndex = createDueIndex({ redis });
   const orders = new RoomOrders(ledger);
-  const calls = dispatchCalls({
-    acceptOrder: new AcceptOrder({
+  const enqueue = new Enqueue({ producer, hints });
+  const rooms = createRooms({ ...deps, ledger, dueIndex, enqueue, hints });
+  const acceptOrder = new AcceptOrder({
+    ...{
       ledger,
       placement,
       dueIndex,
-      producer,
-      hints,
+      enqueue,
+      reconciler: rooms.reconciler,
       clock,
       randomBytes,
       policy,
-    }),
-    withdrawOrder: new WithdrawOrder({ ledger, orders, hints, policy }),
-    orders,
-    metrics,
-    clock,
+      log,
+    },
   });
+  const withdrawOrder = new WithdrawOrder({ ledger, orders, hints, policy });
+  const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
+  const calls = dispatchCalls({ ...orderCalls, clock });
   const twirp = createTwirpService({ calls, keys, metrics, clock, log });
-  const rest = createRestApp({ ledger, hints, policy, keys, metrics, clock, log });
+  const rest = createRestApp({ ...orderCalls, ledger, hints, policy, keys, clock, log });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
+  const url = deps.livekit?.url;
   const frontDoor = createFrontDoor({
+    ...(url !== undefined && {
+      livekit: { url, forward: createLivekitProxy({ url, metrics, clock, log }) },
+    }),
+    webhook: createWebhookDoor({
+      ...{ keys: deps.livekit?.keys ?? keys, clock, log, metrics },
+      take: (facts) => rooms.intake.take(facts),
+    }),
     twirp,
     rest: async (request) => await rest.fetch(request),
     ops: async (request) => await ops.fetch(request),
@@ -94,13 +111,14 @@ export function createApi(deps: ApiDeps): Api {
   const ready = () => !isStopping && redis.status === "ready";
   return {
     ready,
-    fetch(request) {
-      const answering = frontDoor(request).finally(() => underWay.delete(answering));
+    fetch(request, remoteAddress) {
+      const answering = frontDoor(request, remoteAddress).finally(() => underWay.delete(answering));
       underWay.add(answering);
       return answering;
     },
     async stop() {
       isStopping = true;
+      await rooms.rounds.stop();
       while (underWay.size > 0) await Promise.allSettled(underWay);
       await hints.settled(); // the last answers' wake-ups
       await producer.close(); // after whoever could still add to the queue

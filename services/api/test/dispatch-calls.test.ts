@@ -229,6 +229,31 @@ test("deleting tells the gateway of the worker to stop, hides the dispatch, and 
   expect(await again.json()).toEqual(answer);
 });
 
+test("deleting wakes the owner when others wait for the place, and nobody when none do", async () => {
+  const owner = await dispatcher();
+  const serves = () => owner.received.filter(({ message }) => message.kind === "serve");
+  await kit.registerWorker(api.ledger, { namespace: "default", agent: "agent" });
+  const claim = { namespace: "default", offerMs: 5_000, retryMs: 500, scan: 32 };
+  const [offered, waiting] = [
+    await sdk.createDispatch("room1", "agent"),
+    await sdk.createDispatch("room2", "agent"),
+  ];
+  const admit = async ({ state }: typeof offered) =>
+    (await api.ledger.admit({ ...claim, job: state?.jobs[0]?.id ?? "" })).status;
+  expect([await admit(offered), await admit(waiting)]).toEqual(["offered", "parked"]);
+  await sdk.deleteDispatch(offered.id, "room1");
+  await waitUntil("the owner serves the pool", () => serves().length > 0);
+  expect(serves()).toEqual([{ actor: "default", message: { kind: "serve", pool: "room/agent/" } }]);
+  await sdk.deleteDispatch(waiting.id, "room2");
+  // Messages to one node arrive in order: what the deletion had to say is there before this.
+  await sdk.createDispatch("room3", "agent");
+  await waitUntil(
+    "all is told",
+    () => owner.received.filter(({ message }) => message.kind === "intake").length === 3,
+  );
+  expect(serves()).toHaveLength(1);
+});
+
 test("an order with more jobs than one script ends is deleted whole", async () => {
   const id = kit.newId("order");
   const newJobs = Array.from({ length: 150 }, () => ({

@@ -1,9 +1,11 @@
 /** The OpenAPI document: valid in itself, and exactly what the app answers. */
 
+import { PARTICIPANT_KINDS } from "@muster/domain/room";
 import { systemClock as clock } from "@muster/runtime/clock";
 import { beforeAll, expect, test } from "vitest";
 import type { RestAppDeps } from "../src/rest/rest-app.js";
 import { createRestApp } from "../src/rest/rest-app.js";
+import { WholeOrder } from "../src/rest/schemas.js";
 import { keys, policy, silent } from "./kit.js";
 
 type Json = Record<string, unknown>;
@@ -117,6 +119,7 @@ test("has every route that the app answers, and no other", () => {
   const described = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`);
   expect([...new Set(answered)].sort()).toEqual(described.sort());
   expect(described).toEqual([
+    "DELETE /v1/orders/{id}",
     "GET /v1/jobs",
     "GET /v1/jobs/{id}",
     "GET /v1/openapi.json",
@@ -125,5 +128,55 @@ test("has every route that the app answers, and no other", () => {
     "GET /v1/workers",
     "GET /v1/workers/{id}",
     "POST /v1/jobs/{id}/terminate",
+    "POST /v1/orders",
   ]);
+});
+
+test("says all of what an order takes, and how a repeated call is known", () => {
+  const operation = document.paths["/v1/orders"]?.post;
+  expect(operation?.parameters?.map(({ name, in: place, required }) => [name, place, required])).toEqual([
+    ["idempotency-key", "header", false],
+    ["x-livekit-request-id", "header", false],
+  ]);
+  expect(Object.keys(operation?.responses ?? {}).sort()).toEqual([
+    "200",
+    "201",
+    "400",
+    "401",
+    "403",
+    "409",
+    "413",
+    "500",
+    "503",
+  ]);
+  const schemas = document.components.schemas as Record<string, Json & { properties: Record<string, Json> }>;
+  expect(schemas.NewOrder).toMatchObject({
+    type: "object",
+    required: ["room", "agent_name"],
+    additionalProperties: false,
+    properties: {
+      ...{ room: { type: "string" }, agent_name: { type: "string" }, namespace: { type: "string" } },
+      ...{ deployment: { type: "string", default: "" }, metadata: { type: "string", default: "" } },
+      attributes: { type: "object", additionalProperties: { type: "string" } },
+      priority: { type: "integer", minimum: 0, maximum: 1_000, default: 500 },
+      deadline_ms: { type: "integer", minimum: 1_000, maximum: 30 * 24 * 3_600_000 },
+      restart_policy: { enum: ["on_failure", "never"], default: "on_failure" },
+      max_attempts: { type: "integer", minimum: 1, maximum: 100 },
+      target: expect.anything(),
+    },
+  });
+  expect(schemas.Target).toMatchObject({
+    required: ["for"],
+    additionalProperties: false,
+    properties: {
+      for: { enum: ["room", "publishers", "participants"] },
+      identities: { type: "array", items: { type: "string" } },
+      identity_pattern: { type: "string" },
+      attributes: { type: "object", additionalProperties: { type: "string" } },
+      kinds: { type: "array", items: { enum: PARTICIPANT_KINDS } },
+    },
+  });
+  expect(Object.keys(schemas.WholeOrder?.properties ?? {}).sort()).toEqual(
+    Object.keys(WholeOrder.shape).sort(),
+  );
 });

@@ -12,10 +12,12 @@ import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { AcceptOrder } from "../src/accept-order.js";
+import { Enqueue } from "../src/enqueue.js";
 import { Hints } from "../src/hints.js";
 import { KnownNamespaces } from "../src/known-namespaces.js";
 import type { NewOrder } from "../src/order-request.js";
 import { Placement } from "../src/placement.js";
+import type { RoomReconciler } from "../src/rooms/reconcile-room.js";
 import * as kit from "./kit.js";
 
 let server: RedisServer;
@@ -34,7 +36,9 @@ afterAll(() => server.stop());
 const request = { room: "room1", agent_name: "agent", metadata: "m" };
 const order: NewOrder = {
   ...{ project: "default", room: "room1", agent: "agent", deployment: "", metadata: "m", attributes: {} },
-  ...{ restartPolicy: "on_failure", priority: 500, requestId: "request1" },
+  ...{ restartPolicy: "on_failure", priority: 500, target: { for: "room" } },
+  ...{ namespace: undefined, waitMs: undefined, maxAttempts: undefined },
+  repeat: { by: "request_id", value: "request1" },
 };
 
 async function create(requestId = "request1", body: { room: string } = request): Promise<{ id: string }> {
@@ -135,7 +139,11 @@ test("the first worker of an agent is seen by the very next order", async () => 
 class Died extends Error {}
 
 /** An api process that dies right after its `count`th call of one step has been done. */
-function dyingAfter(step: "enterOrder" | "createOrder" | "markDue" | "add", count: number): AcceptOrder {
+function dyingAfter(
+  step: "enterOrder" | "createOrder" | "markDue" | "add",
+  count: number,
+  reconciler: RoomReconciler = kit.recordedLooks(),
+): AcceptOrder {
   const redis = server.client();
   const ledger = createLedger(redis);
   const dueIndex = createDueIndex({ redis });
@@ -167,9 +175,13 @@ function dyingAfter(step: "enterOrder" | "createOrder" | "markDue" | "add", coun
     ledger: mortalLedger,
     placement: new Placement({ ledger: mortalLedger, known, policy: kit.policy }),
     dueIndex: { markDue: mortal("markDue", dueIndex.markDue) },
-    producer: { add: mortal("add", producer.add) },
-    hints: new Hints({ actors, outbox, log: kit.silent }),
+    enqueue: new Enqueue({
+      producer: { add: mortal("add", producer.add) },
+      hints: new Hints({ actors, outbox, log: kit.silent }),
+    }),
     policy: kit.policy,
+    reconciler,
+    log: kit.silent,
     clock,
     randomBytes,
   });
@@ -222,4 +234,23 @@ test("broken off before the queue entry, the order is found by the index and by 
     nowMs: Date.now() + kit.policy.guardMs + 1_000,
   });
   expect(guards.timers.filter((timer) => timer.startsWith("job|"))).toHaveLength(1);
+});
+
+test("broken off after its place was entered, a key may be used for another namespace, and only there", async () => {
+  const repeat = { by: "idempotency_key", value: "key1" } as const;
+  const pinned = { ...order, namespace: "eu", repeat };
+  await expect(dyingAfter("enterOrder", 1).accept(pinned)).rejects.toThrow(Died);
+  const { order: id } = await dyingAfter("add", 2).accept({ ...pinned, namespace: "us" });
+  expect(await held("default:eu")).toEqual({ orders: 0, jobs: 0, queued: [] });
+  expect(await held("default:us")).toEqual({ orders: 1, jobs: 1, queued: [id] });
+  await expect(dyingAfter("add", 2).accept(pinned)).rejects.toThrow("idempotency-key");
+  expect(await held("default:eu")).toEqual({ orders: 0, jobs: 0, queued: [] });
+});
+
+test("an order on participants is kept, and answered, though its room cannot be looked at", async () => {
+  const reconciler = { room: () => Promise.reject(new Error("no room")) };
+  const open: NewOrder = { ...order, target: { for: "participants" } };
+  const accepted = await dyingAfter("add", 1, reconciler).accept(open);
+  expect(accepted).toMatchObject({ status: "created", jobs: [] });
+  expect(await held("default")).toEqual({ orders: 1, jobs: 0, queued: [] });
 });

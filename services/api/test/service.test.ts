@@ -126,7 +126,7 @@ test("settings: defaults, --dev, and every problem at once", () => {
   expect(orderPolicyFrom(config)).toMatchObject({
     retainMs: 3_600_000,
     waitMs: 3_600_000,
-    guardMs: 5_000,
+    guardMs: 3_000,
     stopMs: 20_000,
   });
   expect([...apiKeysFrom(load({ MUSTER_REDIS_URL: "redis://127.0.0.1" }, ["--dev"]))]).toEqual([

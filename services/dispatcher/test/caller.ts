@@ -15,6 +15,9 @@ import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { log, newId, testPolicy } from "./kit.js";
 
+/** Of those that park many at once: so many are equally old. */
+export const JOBS_AN_ORDER = 100;
+
 export type Caller = ReturnType<typeof createCaller>;
 
 export interface OrderOptions {
@@ -29,6 +32,8 @@ export interface SessionOptions {
   told?: boolean;
   leaseMs?: number;
   session?: string;
+  /** Jobs that it may have at a time; 0 for any number. */
+  cap?: number;
 }
 
 export function createCaller(url: string) {
@@ -50,15 +55,28 @@ export function createCaller(url: string) {
     async order(namespace: string, agent: string, options: OrderOptions = {}) {
       const { upTo = "hint", guardMs = testPolicy.guardMs, maxAttempts = 3 } = options;
       const [order, job] = [newId("order"), newId("job")];
-      await createOrder(ledger, index, namespace, { order, job, agent, guardMs, maxAttempts });
+      await createOrder(ledger, index, namespace, { order, jobs: [job], agent, guardMs, maxAttempts });
       if (upTo === "ledger") return { order, job };
       await producer.add(namespace, { id: order, priority: 1001, data: { jobs: [job] } });
       if (upTo === "hint") await link.tell(namespace, { kind: "intake", count: 1 });
       return { order, job };
     },
+    /** So many jobs that found no worker and wait, the oldest first. */
+    async parked(namespace: string, agent: string, count: number) {
+      const ids = Array.from({ length: count }, () => newId("job"));
+      for (let first = 0; first < count; first += JOBS_AN_ORDER) {
+        const jobs = ids.slice(first, first + JOBS_AN_ORDER);
+        const order = newId("order");
+        await createOrder(ledger, index, namespace, { order, jobs, agent, guardMs: 600_000, maxAttempts: 3 });
+        const { claim } = testPolicy;
+        const replies = await Promise.all(jobs.map((job) => ledger.admit({ namespace, job, ...claim })));
+        for (const { status } of replies) if (status !== "parked") throw new Error(`a job was ${status}`);
+      }
+      return ids;
+    },
     async session(namespace: string, agent: string, gateway: string, options: SessionOptions = {}) {
-      const { told = true, leaseMs = 30_000, session = newId("session") } = options;
-      await registerSession(ledger, index, namespace, { session, agent, gateway, leaseMs });
+      const { told = true, leaseMs = 30_000, session = newId("session"), cap = 0 } = options;
+      await registerSession(ledger, index, namespace, { session, agent, gateway, leaseMs, cap });
       const samples = [{ session, status: "available" as const, draining: false, load: 0, job_count: 0 }];
       const { serve } = await ledger.sampleSessions({ namespace, gateway, samples });
       if (told) for (const pool of serve) await link.tell(namespace, { kind: "serve", pool });
@@ -75,6 +93,13 @@ export function createCaller(url: string) {
       if (accepted.status === "started" && worker === "reporting")
         await ledger.report({ namespace, job, wire, session, status: "running", message: "" });
       return accepted.status;
+    },
+    /** The worker says that the job ended well, and its place is told of. */
+    async finish({ namespace, job, session, wire }: OfferMessage) {
+      const report = { namespace, job, wire, session, status: "success", message: "" };
+      const reply = await ledger.report(report);
+      if (reply.status === "ended" && reply.serve !== "")
+        await link.tell(namespace, { kind: "serve", pool: reply.serve });
     },
     /** The worker's socket is gone; the hint of it may be lost. */
     async lose(namespace: string, session: string, { told = true } = {}) {
@@ -100,9 +125,9 @@ async function createOrder(
   ledger: Ledger,
   index: Index,
   namespace: string,
-  request: { order: string; job: string; agent: string; guardMs: number; maxAttempts: number },
+  request: { order: string; jobs: readonly string[]; agent: string; guardMs: number; maxAttempts: number },
 ) {
-  const { order, job, agent, guardMs, maxAttempts } = request;
+  const { order, jobs, agent, guardMs, maxAttempts } = request;
   const args = {
     namespace,
     order,
@@ -116,12 +141,10 @@ async function createOrder(
       restart_policy: "on_failure" as const,
       target: "room" as const,
     },
-    newJobs: [
-      {
-        ...{ id: job, type: "room", pool: poolOf(agent), room_sid: "", participant_info: "" },
-        max_attempts: maxAttempts,
-      },
-    ],
+    newJobs: jobs.map((id) => ({
+      ...{ id, type: "room" as const, pool: poolOf(agent), room_sid: "", participant_info: "" },
+      max_attempts: maxAttempts,
+    })),
     retainMs: testPolicy.retainMs,
     guardMs,
     waitMs: 60_000,
@@ -138,9 +161,9 @@ async function registerSession(
   ledger: Ledger,
   index: Index,
   namespace: string,
-  request: { session: string; agent: string; gateway: string; leaseMs: number },
+  request: { session: string; agent: string; gateway: string; leaseMs: number; cap: number },
 ) {
-  const { session, agent, gateway, leaseMs } = request;
+  const { session, agent, gateway, leaseMs, cap } = request;
   const facts = {
     agent,
     type: "room",
@@ -151,7 +174,7 @@ async function registerSession(
     api_key: "devkey",
     cost: 0.1,
     max_load: 1,
-    cap: 0,
+    cap,
   };
   for (let rests = -1; ; ) {
     const reply = await ledger.registerSession({

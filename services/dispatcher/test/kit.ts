@@ -10,6 +10,7 @@ import type { GatewayMessage, OfferMessage } from "@muster/domain/node-message";
 import { systemClock as clock } from "@muster/runtime/clock";
 import { createLog, type Log } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
+import { countCommands } from "@muster/runtime/redis/command-count";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { dispatcherMetrics } from "../src/metrics.js";
 import type { DispatchPolicy } from "../src/policy.js";
@@ -58,6 +59,7 @@ export async function runDispatcher(url: string, options: DispatcherOptions = {}
   const { presence = noPresence, leaseMs = 600, log: dispatcherLog = log, ...policy } = options;
   const redis = connectRedis({ url, name: "dispatcher", log });
   const blocking = connectRedis({ url, name: "dispatcher-inbox", log, blocking: true });
+  const commands = countCommands(redis);
   const metrics = createMetrics({ service: "dispatcher" });
   const nodeId = newId("node");
   const dispatcher = await startDispatcher({
@@ -76,6 +78,8 @@ export async function runDispatcher(url: string, options: DispatcherOptions = {}
   });
   return {
     nodeId,
+    /** Issued so far, all of them but blocked reads. */
+    commands,
     ready: () => dispatcher.ready(),
     hosted: () => dispatcher.hosted(),
     /** The value of one line of /metrics. */

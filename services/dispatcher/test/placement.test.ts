@@ -132,7 +132,13 @@ describe("ended work", () => {
     const namespace = freshNamespace();
     await dispatcher({ retainMs: 200 });
     const { job } = await caller.order(namespace, "greeter");
-    await caller.ledger.terminateJob({ namespace, job, reason: "not wanted", stopMs: 500 });
+    await caller.ledger.terminateJob({
+      namespace,
+      job,
+      cause: "terminated",
+      reason: "not wanted",
+      stopMs: 500,
+    });
     await caller.redis.zadd(`muster:{${namespace}}:deadlines`, 1, "sweep");
     await waitUntil("the job is gone", async () => (await stateOf(namespace, job)) === null);
   });

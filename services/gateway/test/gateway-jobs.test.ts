@@ -127,6 +127,7 @@ it("delivers a stop, again with each renewal until it is confirmed, and then no 
   const { worker, job } = await assigned(test, gateway);
   const reply = await test.ledger.terminateJob({
     namespace: test.namespace,
+    cause: "terminated",
     job,
     reason: "enough",
     stopMs: 20_000,
@@ -157,7 +158,13 @@ it("delivers a stop whose message was lost", async () => {
   const test = await bench();
   const gateway = await test.start({ policy: { leaseMs: 600 } });
   const { worker, job } = await assigned(test, gateway);
-  await test.ledger.terminateJob({ namespace: test.namespace, job, reason: "enough", stopMs: 20_000 });
+  await test.ledger.terminateJob({
+    namespace: test.namespace,
+    job,
+    cause: "terminated",
+    reason: "enough",
+    stopMs: 20_000,
+  });
   expect((await worker.next("termination")).jobId).toBe(job);
 });
 

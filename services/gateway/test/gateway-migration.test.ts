@@ -91,6 +91,7 @@ describe.each(TRANSPORT_KINDS)("a worker that comes back, on %s", (transport) =>
     expect(await terminations(again)).not.toContain(kept);
     await test.ledger.terminateJob({
       namespace: test.namespace,
+      cause: "terminated",
       job: kept,
       reason: "enough",
       stopMs: 20_000,

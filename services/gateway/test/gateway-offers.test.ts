@@ -291,7 +291,7 @@ it("is no offer any more when the ledger has moved on: the yes is stale and noth
   const { job } = await dispatcher.order();
   await dispatcher.offer(job);
   await worker.next("availability");
-  await ledger.terminateJob({ namespace, job, reason: "enough", stopMs: 1_000 });
+  await ledger.terminateJob({ namespace, job, cause: "terminated", reason: "enough", stopMs: 1_000 });
   worker.accept(job);
   await waitUntil("the answer was stale", () => gateway.counts["offer_ended.stale"] === 1);
   await worker.ping();

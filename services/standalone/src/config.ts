@@ -3,7 +3,7 @@
  * follow livekit-server, so that what points at one can point at the other.
  */
 
-import { intakeFields, keyFields } from "@muster/api/config";
+import { intakeFields, keyFields, livekitFields } from "@muster/api/config";
 import { placementFields } from "@muster/dispatcher/config";
 import { LEASE_MS } from "@muster/domain/timing";
 import { gatewayFields } from "@muster/gateway/config";
@@ -36,6 +36,7 @@ export const standaloneSchema = z
       .describe("Over which time a stopping Muster closes its workers' sockets."),
     ...keyFields,
     ...intakeFields,
+    ...livekitFields,
     ...placementFields,
     ...gatewayFields,
   })

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { apiKeysFrom, orderPolicyFrom } from "@muster/api/config";
+import { apiKeysFrom, livekitFrom, orderPolicyFrom } from "@muster/api/config";
 import { createApi } from "@muster/api/start-api";
 import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
 import { dispatcherMetrics } from "@muster/dispatcher/metrics";
@@ -70,6 +70,7 @@ export async function startStandalone({
   const api = createApi({
     ...shared,
     keys,
+    livekit: livekitFrom(config),
     policy: orderPolicyFrom(config),
     metrics,
     randomBytes,
@@ -86,7 +87,7 @@ export async function startStandalone({
     keys,
     policy: gatewayPolicyFrom(config),
     blocking: gatewayInbox,
-    http: (request) => api.fetch(request),
+    http: (request, remoteAddress) => api.fetch(request, remoteAddress),
     newId,
     metrics,
   });

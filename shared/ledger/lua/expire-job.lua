@@ -1,7 +1,8 @@
 -- expire-job: the timer of a job is due: its offer, its start, its back-off, its waiting time, its grace. What it means
 -- is read off the job's state; a timer that was moved meanwhile is left alone.
--- A running job has one only since its agent left the room: a worker that reports is waited for, since its shutdown
--- hooks may run on; one that does not has done its work, unless LiveKit says that the agent failed.
+-- A running job has one only since its agent left the room. When LiveKit says that the agent failed, so has the job: its
+-- caller waits. Else a worker that reports is waited for, since its shutdown hooks may run on, and one that does not has
+-- done its work.
 -- `orphaned`: ask LiveKit for its participant and call settle-orphan; the timer comes again after guard-ms.
 -- Dying after it: every job that still lives has a timer; a stop is told again with the gateway's next renewal.
 -- @key job job:<job>
@@ -33,7 +34,8 @@ end
 
 if state == "running" then
   local report_until = tonumber(record.left_at) + report_ms
-  if redis.call("HGET", session_of(record.session), "reports") == "1" and now < report_until then
+  local reports = redis.call("HGET", session_of(record.session), "reports") == "1"
+  if reports and record.left_how ~= "failed" and now < report_until then
     set_timer("job|" .. job, report_until)
     return { "idle" }
   end

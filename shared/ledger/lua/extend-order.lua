@@ -11,6 +11,8 @@
 -- @arg room-sid string Sid of the room's present life.
 -- @arg room-info string Room message, base64; empty when not known.
 -- @arg new-jobs json:shapes.NewJob[] One for each participant that matches. At most 1000.
+-- @arg opens bool From now on the order makes jobs for participants, if it did not before: it does not end with its jobs.
+-- @arg wait-ms int How long a job may wait for a worker, unless the order says otherwise.
 -- @arg guard-ms int After this time a queued job that nobody tried is tried.
 -- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
 -- @reply extended queued:strings made:int
@@ -19,7 +21,7 @@
 -- @reply unknown
 -- @reply unindexed rests:int
 
-local state, bound_to, room, priority, wait_ms, retain_ms =
+local state, bound_to, room, priority, own_wait_ms, retain_ms =
   unpack(redis.call("HMGET", order_key, "state", "room_sid", "room", "priority", "wait_ms", "retain_ms"))
 if not state then return { "unknown" } end
 if state ~= "live" then return { "closed", state } end
@@ -36,6 +38,7 @@ end
 if #missing > 0 and must_index(rests) then return { "unindexed", rests_so_far() } end
 
 if not bound_to then redis.call("HSET", order_key, "room_sid", room_sid) end
+if opens then redis.call("HSET", order_key, "open", 1) end
 for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, 64)) do
   local known_sid, known_info = unpack(redis.call("HMGET", job_of(id), "room_sid", "room_info"))
   if not known_sid or not known_info then
@@ -47,7 +50,7 @@ for _, job in ipairs(missing) do
   job.order, job.room, job.priority, job.room_sid, job.room_info = order, room, priority or 0, room_sid, room_info
   waits_for_entry[#waits_for_entry + 1] = job.id
   redis.call("ZADD", order_jobs_key, 0, job.id)
-  queue_job(job.id, job, retain_ms, guard_ms, tonumber(wait_ms))
+  queue_job(job.id, job, retain_ms, guard_ms, tonumber(own_wait_ms) or wait_ms)
 end
 if #missing > 0 then stay_awake() end
 return { "extended", waits_for_entry, #missing }

@@ -4,6 +4,7 @@
 -- @include stopping
 -- @include serving
 -- @arg job string Job id.
+-- @arg cause string Why, in one word.
 -- @arg reason string For people; kept as the job's error.
 -- @arg stop-ms int How long the worker's place stays taken when it does not confirm.
 -- @reply terminated stop:json:shapes.Stop|null serve:string
@@ -13,5 +14,5 @@
 local record = read_job(job)
 if not record then return { "unknown" } end
 if record.state == "ended" then return { "final", record.outcome } end
-local stop, got_room = terminate_job(job, record, "terminated", reason, now + stop_ms)
+local stop, got_room = terminate_job(job, record, cause, reason, now + stop_ms)
 return { "terminated", stop and cjson.encode(stop) or "null", to_serve(record.pool, got_room) }

@@ -54,9 +54,37 @@ onEachRedis("open orders", (scene) => {
     expect(await s.ledger.rest(s.at)).toMatchObject({ status: "resting" });
     expect(await s.extend("AD_1", [newJob("AJ_1")])).toEqual({ status: "unindexed", rests: 1 });
     expect(await state("AJ_1")).toBeUndefined();
-    const args = { ...s.at, order: "AD_1", roomSid: "RM_1", roomInfo: "", guardMs: 5_000 };
+    const args = {
+      ...s.at,
+      order: "AD_1",
+      roomSid: "RM_1",
+      roomInfo: "",
+      opens: false,
+      waitMs: 60_000,
+      guardMs: 5_000,
+    };
     expect(await s.ledger.extendOrder({ ...args, newJobs: [newJob("AJ_1")], rests: 1 })).toMatchObject({
       made: 1,
+    });
+  });
+
+  test("an order for the room becomes an open one, and outlives its job", async () => {
+    const s = scene();
+    await s.order("AD_1");
+    await s.extend("AD_1", [], "RM_1", "", true);
+    await s.endJob("AJ_1");
+    expect(await s.field("order", "AD_1", "state")).toBe("live");
+    expect(await s.extend("AD_1", [newJob("AJ_ann")], "RM_1", "", true)).toMatchObject({ made: 1 });
+  });
+
+  test("a pool is known from its first worker on", async () => {
+    const s = scene();
+    await s.worker("AW_1", 0, {}, "NO_g", "publisher/agent/");
+    await s.deregister("AW_1");
+    const names = ["publisher/agent/", "participant/agent/"];
+    expect(await s.ledger.knownPools({ ...s.at, names })).toEqual({
+      status: "known",
+      names: names.slice(0, 1),
     });
   });
 

@@ -144,7 +144,13 @@ export class Scene {
   }
 
   terminate(job: string) {
-    return this.ledger.terminateJob({ ...this.at, job, reason: "no longer wanted", stopMs: STOP_MS });
+    return this.ledger.terminateJob({
+      ...this.at,
+      job,
+      cause: "terminated",
+      reason: "no longer wanted",
+      stopMs: STOP_MS,
+    });
   }
 
   endJob(job: string, outcome = "success") {
@@ -220,10 +226,10 @@ export class Scene {
     return this.order(order, [], { ...open, ...facts });
   }
 
-  extend(order: string, jobs: NewJob[] = [], roomSid = "RM_1", roomInfo = "") {
+  extend(order: string, jobs: NewJob[] = [], roomSid = "RM_1", roomInfo = "", opens = false) {
     return this.ledger.extendOrder({
       ...this.at,
-      ...{ order, roomSid, roomInfo, newJobs: jobs, guardMs: GUARD_MS, rests: -1 },
+      ...{ order, roomSid, roomInfo, newJobs: jobs, opens, waitMs: WAIT_MS, guardMs: GUARD_MS, rests: -1 },
     });
   }
 

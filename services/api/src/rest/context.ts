@@ -7,16 +7,23 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { DispatchError } from "@muster/domain/errors";
 import { fieldOf, namespaceName } from "@muster/domain/namespace";
 import type { Ledger } from "@muster/ledger/ledger";
+import type { AcceptOrder } from "../accept-order.js";
 import type { Caller } from "../auth.js";
 import type { Hints } from "../hints.js";
+import type { ApiMetrics } from "../metrics.js";
 import type { OrderPolicy } from "../policy.js";
+import type { RoomOrders } from "../room-orders.js";
+import type { WithdrawOrder } from "../withdraw-order.js";
 import { type List, nextCursor, rankOf } from "./page.js";
-import { problemAnswer } from "./problem.js";
 
 export interface RestDeps {
   ledger: Pick<Ledger, "listRecords" | "readRecord" | "terminateJob">;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs">;
+  acceptOrder: AcceptOrder;
+  withdrawOrder: WithdrawOrder;
+  orders: RoomOrders;
+  metrics: Pick<ApiMetrics, "orderAccepted" | "orderRefused" | "refused">;
 }
 
 export type RestEnv = { Variables: { caller: Caller } };
@@ -24,16 +31,17 @@ export type RestEnv = { Variables: { caller: Caller } };
 export type Kind = "session" | "job" | "order";
 type Hash = Record<string, string>;
 
-/** A group of routes whose invalid parameters are answered as problems. */
+/** A group of routes whose invalid parameters are refused with the field, like all else that is wrong with a request. */
 export function newRoutes(): OpenAPIHono<RestEnv> {
   return new OpenAPIHono<RestEnv>({
     defaultHook: (result) => {
-      if (result.success) return undefined;
+      if (result.success) return;
       const [issue] = result.error.issues;
-      const field = issue?.path.map(String).join(".");
-      return problemAnswer(
-        new DispatchError("invalid_argument", issue?.message ?? "is invalid", field || undefined),
-      );
+      // Its path is that of the object that should not have the field.
+      const unknown = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
+      const field = [...(issue?.path ?? []), ...unknown].map(String).join(".");
+      const problem = unknown.length > 0 ? "is not a field of it" : (issue?.message ?? "is invalid");
+      throw new DispatchError("invalid_argument", problem, field || undefined);
     },
   });
 }

@@ -113,7 +113,13 @@ export function jobRoutes(deps: RestDeps) {
   }
 
   async function end(namespace: string, id: string, reason: string) {
-    const reply = await ledger.terminateJob({ namespace, job: id, reason, stopMs: policy.stopMs });
+    const reply = await ledger.terminateJob({
+      namespace,
+      job: id,
+      cause: "terminated",
+      reason,
+      stopMs: policy.stopMs,
+    });
     switch (reply.status) {
       case "terminated":
         if (reply.stop !== null) hints.stop(namespace, reply.stop);

@@ -1,6 +1,6 @@
 /**
- * GET /v1/orders and /v1/orders/{id}: work orders, live or kept after their end. Reads only; they are made and deleted
- * by livekit.AgentDispatchService.
+ * GET /v1/orders and /v1/orders/{id}: work orders, live or kept after their end, as they stand in one namespace. Reads
+ * only; change-orders.ts makes them.
  */
 
 import { createRoute } from "@hono/zod-openapi";

@@ -7,26 +7,26 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { DispatchError } from "@muster/domain/errors";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
-import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { JSONValue } from "hono/utils/types";
 import { type ApiKeys, authenticate } from "../auth.js";
 import { asDispatchError } from "../failure.js";
-import type { ApiMetrics } from "../metrics.js";
+import { bodyBound } from "./body-bound.js";
+import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
 import { jobRoutes } from "./jobs.js";
+import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
 import { orderRoutes } from "./orders.js";
 import { problemAnswer } from "./problem.js";
 import { workerRoutes } from "./workers.js";
 
 export interface RestAppDeps extends RestDeps {
   keys: ApiKeys;
-  metrics: Pick<ApiMetrics, "refused">;
   clock: Clock;
   log: Log;
 }
 
-/** No route takes more than a reason. */
+/** No other route takes more than a reason. */
 const MAX_REST_BODY_BYTES = 64 * 1024;
 const DOCUMENT_PATH = "/v1/openapi.json";
 
@@ -53,12 +53,14 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
     if (c.req.path !== DOCUMENT_PATH) c.set("caller", authenticate(c.req.raw, keys, clock.now()));
     await next();
   });
-  const onError = () =>
-    problemAnswer(new DispatchError("too_large", `at most ${MAX_REST_BODY_BYTES} bytes are taken`, "body"));
-  app.use("/v1/*", bodyLimit({ maxSize: MAX_REST_BODY_BYTES, onError }));
+  app.use(
+    "/v1/*",
+    bodyBound((path) => (path === ORDERS_PATH ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES)),
+  );
   app.route("/", workerRoutes(deps));
   app.route("/", jobRoutes(deps));
   app.route("/", orderRoutes(deps));
+  app.route("/", changeOrderRoutes(deps));
   app.openapi(documentRoute, (c) => c.json(documentOf(app), 200));
   app.openAPIRegistry.registerComponent("securitySchemes", "accessToken", {
     type: "http",
@@ -87,7 +89,8 @@ function documentOf(app: OpenAPIHono<RestEnv>): OpenApiDocument {
       title: "Muster",
       version: "1",
       description:
-        "What a Muster has to do and does: workers, jobs, work orders. Orders are made by livekit.AgentDispatchService.",
+        "What a Muster has to do and does: workers, jobs, work orders. Orders are also made by LiveKit's own clients, " +
+        "through livekit.AgentDispatchService.",
     },
     security: [{ accessToken: [] }],
   });

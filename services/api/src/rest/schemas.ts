@@ -10,19 +10,20 @@ import { MAX_ERROR_BYTES } from "@muster/domain/limits";
 import { isNamespacePart } from "@muster/domain/namespace";
 import { JOB_TYPES } from "@muster/domain/pool";
 import { DEFAULT_PAGE, MAX_PAGE } from "./page.js";
+import { Target } from "./target.js";
 
 const timeMs = z
   .int()
   .nullable()
   .openapi({ description: "Unix time in ms, by the ledger's clock; null = not yet." });
 
-const namespace = z
+export const namespaceText = z
   .string()
-  .refine((text) => text === "" || isNamespacePart(text), "must be 1-64 of A-Z a-z 0-9 . _ -")
-  .default("")
-  .openapi({
-    description: "The namespace as its workers give it at registration; empty for the project's default one.",
-  });
+  .refine((text) => text === "" || isNamespacePart(text), "must be 1-64 of A-Z a-z 0-9 . _ -");
+
+const namespace = namespaceText.default("").openapi({
+  description: "The namespace as its workers give it at registration; empty for the project's default one.",
+});
 
 export const IdParams = z.object({
   id: z
@@ -107,13 +108,24 @@ const jobFields = {
 
 const orderFields = {
   id: z.string(),
-  namespace: z.string(),
   state: z.enum(["live", "ended", "deleted"]),
   room: z.string(),
+  room_sid: z
+    .string()
+    .openapi({ description: "The life of the room that it is bound to; empty while none is known." }),
   agent_name: z.string(),
   deployment: z.string(),
   priority: z.int(),
+  deadline_ms: z
+    .int()
+    .nullable()
+    .openapi({ description: "How long each of its jobs may wait for a worker; null: as the settings were." }),
   restart_policy: z.enum(["on_failure", "never"]),
+  max_attempts: z
+    .int()
+    .nullable()
+    .openapi({ description: "Starts of a job that may fail before it does; null: as the settings were." }),
+  target: Target,
   created_at_ms: timeMs,
   ended_at_ms: timeMs,
   deleted_at_ms: timeMs,
@@ -123,8 +135,30 @@ const privateFields = { metadata: z.string(), attributes: z.record(z.string(), z
 
 export const Job = z.object(jobFields).openapi("Job");
 export const JobDetail = z.object({ ...jobFields, ...privateFields }).openapi("JobDetail");
-export const Order = z.object(orderFields).openapi("Order");
-export const OrderDetail = z.object({ ...orderFields, ...privateFields }).openapi("OrderDetail");
+const partFields = { ...orderFields, namespace: z.string() };
+export const Order = z.object(partFields).openapi("Order");
+export const OrderDetail = z.object({ ...partFields, ...privateFields }).openapi("OrderDetail");
+
+export const WholeOrder = z
+  .object({
+    ...orderFields,
+    ...privateFields,
+    namespaces: z.array(z.string()).openapi({ description: "Where it has a part." }),
+    jobs: z
+      .array(
+        z.object({
+          id: z.string(),
+          namespace: z.string(),
+          type: z.enum(JOB_TYPES),
+          state: z.enum(JOB_STATES),
+          outcome: z.enum(JOB_OUTCOMES).nullable(),
+        }),
+      )
+      .openapi({
+        description: "At most 1000 of each namespace, the longest ended first, then the live ones.",
+      }),
+  })
+  .openapi("WholeOrder");
 
 const nextCursor = z.string().nullable().openapi({ description: "null behind the last page." });
 const total = z.int().openapi({ description: "In the whole list." });

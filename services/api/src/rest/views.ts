@@ -3,8 +3,11 @@
  */
 
 import type { z } from "@hono/zod-openapi";
+import { fieldOf } from "@muster/domain/namespace";
 import type { JobRecord, OrderRecord, SessionRecord } from "@muster/ledger/records";
-import type { Job, Order, Worker } from "./schemas.js";
+import type { OrderPart } from "../room-orders.js";
+import type { Job, Order, WholeOrder, Worker } from "./schemas.js";
+import { targetView } from "./target.js";
 
 /** 0 in the ledger is "not yet". */
 const timeOrNull = (ms: number): number | null => (ms === 0 ? null : Math.trunc(ms));
@@ -62,15 +65,51 @@ export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> 
 }
 
 export function orderView(namespace: string, order: OrderRecord): z.infer<typeof Order> {
+  return { ...orderFields(order), namespace };
+}
+
+/** All parts of one order; at least one. */
+export function wholeOrderView(parts: readonly [OrderPart, ...OrderPart[]]): z.infer<typeof WholeOrder> {
+  const orders = parts.map(({ order }) => order);
+  const [{ order }] = parts;
+  const over = orders.every(({ state }) => state !== "live");
+  return {
+    ...orderFields({
+      ...order,
+      // Live is what is live somewhere; deleted is what is deleted everywhere.
+      state: over ? (orders.find(({ state }) => state === "ended") ?? order).state : "live",
+      roomSid: orders.find(({ roomSid }) => roomSid !== "")?.roomSid ?? "",
+      createdAtMs: Math.min(...orders.map(({ createdAtMs }) => createdAtMs)),
+      endedAtMs: over ? Math.max(...orders.map(({ endedAtMs }) => endedAtMs)) : 0,
+      deletedAtMs: orders.some(({ deletedAtMs }) => deletedAtMs === 0)
+        ? 0
+        : Math.max(...orders.map(({ deletedAtMs }) => deletedAtMs)),
+    }),
+    metadata: order.metadata,
+    attributes: order.attributes,
+    namespaces: parts.map((part) => fieldOf(part.namespace)),
+    jobs: parts.flatMap((part) =>
+      part.jobs.map(({ id, type, state, outcome }) => ({
+        ...{ id, namespace: fieldOf(part.namespace), type, state },
+        outcome: outcome === "" ? null : outcome,
+      })),
+    ),
+  };
+}
+
+function orderFields(order: OrderRecord): Omit<z.infer<typeof Order>, "namespace"> {
   return {
     id: order.id,
-    namespace,
     state: order.state,
     room: order.room,
+    room_sid: order.roomSid,
     agent_name: order.agent,
     deployment: order.deployment,
     priority: order.priority,
+    deadline_ms: order.waitMs || null,
     restart_policy: order.restartPolicy,
+    max_attempts: order.maxAttempts || null,
+    target: targetView(order.target),
     created_at_ms: timeOrNull(order.createdAtMs),
     ended_at_ms: timeOrNull(order.endedAtMs),
     deleted_at_ms: timeOrNull(order.deletedAtMs),

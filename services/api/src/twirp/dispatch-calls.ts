@@ -48,7 +48,7 @@ export function dispatchCalls(deps: DispatchCallsDeps): DispatchCalls {
     const order = orderIn(call);
     const accepted = await acceptOrder.accept(order);
     if (accepted.status === "created") {
-      metrics.orderAccepted();
+      metrics.orderAccepted("twirp");
       return encodeDispatch(encoding, createdMessage(order, accepted, clock.now()));
     }
     const [parts] = await orders.find({ project: caller.project, room: order.room, order: accepted.order });
@@ -64,7 +64,7 @@ export function dispatchCalls(deps: DispatchCallsDeps): DispatchCalls {
       requireDispatchGrant(caller, request.room);
       return orderOf(caller.project, request, requestId);
     } catch (error) {
-      metrics.orderRefused();
+      metrics.orderRefused("twirp");
       throw error;
     }
   }

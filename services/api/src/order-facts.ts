@@ -1,0 +1,54 @@
+/**
+ * An order in the ledger's words: what is kept of it, and the jobs that it has from its first moment. Owns what the
+ * settings fill in, which is fixed when an order is made: later settings are for later orders.
+ */
+
+import { poolName } from "@muster/domain/pool";
+import { encodeTarget } from "@muster/domain/target";
+import type { NewJob } from "@muster/ledger/shapes";
+import { roomJobId } from "./order-ids.js";
+import type { NewOrder } from "./order-request.js";
+import type { OrderPolicy } from "./policy.js";
+import { type AskedFacts, askedDigest } from "./same-order.js";
+
+/** Makes jobs as participants come, instead of one for the room. */
+export function isOpen({ target }: NewOrder): boolean {
+  return target.for !== "room";
+}
+
+export type OrderSettings = Pick<OrderPolicy, "maxAttempts" | "waitMs">;
+
+export function waitMsOf(order: NewOrder, settings: OrderSettings): number {
+  return order.waitMs ?? settings.waitMs;
+}
+
+/** Only what is not as it mostly is: each field costs with each read of the order. */
+export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts {
+  const { attributes, priority, restartPolicy, repeat } = order;
+  return {
+    ...{ agent: order.agent, deployment: order.deployment, metadata: order.metadata },
+    ...{ attributes: JSON.stringify(attributes), priority, restart_policy: restartPolicy },
+    target: encodeTarget(order.target),
+    ...(isOpen(order) && { open: 1 }),
+    ...((isOpen(order) || order.waitMs !== undefined) && { wait_ms: waitMsOf(order, settings) }),
+    ...((isOpen(order) || order.maxAttempts !== undefined) && { max_attempts: attemptsOf(order, settings) }),
+    ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
+  };
+}
+
+/** One for the room; none for an open order. */
+export function firstJobs(namespace: string, order: NewOrder, id: string, settings: OrderSettings): NewJob[] {
+  if (isOpen(order)) return [];
+  const { room, agent, deployment } = order;
+  const job = {
+    id: roomJobId(id, namespace, room),
+    type: "room",
+    pool: poolName({ agentName: agent, type: "room", deployment }),
+    max_attempts: attemptsOf(order, settings),
+  };
+  return [{ ...job, room_sid: "", participant_info: "" }];
+}
+
+function attemptsOf(order: NewOrder, settings: OrderSettings): number {
+  return order.maxAttempts ?? settings.maxAttempts;
+}

@@ -1,0 +1,93 @@
+/**
+ * POST /v1/orders and DELETE /v1/orders/{id}: work orders are made and taken back, over all namespaces in which they have
+ * a part. Owns what each needs of the caller and what it answers; the steps are in accept-order.ts and withdraw-order.ts.
+ */
+
+import { createRoute } from "@hono/zod-openapi";
+import { DispatchError } from "@muster/domain/errors";
+import { createMiddleware } from "hono/factory";
+import { requireChangeRoom, requireChangeSome } from "../auth.js";
+import type { OrderPart } from "../room-orders.js";
+import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
+import { NewOrderBody, newOrderOf, RepeatHeaders } from "./new-order.js";
+import { problems } from "./problem.js";
+import { IdParams, WholeOrder } from "./schemas.js";
+import { wholeOrderView } from "./views.js";
+
+export const ORDERS_PATH = "/v1/orders";
+
+const wholeOrder = { "application/json": { schema: WholeOrder } };
+
+const createOrderRoute = createRoute({
+  method: "post",
+  path: ORDERS_PATH,
+  operationId: "createOrder",
+  summary: "Makes a work order. May be repeated with an idempotency key.",
+  request: {
+    headers: RepeatHeaders,
+    body: { required: true, content: { "application/json": { schema: NewOrderBody } } },
+  },
+  responses: {
+    201: { description: "The order.", content: wholeOrder },
+    200: { description: "The order, made by an earlier call with this key.", content: wholeOrder },
+    ...problems("invalid_argument", "already_exists", "too_large"),
+  },
+});
+
+const deleteOrderRoute = createRoute({
+  method: "delete",
+  path: "/v1/orders/{id}",
+  operationId: "deleteOrder",
+  summary: "Takes a work order back: its jobs end, and their workers are told. May be repeated.",
+  request: { params: IdParams },
+  responses: {
+    200: { description: "The order as it is now.", content: wholeOrder },
+    ...problems("invalid_argument", "not_found"),
+  },
+});
+
+export function changeOrderRoutes({ acceptOrder, withdrawOrder, orders, metrics }: RestDeps) {
+  const routes = newRoutes();
+  routes.on(
+    "POST",
+    ORDERS_PATH,
+    createMiddleware<RestEnv>(async (c, next) => {
+      await next();
+      if (c.res.status >= 400 && c.res.status < 500) metrics.orderRefused("rest");
+    }),
+  );
+  return routes
+    .openapi(createOrderRoute, async (c) => {
+      const caller = c.get("caller");
+      requireChangeSome(caller);
+      const order = newOrderOf(caller.project, c.req.valid("json"), c.req.valid("header"));
+      requireChangeRoom(caller, order.room);
+      const accepted = await acceptOrder.accept(order);
+      const isNew = accepted.status === "created";
+      if (isNew) metrics.orderAccepted("rest");
+      const [parts] = await orders.find({ project: caller.project, room: order.room, order: accepted.order });
+      if (!isSome(parts))
+        throw new DispatchError("unavailable", "the order was forgotten meanwhile; ask anew");
+      return isNew ? c.json(wholeOrderView(parts), 201) : c.json(wholeOrderView(parts), 200);
+    })
+    .openapi(deleteOrderRoute, async (c) => {
+      const caller = c.get("caller");
+      requireChangeSome(caller);
+      const { project } = caller;
+      const { id } = c.req.valid("param");
+      const room = await orders.roomOf(project, id);
+      if (room === undefined) throw notFound(id);
+      requireChangeRoom(caller, room);
+      const parts = await withdrawOrder.withdraw({ project, room, order: id });
+      if (!isSome(parts)) throw notFound(id);
+      return c.json(wholeOrderView(parts), 200);
+    });
+}
+
+function notFound(id: string): DispatchError {
+  return new DispatchError("not_found", `there is no order ${id}`);
+}
+
+function isSome(parts: readonly OrderPart[] | undefined): parts is [OrderPart, ...OrderPart[]] {
+  return parts !== undefined && parts.length > 0;
+}

@@ -1,0 +1,38 @@
+/**
+ * Ends what was bound to a life of a room that is over: waiting jobs, running ones, the order itself. Repeatable: a call
+ * that broke off is gone on with by the next look at the room.
+ */
+
+import type { Ledger } from "@muster/ledger/ledger";
+import type { Hints } from "../hints.js";
+import type { OrderPolicy } from "../policy.js";
+
+export interface EndedRoomsDeps {
+  ledger: Pick<Ledger, "endRoomOrder">;
+  hints: Hints;
+  policy: Pick<OrderPolicy, "stopMs">;
+}
+
+/** Jobs ended by one script, so that an order with very many does not hold up Redis. */
+const JOBS_PER_CALL = 64;
+
+export class EndedRooms {
+  readonly #deps: EndedRoomsDeps;
+
+  constructor(deps: EndedRoomsDeps) {
+    this.#deps = deps;
+  }
+
+  /** True when the order goes on: it was not served, and waits for the room's next life. */
+  async end(namespace: string, order: string, roomSid: string): Promise<boolean> {
+    const { ledger, hints, policy } = this.#deps;
+    for (;;) {
+      const args = { namespace, order, roomSid, stopMs: policy.stopMs, limit: JOBS_PER_CALL };
+      const reply = await ledger.endRoomOrder(args);
+      if (reply.status !== "ended") return reply.status === "kept";
+      for (const stop of Object.values(reply.stops)) hints.stop(namespace, stop);
+      for (const pool of reply.serve) hints.wake(namespace, { kind: "serve", pool });
+      if (reply.more === 0) return false;
+    }
+  }
+}

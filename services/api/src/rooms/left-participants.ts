@@ -1,0 +1,50 @@
+/**
+ * Takes back the jobs that wait for participants who have left: nobody is there to be served. One that runs is its
+ * agent's business, which sees for itself who is in the room.
+ */
+
+import type { Ledger } from "@muster/ledger/ledger";
+import type { JobRecord } from "@muster/ledger/records";
+import type { RoomPerson } from "@muster/ledger/shapes";
+import type { Hints } from "../hints.js";
+import { participantJobId } from "../order-ids.js";
+import type { OrderPolicy } from "../policy.js";
+
+export interface LeftParticipantsDeps {
+  ledger: Pick<Ledger, "terminateJob">;
+  hints: Hints;
+  policy: Pick<OrderPolicy, "stopMs">;
+}
+
+const WAITING = new Set(["queued", "parked", "offered"]);
+
+export class LeftParticipants {
+  readonly #deps: LeftParticipantsDeps;
+
+  constructor(deps: LeftParticipantsDeps) {
+    this.#deps = deps;
+  }
+
+  async settle(namespace: string, order: string, jobs: readonly JobRecord[], people: readonly RoomPerson[]) {
+    const waiting = jobs.filter((job) => WAITING.has(job.state));
+    if (waiting.length === 0) return;
+    const left = people.filter((person) => person.left_at !== undefined);
+    const gone = new Set(
+      left.flatMap(({ sid }) =>
+        (["publisher", "participant"] as const).map((type) => participantJobId(order, namespace, type, sid)),
+      ),
+    );
+    for (const { id } of waiting) if (gone.has(id)) await this.#end(namespace, id);
+  }
+
+  async #end(namespace: string, job: string): Promise<void> {
+    const { ledger, hints, policy } = this.#deps;
+    const reply = await ledger.terminateJob({
+      ...{ namespace, job, cause: "participant_left", reason: "the participant left the room" },
+      stopMs: policy.stopMs,
+    });
+    if (reply.status !== "terminated") return;
+    if (reply.stop !== null) hints.stop(namespace, reply.stop);
+    if (reply.serve !== "") hints.wake(namespace, { kind: "serve", pool: reply.serve });
+  }
+}

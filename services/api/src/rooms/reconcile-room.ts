@@ -1,0 +1,161 @@
+/**
+ * Brings the orders of a room in line with what is known of the room: each participant that matches has its job, what
+ * LiveKit saw of an agent is told to its job, and what was bound to a life that is over ends. Looks at states, never at
+ * events, so that it does no harm to be called twice, late, or by several at once: every write is a script that checks
+ * for itself, and ids of jobs are derived.
+ */
+
+import { namespaceName } from "@muster/domain/namespace";
+import { poolName } from "@muster/domain/pool";
+import { REJOIN_MS } from "@muster/domain/timing";
+import type { Ledger } from "@muster/ledger/ledger";
+import { type JobRecord, jobRecord, type OrderRecord, orderRecord } from "@muster/ledger/records";
+import type { RoomPerson } from "@muster/ledger/shapes";
+import type { Enqueue } from "../enqueue.js";
+import type { Hints } from "../hints.js";
+import type { OrderPolicy } from "../policy.js";
+import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
+import { agentLeave } from "./agent-leave.js";
+import { EndedRooms } from "./ended-rooms.js";
+import { LeftParticipants } from "./left-participants.js";
+import { present, type RoomLook } from "./room-look.js";
+import { type ServedTypes, wantedJobs } from "./wanted-jobs.js";
+
+export interface RoomReconciler {
+  /** Gives every order of the room, in whatever namespace, the jobs that it is due now. May be called at any time. */
+  room(room: string): Promise<void>;
+}
+
+export interface ReconcileRoomDeps extends UntilIndexedDeps {
+  ledger: Ledger;
+  enqueue: Enqueue;
+  hints: Hints;
+  /** Whose orders may be for a room: one LiveKit serves them all. */
+  projects: readonly string[];
+  policy: OrderPolicy;
+}
+
+interface Listed {
+  order: OrderRecord;
+  jobs: JobRecord[];
+}
+
+/** Orders of one room in one namespace, and jobs of each, that are looked at. */
+const MAX_LISTED = 1_000;
+/** Participants read, and jobs made, in one call. */
+const PEOPLE_AT_ONCE = 500;
+
+export class ReconcileRoom implements RoomReconciler {
+  readonly #deps: ReconcileRoomDeps;
+  readonly #ended: EndedRooms;
+  readonly #left: LeftParticipants;
+
+  constructor(deps: ReconcileRoomDeps) {
+    this.#deps = deps;
+    this.#ended = new EndedRooms(deps);
+    this.#left = new LeftParticipants(deps);
+  }
+
+  async room(room: string): Promise<void> {
+    const { ledger } = this.#deps;
+    for (let cursor = ""; cursor !== "0"; ) {
+      const reply = await ledger.readRoom({
+        room,
+        cursor: cursor === "" ? "0" : cursor,
+        limit: PEOPLE_AT_ONCE,
+      });
+      if (reply.status === "unknown") return;
+      const { sid, live, info, people } = reply;
+      await this.look({ room, sid, isLive: live === 1, info, people: Object.values(people) });
+      cursor = reply.next;
+    }
+  }
+
+  /** The same for what is known already: the room, and those of its participants of whom something was heard. */
+  async look(look: RoomLook): Promise<void> {
+    const namespaces = await Promise.all(
+      this.#deps.projects.map((project) => this.#namespaces(project, look.room)),
+    );
+    await Promise.all(namespaces.flat().map((namespace) => this.#lookIn(namespace, look)));
+  }
+
+  async #namespaces(project: string, room: string): Promise<string[]> {
+    const found = await this.#deps.ledger.findOrder({ project, order: "", room });
+    return [...new Set([namespaceName(project, ""), ...found.namespaces])];
+  }
+
+  async #lookIn(namespace: string, look: RoomLook): Promise<void> {
+    const { orders } = await this.#deps.ledger.listRoomOrders({
+      ...{ namespace, room: look.room, only: "", limit: MAX_LISTED },
+    });
+    for (const entry of Object.values(orders)) {
+      const listed = { order: orderRecord(entry.order), jobs: Object.values(entry.jobs).map(jobRecord) };
+      await this.#lookAt(namespace, look, listed);
+    }
+  }
+
+  async #lookAt(namespace: string, look: RoomLook, { order, jobs }: Listed): Promise<void> {
+    const boundTo = order.roomSid;
+    const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
+    const goesOn = isOver ? await this.#ended.end(namespace, order.id, boundTo) : order.state === "live";
+    if (!look.isLive || !goesOn) return;
+    for (const job of jobs) await this.#noteAgent(namespace, job, look.people);
+    await this.#left.settle(namespace, order.id, jobs, look.people);
+    await this.#extend(namespace, look, order);
+  }
+
+  async #extend(namespace: string, look: RoomLook, order: OrderRecord): Promise<void> {
+    const { ledger, enqueue, policy } = this.#deps;
+    const served = order.target === "room" ? await this.#servedTypes(namespace, order) : [];
+    const wanted = wantedJobs(namespace, order, present(look), served, policy.maxAttempts);
+    for (let first = 0; first === 0 || first < wanted.length; first += PEOPLE_AT_ONCE) {
+      const newJobs = wanted.slice(first, first + PEOPLE_AT_ONCE);
+      const reply = await untilIndexed(this.#deps, namespace, (rests) =>
+        ledger.extendOrder({
+          ...{ namespace, order: order.id, roomSid: look.sid, roomInfo: look.info, newJobs, rests },
+          ...{ opens: served.length > 0, guardMs: policy.guardMs, waitMs: policy.waitMs },
+        }),
+      );
+      if (reply.status !== "extended") return;
+      await enqueue.add(namespace, {
+        ...{ order: order.id, priority: order.priority, jobs: reply.queued, isLater: true },
+      });
+    }
+  }
+
+  async #servedTypes(namespace: string, { agent: agentName, deployment }: OrderRecord): Promise<ServedTypes> {
+    const types = ["publisher", "participant"] as const;
+    const names = types.map((type) => poolName({ agentName, type, deployment }));
+    const known = await this.#deps.ledger.knownPools({ namespace, names });
+    return types.filter((_, at) => known.names.includes(names[at] ?? ""));
+  }
+
+  /** Its agent, wherever it was seen: the latest of those that bear its identity is the present one. */
+  async #noteAgent(namespace: string, job: JobRecord, people: readonly RoomPerson[]): Promise<void> {
+    if (job.agentIdentity === "" || job.state === "ended") return;
+    const seen = people.filter(({ identity }) => identity === job.agentIdentity);
+    for (const person of seen.sort((a, b) => (a.joined_at ?? 0) - (b.joined_at ?? 0))) {
+      await this.#note(namespace, job, person, false);
+      if (person.left_at !== undefined) await this.#note(namespace, job, person, true);
+    }
+  }
+
+  async #note(namespace: string, job: JobRecord, person: RoomPerson, hasLeft: boolean): Promise<void> {
+    const { ledger, hints } = this.#deps;
+    const how = hasLeft ? agentLeave(person.left_reason ?? "") : "clean";
+    if (how === "not_gone") return;
+    const reply = await ledger.noteAgent({
+      ...{
+        namespace,
+        job: job.id,
+        identity: person.identity,
+        sid: person.sid,
+        joinedAt: person.joined_at ?? 0,
+      },
+      ...{ hasLeft, how, rejoinMs: REJOIN_MS },
+    });
+    // Its worker is gone too: whoever hosts the namespace has the evidence now.
+    if (reply.status === "left" && job.state === "orphaned")
+      hints.wake(namespace, { kind: "orphan", job: job.id });
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Takes in what is said of rooms: into the room book first, then to the orders of the room. Died between the two: whoever
+ * said it says it again, since it was not told that all is well, or the next look at the room makes up for it.
+ */
+
+import type { RoomFacts } from "@muster/domain/room";
+import type { Ledger } from "@muster/ledger/ledger";
+import type { RoomChange, RoomPerson } from "@muster/ledger/shapes";
+import type { Clock } from "@muster/runtime/clock";
+import type { LiveRooms } from "./live-rooms.js";
+import type { ReconcileRoom } from "./reconcile-room.js";
+import type { RoomIntake } from "./room-intake.js";
+
+export interface RoomBookDeps {
+  ledger: Pick<Ledger, "mergeRoom">;
+  reconcile: Pick<ReconcileRoom, "look">;
+  rooms: Pick<LiveRooms, "note">;
+  clock: Clock;
+}
+
+/** A room of which nothing was heard for so long is forgotten; one that is live is heard of at least that often. */
+const KEEP_MS = 24 * 3_600_000;
+/** One script call. */
+const CHANGES_AT_ONCE = 200;
+
+export class RoomBook implements RoomIntake {
+  readonly #deps: RoomBookDeps;
+
+  constructor(deps: RoomBookDeps) {
+    this.#deps = deps;
+  }
+
+  async take(facts: RoomFacts): Promise<void> {
+    const { ledger, reconcile, rooms, clock } = this.#deps;
+    const { room, sid, createdAtMs: createdAt, isOver, info, asOfMs: saidAt } = facts;
+    const changes = facts.participants.map(changeOf);
+    for (let first = 0; first === 0 || first < changes.length; first += CHANGES_AT_ONCE) {
+      const some = changes.slice(first, first + CHANGES_AT_ONCE);
+      const merged = await ledger.mergeRoom({
+        ...{ room, sid, createdAt, isOver, info, saidAt, changes: some, keepMs: KEEP_MS },
+      });
+      await rooms.note(room, merged.live === 1, clock.now());
+      const people: RoomPerson[] = Object.values(merged.people);
+      await reconcile.look({ room, sid: merged.sid, isLive: merged.live === 1, info, people });
+    }
+  }
+}
+
+function changeOf({
+  sid,
+  identity,
+  kind,
+  attributes,
+  info,
+  publishes,
+  joinedAtMs,
+  left,
+}: RoomFacts["participants"][number]): RoomChange {
+  return {
+    ...{ sid, identity },
+    ...(kind !== undefined && { kind }),
+    ...(attributes !== undefined && { attributes: { ...attributes } }),
+    ...(info !== undefined && { info }),
+    ...(publishes && { publishes: 1 as const }),
+    ...(joinedAtMs !== undefined && joinedAtMs > 0 && { joined_at: joinedAtMs }),
+    ...(left !== undefined && { left_at: left.atMs, left_reason: left.reason }),
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * Whether a call under an idempotency key asks for what the first call under it asked for. Owns the digest that is kept
+ * with the order, and the refusal. Read from the order itself, so a key is remembered exactly as long as its order is
+ * kept, live or not, and there is no second state that could say otherwise.
+ *
+ * What a setting fills in is not in the digest: a repeat is the same call also when the settings changed meanwhile.
+ */
+
+import { createHash } from "node:crypto";
+import { DispatchError } from "@muster/domain/errors";
+import { encodeTarget } from "@muster/domain/target";
+import type { Ledger } from "@muster/ledger/ledger";
+import type { OrderFacts } from "@muster/ledger/shapes";
+import type { NewOrder } from "./order-request.js";
+
+/** An order's facts, with the digest of what was asked for where a key may bring the call again. */
+export type AskedFacts = OrderFacts & { asked?: string };
+
+export function askedDigest(order: NewOrder): string {
+  const attributes = Object.entries(order.attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+  const content = [
+    ...[order.room, order.agent, order.deployment, order.metadata, attributes, order.priority],
+    ...[order.restartPolicy, encodeTarget(order.target)],
+    // null is "not given", which is not the same as giving the default.
+    ...[order.namespace ?? null, order.waitMs ?? null, order.maxAttempts ?? null],
+  ];
+  return createHash("sha256").update(JSON.stringify(content)).digest("base64url");
+}
+
+/**
+ * Nothing to see where the order is not, or came back from its running job after Redis had forgotten all else.
+ * @throws DispatchError `already_exists`
+ */
+export async function refuseAnother(
+  ledger: Pick<Ledger, "readRecord">,
+  order: NewOrder,
+  id: string,
+  namespaces: readonly string[],
+): Promise<void> {
+  if (order.repeat?.by !== "idempotency_key") return;
+  const asked = askedDigest(order);
+  const found = await Promise.all(
+    namespaces.map((namespace) => ledger.readRecord({ namespace, kind: "order", id })),
+  );
+  for (const reply of found) {
+    const { asked: earlier } = reply.status === "found" ? reply.record : {};
+    if (earlier === undefined || earlier === asked) continue;
+    throw new DispatchError(
+      "already_exists",
+      "was used for an order with another content; send a new key for a new order",
+      "idempotency-key",
+    );
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * Every call that changes something, asked for more than once: because its caller says it twice, because several say it
+ * at once, because the answer got lost on the way to the caller, or Redis's reply on the way to us. It is done once.
+ */
+import { closeRedis, connectRedis, type RedisClient } from "@muster/runtime/redis/connect";
+import { scriptNames } from "@muster/test/bench/script-names";
+import { loseAnswers } from "@muster/test/cluster/losing-answers";
+import { type FlakyProxy, startFlakyProxy } from "@muster/test/kit/flaky-proxy";
+import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type DispatchCallsDeps, dispatchCalls } from "../src/twirp/dispatch-calls.js";
+import * as kit from "./kit.js";
+
+interface Dispatch {
+  id: string;
+  state: { jobs: { id: string }[] };
+}
+
+interface Change {
+  /** The script that does it. */
+  script: string;
+  /** What must be there before. Answers what the call is about. */
+  prepare(room: string): Promise<Dispatch | undefined>;
+  ask(url: string, room: string, subject: Dispatch | undefined): Promise<Response>;
+  /** That it was done, and once. */
+  check(room: string): Promise<void>;
+}
+
+let server: RedisServer;
+let proxy: FlakyProxy;
+const clients: RedisClient[] = [];
+let api: kit.RunningApi;
+
+/** Through the proxy. */
+function client(): RedisClient {
+  const connected = connectRedis({ url: proxy.url, name: "api", log: kit.silent });
+  clients.push(connected);
+  return connected;
+}
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+beforeEach(async () => {
+  await server.flush();
+  proxy = await startFlakyProxy({ target: { host: "127.0.0.1", port: server.port } });
+  api = await kit.runApi({ ...server, client });
+  // One takes the job of the test, the other that of the call before it.
+  for (let index = 0; index < 2; index++)
+    await kit.registerWorker(api.ledger, { namespace: "default", agent: "agent" });
+});
+afterEach(async () => {
+  await api.stop();
+  await Promise.all(clients.splice(0).map(closeRedis));
+  await proxy.stop();
+});
+afterAll(() => server.stop());
+
+const CHANGES: Record<string, Change> = {
+  "POST /twirp/livekit.AgentDispatchService/CreateDispatch": {
+    script: "create-order",
+    prepare: async () => undefined,
+    ask: create,
+    check: isMade,
+  },
+  "POST /twirp/livekit.AgentDispatchService/DeleteDispatch": {
+    script: "delete-order",
+    prepare: running,
+    ask: (url, room, subject) => twirp(url, "DeleteDispatch", { room, dispatch_id: subject?.id }),
+    check: (room) => isStopped(room, { order: "deleted", cause: "order_deleted" }),
+  },
+  "POST /v1/orders": {
+    script: "create-order",
+    prepare: async () => undefined,
+    ask: (url, room) =>
+      fetch(`${url}/v1/orders`, {
+        method: "POST",
+        headers: { ...asAdminOf(room), "content-type": "application/json", "idempotency-key": room },
+        body: JSON.stringify({ room, agent_name: "agent" }),
+      }),
+    check: isMade,
+  },
+  "DELETE /v1/orders/{id}": {
+    script: "delete-order",
+    prepare: running,
+    ask: (url, room, subject) =>
+      fetch(`${url}/v1/orders/${subject?.id}`, { method: "DELETE", headers: asAdminOf(room) }),
+    check: (room) => isStopped(room, { order: "deleted", cause: "order_deleted" }),
+  },
+  "POST /v1/jobs/{id}/terminate": {
+    script: "terminate-job",
+    prepare: running,
+    ask: (url, room, subject) =>
+      fetch(`${url}/v1/jobs/${subject?.state.jobs[0]?.id}/terminate`, {
+        method: "POST",
+        headers: asAdminOf(room),
+      }),
+    check: (room) => isStopped(room, { order: "ended", cause: "terminated" }),
+  },
+};
+
+test("there are no others", async () => {
+  const document = (await (await api.rest("/v1/openapi.json")).json()) as { paths: Record<string, object> };
+  const rest = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const calls = [...dispatchCalls({} as DispatchCallsDeps).keys()];
+  const all = [...rest, ...calls.map((name) => `POST /twirp/livekit.AgentDispatchService/${name}`)];
+  const changing = all.filter((name) => !/^GET |\/ListDispatch$/.test(name));
+  expect(changing.sort()).toEqual(Object.keys(CHANGES).sort());
+});
+
+describe.each(Object.entries(CHANGES))("%s", (_name, change) => {
+  const { prepare, ask, check } = change;
+
+  test("asked for twice changes nothing the second time", async () => {
+    const subject = await prepare("room");
+    const first = await answered(ask(api.url, "room", subject));
+    const before = await facts();
+    const second = await answered(ask(api.url, "room", subject));
+    expect(await facts()).toEqual(before);
+    expect(second.id).toBe(first.id);
+    await check("room");
+  });
+
+  test("asked for ten times at once is done once", async () => {
+    const subject = await prepare("room");
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => answered(ask(api.url, "room", subject))),
+    );
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+    await check("room");
+  });
+
+  test("asked for again after the answer got lost is done once", async () => {
+    const losing = await loseAnswers(api.url, { count: 1, elsewhere: [] });
+    try {
+      const subject = await prepare("room");
+      await expect(ask(losing.url, "room", subject)).rejects.toThrow();
+      const [lost = ""] = losing.lost;
+      const again = await answered(ask(losing.url, "room", subject));
+      expect(again.id).toBe((JSON.parse(lost) as { id: string }).id);
+      await check("room");
+    } finally {
+      await losing.stop();
+    }
+  });
+
+  test("whose reply of Redis got lost is done once", async () => {
+    // Once before, so that the script is known by its sha and the call that counts is the one that does it.
+    await answered(ask(api.url, "before", await prepare("before")));
+    const subject = await prepare("room");
+    const names = scriptNames();
+    const lost = proxy.replyLost(
+      1,
+      ({ name, firstArgument }) =>
+        name === "EVALSHA" && names.get(firstArgument) === `ledger ${change.script}`,
+    );
+    await answered(ask(api.url, "room", subject));
+    expect(lost.hasFired).toBe(true);
+    await check("room");
+  });
+});
+
+const asAdminOf = (room: string) => ({ authorization: `Bearer ${kit.adminOf(room)}` });
+
+async function twirp(url: string, method: string, body: { room: string; [field: string]: unknown }) {
+  return await fetch(`${url}/twirp/livekit.AgentDispatchService/${method}`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...asAdminOf(body.room),
+      "x-livekit-request-id": `request for ${body.room}`,
+    },
+    body: JSON.stringify(body),
+  });
+}
+
+async function create(url: string, room: string): Promise<Response> {
+  return await twirp(url, "CreateDispatch", { room, agent_name: "agent" });
+}
+
+/** A dispatch whose job a worker runs. */
+async function running(room: string): Promise<Dispatch> {
+  const dispatch = (await (await create(api.url, room)).json()) as Dispatch;
+  await kit.runJob(api.ledger, "default", dispatch.state.jobs[0]?.id ?? "");
+  return dispatch;
+}
+
+async function answered(asking: Promise<Response>): Promise<{ id: string }> {
+  const answer = await asking;
+  expect(answer.ok, `${answer.status}`).toBe(true);
+  return (await answer.json()) as { id: string };
+}
+
+/** All that is kept, but for the queue: BullMQ rewrites an entry that it has, which check() counts. */
+async function facts(): Promise<Record<string, string>> {
+  const kept = Object.entries(await kit.dump(api.redis));
+  return Object.fromEntries(kept.filter(([key]) => !key.includes(":queue:")));
+}
+
+async function heldIn(room: string) {
+  const { orders } = await api.ledger.listRoomOrders({ namespace: "default", room, only: "", limit: 10 });
+  const found = Object.values(orders);
+  return { orders: found.map(({ order }) => order), jobs: found.flatMap(({ jobs }) => Object.values(jobs)) };
+}
+
+/** One order, one job, one entry in the queue. */
+async function isMade(room: string): Promise<void> {
+  const { orders, jobs } = await heldIn(room);
+  expect([orders.length, jobs.length]).toEqual([1, 1]);
+  const id = orders[0]?.id ?? "";
+  expect((await kit.queued(api.redis, "default")).filter((entry) => entry === id)).toEqual([id]);
+}
+
+/** The job is over, and its worker is to be told once. */
+async function isStopped(room: string, { order, cause }: { order: string; cause: string }): Promise<void> {
+  const { orders, jobs } = await heldIn(room);
+  expect(orders).toMatchObject([{ state: order }]);
+  expect(jobs).toMatchObject([{ state: "ended", outcome: "canceled", cause }]);
+  const { session, id } = jobs[0] as Record<string, string>;
+  const stops = await api.redis.hkeys("muster:{default}:stops");
+  expect(stops.filter((field) => field.includes(id ?? ""))).toEqual([`${session}|${id}`]);
+}

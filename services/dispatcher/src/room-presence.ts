@@ -1,0 +1,47 @@
+/**
+ * Presence by what LiveKit says: the room book, which webhooks fill, and RoomService where one is configured. That an
+ * agent left is believed of either; that it is there is asked of RoomService, since a webhook can be lost for good. Rows
+ * of a crashed node can say "present" for ever: the bound on an orphan ends that, not this.
+ */
+
+import type { Ledger } from "@muster/ledger/ledger";
+import type { RoomService } from "@muster/livekit/room-service";
+import type { Presence, PresenceQuestion, PresenceVerdict } from "./presence.js";
+
+export interface RoomPresenceDeps {
+  ledger: Pick<Ledger, "findPerson">;
+  /** Absent: only webhooks tell. */
+  roomService?: Pick<RoomService, "getParticipant"> | undefined;
+}
+
+export class RoomPresence implements Presence {
+  readonly #deps: RoomPresenceDeps;
+
+  constructor(deps: RoomPresenceDeps) {
+    this.#deps = deps;
+  }
+
+  async ask(question: PresenceQuestion): Promise<PresenceVerdict> {
+    const told = await this.#told(question);
+    if (told === "absent") return "absent";
+    const { roomService } = this.#deps;
+    if (roomService === undefined || question.agentIdentity === "") return told;
+    const found = await roomService.getParticipant(question.room, question.agentIdentity);
+    return found === undefined ? "absent" : "present";
+  }
+
+  /** What webhooks told. A room that they never spoke of, or of whose next life they did not tell yet, says nothing. */
+  async #told({ room, participantSid }: PresenceQuestion): Promise<PresenceVerdict> {
+    if (participantSid === "") return "unknown";
+    const reply = await this.#deps.ledger.findPerson({ room, sid: participantSid });
+    switch (reply.status) {
+      case "here":
+        return "present";
+      case "left":
+      case "room_over":
+        return "absent";
+      case "unknown":
+        return "unknown";
+    }
+  }
+}

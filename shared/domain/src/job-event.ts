@@ -1,0 +1,80 @@
+/**
+ * What the outside world hears of a job. `agent_job_started` and `agent_job_ended` are LiveKit's names; the others are
+ * made after them. Every job has one `queued` and one `ended`, whatever happens in between; between them the order is the
+ * order of its changes. Pure words: who writes, moves and delivers them is elsewhere.
+ *
+ * event         when                                                  adds to the facts of every event
+ * queued        its order was accepted, or its worker asked for it    –
+ * offered       one worker is asked                                   worker
+ * rejected      that came to nothing                                  worker; reason: rejected, silent, undelivered, or
+ *                                                                     unanswered by the deadline (its gateway was gone)
+ * parked        no worker has room                                    ahead
+ * started       a worker accepted; LiveKit's JS_RUNNING from here on  worker, agentIdentity
+ * redispatched  it had started, and is given to another worker        fromWorker; reason: undelivered, never_started,
+ *                                                                     worker_lost, or failed, as the worker said
+ * migrated      its worker came back on another session               worker, fromWorker
+ * expired       nobody took it in time; `ended` follows               reason
+ * ended         final                                                 outcome, reason (the job's cause), error
+ */
+
+import type { JobOutcome, JobState } from "./job.js";
+import type { JobType } from "./pool.js";
+
+export const JOB_EVENT_NAMES = [
+  "agent_job_queued",
+  "agent_job_offered",
+  "agent_job_rejected",
+  "agent_job_parked",
+  "agent_job_started",
+  "agent_job_redispatched",
+  "agent_job_migrated",
+  "agent_job_expired",
+  "agent_job_ended",
+] as const;
+export type JobEventName = (typeof JOB_EVENT_NAMES)[number];
+
+export function isJobEventName(text: string): text is JobEventName {
+  return (JOB_EVENT_NAMES as readonly string[]).includes(text);
+}
+
+/**
+ * One event, thin: ids and states, never metadata, attributes or what a participant is, which may be large and private.
+ * Texts that do not apply are empty, times and numbers 0.
+ */
+export interface JobEvent {
+  /** `EV_…`: the same for every delivery of one event, also when it is delivered twice. */
+  id: string;
+  event: JobEventName;
+  /** By the ledger's clock. */
+  atMs: number;
+  namespace: string;
+  job: string;
+  /** Work order; empty for a simulated job. */
+  order: string;
+  type: JobType;
+  agentName: string;
+  deployment: string;
+  room: string;
+  roomSid: string;
+  /** The state that the change led to. */
+  state: JobState;
+  outcome: JobOutcome | "";
+  /** Why, one word. */
+  reason: string;
+  /** For people. */
+  error: string;
+  /** Session id of the worker that is asked, or that holds the job. */
+  worker: string;
+  /** Session id of the worker that had it until now. */
+  fromWorker: string;
+  agentIdentity: string;
+  /** The job id as the newest offer carried it. */
+  wire: string;
+  epoch: number;
+  /** Starts so far. */
+  attempts: number;
+  /** Of a parked job: how many stand before it in its pool. */
+  ahead: number;
+  startedAtMs: number;
+  endedAtMs: number;
+}
