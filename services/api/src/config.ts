@@ -4,6 +4,7 @@
 
 import { DEFAULT_MAX_ATTEMPTS } from "@muster/domain/job";
 import { GUARD_MS, RETENTION_MS, STOP_BOUND_MS, WAIT_BOUND_MS } from "@muster/domain/timing";
+import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
 import {
   durationMs,
   flag,
@@ -12,7 +13,6 @@ import {
   logLevel,
   port,
   redisUrl,
-  url,
   wholeNumber,
 } from "@muster/runtime/config-fields";
 import { z } from "zod";
@@ -40,23 +40,6 @@ export const keyFields = {
   dev: flag
     .default(false)
     .describe("Takes tokens of the key devkey with the secret `secret`, as livekit-server --dev does."),
-};
-
-const URL_PROBLEM = "must be the plain url of livekit-server, without user, query or fragment";
-
-/** Of Muster's own dealings with LiveKit; what workers are told to dial is another setting. */
-export const livekitFields = {
-  livekitUrl: url(["http", "https", "ws", "wss"])
-    .refine((text) => isPlain(new URL(text)), { error: URL_PROBLEM })
-    .optional()
-    .describe(
-      "livekit-server that Muster itself talks to; calls to its API that come here are passed on to it.",
-    ),
-  livekitKeys: keys
-    .optional()
-    .describe(
-      'Keys of that LiveKit, with which it signs webhooks: lines of "key: secret"; unset: those of keys.',
-    ),
 };
 
 export const eventFields = {
@@ -120,19 +103,8 @@ export function eventSettingsFrom(config: EventConfig & KeyConfig): EventSetting
   return { urls: config.webhookUrls ?? [], signing: { apiKey, apiSecret: keys.get(apiKey) ?? "" } };
 }
 
-/** The LiveKit that Muster deals with itself. */
-export interface LivekitSettings {
-  url: string | undefined;
-  /** What its webhooks are signed with. */
-  keys: ApiKeys;
-}
-
 export function livekitFrom(config: LivekitConfig & KeyConfig): LivekitSettings {
   return { url: config.livekitUrl, keys: config.livekitKeys ?? apiKeysFrom(config) };
-}
-
-function isPlain({ username, password, search, hash }: URL): boolean {
-  return [username, password, search, hash].every((part) => part === "");
 }
 
 /** How often rooms are looked after whose events may be lost. */

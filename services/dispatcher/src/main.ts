@@ -14,7 +14,7 @@ import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { serveHttp } from "@muster/runtime/serve-http";
 import { dispatcherSchema, policyFrom } from "./config.js";
 import { dispatcherMetrics } from "./metrics.js";
-import { noPresence } from "./presence.js";
+import { roomPresence } from "./room-presence.js";
 import { startDispatcher } from "./start-dispatcher.js";
 
 /** Beyond the drain itself: the last writes, and closing. */
@@ -40,7 +40,11 @@ const dispatcher = await startDispatcher({
   redis,
   blocking,
   policy: policyFrom(config),
-  presence: noPresence,
+  presence: roomPresence({
+    redis,
+    livekit: { url: config.livekitUrl, keys: config.livekitKeys ?? new Map() },
+    clock: systemClock,
+  }),
   leaseMs: config.leaseMs,
   maxSleepMs: MAX_SLEEP_MS,
   metrics: dispatcherMetrics(metrics),

@@ -4,9 +4,18 @@
  * of a crashed node can say "present" for ever: the bound on an orphan ends that, not this.
  */
 
-import type { Ledger } from "@muster/ledger/ledger";
+import { createLedger, type Ledger } from "@muster/ledger/ledger";
 import type { RoomService } from "@muster/livekit/room-service";
+import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
+import type { Clock } from "@muster/runtime/clock";
+import type { RedisClient } from "@muster/runtime/redis/connect";
 import type { Presence, PresenceQuestion, PresenceVerdict } from "./presence.js";
+
+/** As a process is configured. */
+export function roomPresence(deps: { redis: RedisClient; livekit: LivekitSettings; clock: Clock }): Presence {
+  const { redis, livekit, clock } = deps;
+  return new RoomPresence({ ledger: createLedger(redis), roomService: roomServiceOf(livekit, clock) });
+}
 
 export interface RoomPresenceDeps {
   ledger: Pick<Ledger, "findPerson">;

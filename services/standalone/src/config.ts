@@ -3,10 +3,11 @@
  * follow livekit-server, so that what points at one can point at the other.
  */
 
-import { intakeFields, keyFields, livekitFields } from "@muster/api/config";
+import { intakeFields, keyFields } from "@muster/api/config";
 import { placementFields } from "@muster/dispatcher/config";
 import { LEASE_MS } from "@muster/domain/timing";
 import { gatewayFields } from "@muster/gateway/config";
+import { livekitFields } from "@muster/livekit/settings";
 import { durationMs, host, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
 import { z } from "zod";
 

@@ -8,7 +8,7 @@ import { apiKeysFrom, livekitFrom, orderPolicyFrom } from "@muster/api/config";
 import { createApi } from "@muster/api/start-api";
 import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
 import { dispatcherMetrics } from "@muster/dispatcher/metrics";
-import { noPresence } from "@muster/dispatcher/presence";
+import { roomPresence } from "@muster/dispatcher/room-presence";
 import { startDispatcher } from "@muster/dispatcher/start-dispatcher";
 import { type IdKind, idFrom } from "@muster/domain/ids";
 import { policyFrom as gatewayPolicyFrom } from "@muster/gateway/config";
@@ -60,7 +60,7 @@ export async function startStandalone({
     nodeId: newId("node"),
     blocking: dispatcherInbox,
     policy: dispatchPolicyFrom(config),
-    presence: noPresence,
+    presence: roomPresence({ redis, livekit: livekitFrom(config), clock: systemClock }),
     leaseMs: config.leaseMs,
     maxSleepMs: MAX_SLEEP_MS,
     metrics: dispatcherMetrics(metrics),

@@ -5,13 +5,11 @@
 
 import type { DueIndex } from "@muster/actor/due-index";
 import type { Ledger } from "@muster/ledger/ledger";
-import { createRoomService } from "@muster/livekit/create-room-service";
-import type { RoomService } from "@muster/livekit/room-service";
+import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { type ApiKeys, projectsOf } from "../auth.js";
-import type { LivekitSettings } from "../config.js";
 import type { Enqueue } from "../enqueue.js";
 import type { Hints } from "../hints.js";
 import type { OrderPolicy } from "../policy.js";
@@ -46,18 +44,11 @@ export function createRooms(deps: RoomsDeps): Rooms {
   const reconciler = new ReconcileRoom({ ...deps, projects: projectsOf(keys) });
   const rooms = new LiveRooms(redis);
   const intake = new RoomBook({ ledger, reconcile: reconciler, rooms, clock });
-  const roomService = roomServiceOf(livekit, clock);
+  const roomService = livekit === undefined ? undefined : roomServiceOf(livekit, clock);
   const everyMs = policy.roomsEveryMs;
   const rounds = new RoomRounds({
     ...{ ledger, roomService, rooms, intake, reconciler, clock, log, everyMs },
   });
   rounds.start();
   return { intake, reconciler, rounds };
-}
-
-function roomServiceOf(livekit: LivekitSettings | undefined, clock: Clock): RoomService | undefined {
-  const [first] = livekit?.keys ?? [];
-  if (livekit?.url === undefined || first === undefined) return undefined;
-  const [apiKey, apiSecret] = first;
-  return createRoomService({ url: livekit.url, apiKey, apiSecret, clock, random: Math.random });
 }
