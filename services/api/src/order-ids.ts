@@ -23,6 +23,8 @@ export function orderIdOf(order: NewOrder, randomBytes: (size: number) => Uint8A
       return idFrom("order", randomBytes(RANDOM_BYTES));
     case "request_id":
       return idFrom("order", digest([project, room, agent, deployment, repeat.value]));
+    case "id":
+      return repeat.value;
     case "idempotency_key":
       return idFrom("order", digest(["idempotency-key", project, repeat.value]));
   }

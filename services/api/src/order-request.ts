@@ -36,9 +36,10 @@ export interface NewOrder {
   maxAttempts: number | undefined;
   /**
    * What a repeated call is known by; undefined when the caller gave nothing. A request id of LiveKit's clients stands
-   * for this agent in this room, an idempotency key for the whole content: with another content it is refused.
+   * for this agent in this room, an idempotency key for the whole content: with another content it is refused. A
+   * dispatch that livekit-server made has its id already.
    */
-  repeat: { by: "request_id" | "idempotency_key"; value: string } | undefined;
+  repeat: { by: "request_id" | "idempotency_key" | "id"; value: string } | undefined;
 }
 
 /** LiveKit's call has no priority; theirs is in the middle, so that others can be above and below. */

@@ -9,6 +9,7 @@ import { createNodeDirectory } from "@muster/actor/node-directory";
 import { createOutbox } from "@muster/actor/outbox";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
+import type { LivekitSettings } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Metrics } from "@muster/runtime/metrics";
@@ -17,8 +18,7 @@ import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { serveHttp } from "@muster/runtime/serve-http";
 import { AcceptOrder } from "./accept-order.js";
-import type { ApiKeys } from "./auth.js";
-import type { LivekitSettings } from "./config.js";
+import { type ApiKeys, projectsOf } from "./auth.js";
 import { Enqueue } from "./enqueue.js";
 import { createFrontDoor } from "./front-door.js";
 import { Hints } from "./hints.js";
@@ -30,6 +30,7 @@ import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { createRooms } from "./rooms/create-rooms.js";
+import { ReconcileRoom } from "./rooms/reconcile-room.js";
 import { dispatchCalls } from "./twirp/dispatch-calls.js";
 import { createTwirpService } from "./twirp/twirp-service.js";
 import { createWebhookDoor } from "./webhook/webhook-door.js";
@@ -72,20 +73,28 @@ export function createApi(deps: ApiDeps): Api {
   const dueIndex = createDueIndex({ redis });
   const orders = new RoomOrders(ledger);
   const enqueue = new Enqueue({ producer, hints });
-  const rooms = createRooms({ ...deps, ledger, dueIndex, enqueue, hints });
+  const reconciler = new ReconcileRoom({
+    ...deps,
+    ledger,
+    dueIndex,
+    enqueue,
+    hints,
+    projects: projectsOf(keys),
+  });
   const acceptOrder = new AcceptOrder({
     ...{
       ledger,
       placement,
       dueIndex,
       enqueue,
-      reconciler: rooms.reconciler,
+      reconciler,
       clock,
       randomBytes,
       policy,
       log,
     },
   });
+  const rooms = createRooms({ ...deps, ledger, reconciler, acceptOrder, known });
   const withdrawOrder = new WithdrawOrder({ ledger, orders, hints, policy });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });

@@ -7,14 +7,16 @@ import type { RoomFacts } from "@muster/domain/room";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { RoomChange, RoomPerson } from "@muster/ledger/shapes";
 import type { Clock } from "@muster/runtime/clock";
+import type { AdoptDispatches } from "./adopt-dispatches.js";
 import type { LiveRooms } from "./live-rooms.js";
 import type { ReconcileRoom } from "./reconcile-room.js";
 import type { RoomIntake } from "./room-intake.js";
 
 export interface RoomBookDeps {
-  ledger: Pick<Ledger, "mergeRoom">;
+  ledger: Pick<Ledger, "mergeRoom" | "readRoom">;
   reconcile: Pick<ReconcileRoom, "look">;
   rooms: Pick<LiveRooms, "note">;
+  adopt: Pick<AdoptDispatches, "lookOnce">;
   clock: Clock;
 }
 
@@ -31,7 +33,7 @@ export class RoomBook implements RoomIntake {
   }
 
   async take(facts: RoomFacts): Promise<void> {
-    const { ledger, reconcile, rooms, clock } = this.#deps;
+    const { ledger, reconcile, rooms, adopt, clock } = this.#deps;
     const { room, sid, createdAtMs: createdAt, isOver, info, asOfMs: saidAt } = facts;
     const changes = facts.participants.map(changeOf);
     for (let first = 0; first === 0 || first < changes.length; first += CHANGES_AT_ONCE) {
@@ -40,9 +42,20 @@ export class RoomBook implements RoomIntake {
         ...{ room, sid, createdAt, isOver, info, saidAt, changes: some, keepMs: KEEP_MS },
       });
       await rooms.note(room, merged.live === 1, clock.now());
+      if (merged.live === 1) await adopt.lookOnce(room, merged.sid);
       const people: RoomPerson[] = Object.values(merged.people);
-      await reconcile.look({ room, sid: merged.sid, isLive: merged.live === 1, info, people });
+      const known = merged.sid === sid && info !== "" ? info : await this.#infoOf(room, merged.sid);
+      await reconcile.look({ room, sid: merged.sid, isLive: merged.live === 1, info: known, people });
     }
+  }
+
+  /**
+   * What was said of that life before: a track event only names the room, an event of an earlier life describes another
+   * one, and a job has its room's description from the moment on in which it is made.
+   */
+  async #infoOf(room: string, sid: string): Promise<string> {
+    const reply = await this.#deps.ledger.readRoom({ room, cursor: "0", limit: 1 });
+    return reply.status === "found" && reply.sid === sid ? reply.info : "";
   }
 }
 

@@ -8,6 +8,7 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
+import type { AdoptDispatches } from "./adopt-dispatches.js";
 import { askOfRoom } from "./ask-of-room.js";
 import type { LiveRooms } from "./live-rooms.js";
 import type { RoomReconciler } from "./reconcile-room.js";
@@ -19,6 +20,7 @@ export interface RoomRoundsDeps {
   rooms: LiveRooms;
   intake: RoomIntake;
   reconciler: RoomReconciler;
+  adopt: Pick<AdoptDispatches, "look">;
   clock: Clock;
   log: Log;
   everyMs: number;
@@ -72,11 +74,13 @@ export class RoomRounds {
   }
 
   async #lookAt(room: string): Promise<void> {
-    const { ledger, roomService, clock, intake, reconciler, log } = this.#deps;
+    const { ledger, roomService, clock, intake, reconciler, adopt, log } = this.#deps;
     try {
       if (roomService !== undefined) {
-        for (const facts of await askOfRoom({ ledger, roomService, room, nowMs: clock.now() }))
+        for (const facts of await askOfRoom({ ledger, roomService, room, nowMs: clock.now() })) {
           await intake.take(facts);
+          if (!facts.isOver) await adopt.look(room, facts.sid);
+        }
       }
       await reconciler.room(room);
     } catch (error) {

@@ -98,6 +98,49 @@ async function admit(redis: RedisClient, args: AdmitArgs): Promise<AdmitReply> {
 }
 
 /**
+ * adopt-dispatch: which id one of livekit-server's own dispatches is taken over under, in one life of its room. The first id
+ * that is told for a likeness stands: a node that crashed makes its dispatches anew under other ids, in the same life.
+ * Called a second time with `is-done` when the order is made: from then on it is never made again, however long after.
+ * Dying between the two: the next look makes the order under the id that stands.
+ */
+export interface AdoptDispatchArgs {
+  room: string;
+  /** Sid of the room's life. */
+  sid: string;
+  /** What tells this dispatch from others of the room, whatever its id. */
+  likeness: string;
+  /** Dispatch id. */
+  id: string;
+  /** The order was made. */
+  isDone: boolean;
+  /** How long this is remembered, from the last look at it. */
+  keepMs: number;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type AdoptDispatchReply =
+  | { status: "stands"; id: string; done: number };
+
+const adoptDispatchScript: Script = {
+  name: "adopt-dispatch",
+  sha: "12156c4cabf1ae8d308ea1d669cbb702ed5ec94c",
+  keyCount: 1,
+  source: "local adopted_key = KEYS[1]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal likeness = ARGV[1]\nlocal id = ARGV[2]\nlocal is_done = ARGV[3] == \"1\"\nlocal keep_ms = tonumber(ARGV[4])\nlocal now = tonumber(ARGV[5])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nredis.call(\"HSETNX\", adopted_key, likeness, id)\nif is_done then redis.call(\"HSET\", adopted_key, likeness .. \"|done\", 1) end\nredis.call(\"PEXPIRE\", adopted_key, keep_ms)\nlocal done = redis.call(\"HEXISTS\", adopted_key, likeness .. \"|done\")\nreturn { \"stands\", redis.call(\"HGET\", adopted_key, likeness), done }\n",
+};
+
+const adoptDispatchShape = {
+  stands: [["id", "string"], ["done", "int"]],
+} as const satisfies ReplyShape;
+
+async function adoptDispatch(redis: RedisClient, args: AdoptDispatchArgs): Promise<AdoptDispatchReply> {
+  const tag = roomTag(args.room);
+  const keys = [`${tag}adopted:${args.sid}`];
+  const values = [args.likeness, args.id, args.isDone ? 1 : 0, args.keepMs, args.nowMs ?? ""];
+  return parseReply<AdoptDispatchReply>("adopt-dispatch", await runScript(redis, adoptDispatchScript, keys, values), adoptDispatchShape);
+}
+
+/**
  * assert-gateway: a gateway renews its lease in a namespace and says what its sockets hold, as (job, epoch, session).
  * What the ledger agrees with stands, and an orphan of such a session runs again; what is over, older or held elsewhere
  * is to be stopped. A newer epoch, or one that the ledger still has as an offer, stands too: Redis lost its last second.
@@ -1771,6 +1814,7 @@ async function withdrawStart(redis: RedisClient, args: WithdrawStartArgs): Promi
 export interface BoundScripts {
   accept(args: AcceptArgs): Promise<AcceptReply>;
   admit(args: AdmitArgs): Promise<AdmitReply>;
+  adoptDispatch(args: AdoptDispatchArgs): Promise<AdoptDispatchReply>;
   assertGateway(args: AssertGatewayArgs): Promise<AssertGatewayReply>;
   createOrder(args: CreateOrderArgs): Promise<CreateOrderReply>;
   deleteOrder(args: DeleteOrderArgs): Promise<DeleteOrderReply>;
@@ -1816,6 +1860,7 @@ export function bindScripts(redis: RedisClient): BoundScripts {
   return {
     accept: (args) => accept(redis, args),
     admit: (args) => admit(redis, args),
+    adoptDispatch: (args) => adoptDispatch(redis, args),
     assertGateway: (args) => assertGateway(redis, args),
     createOrder: (args) => createOrder(redis, args),
     deleteOrder: (args) => deleteOrder(redis, args),

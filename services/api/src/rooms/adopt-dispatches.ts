@@ -1,0 +1,120 @@
+/**
+ * Takes over livekit-server's own dispatches: of agents that were named in a token, in CreateRoom, by a SIP rule or a
+ * preset, and the automatic one without a name. No webhook tells of them, but its ListDispatch does. Each is taken once
+ * in each life of its room, under its id, unless livekit-server gave it to a worker of its own.
+ *
+ * 1. The id that stands for it in this life is settled. 2. The order is made. 3. It is marked as made. Died between
+ * them: the next look goes on, and makes nothing twice, since the order's id is the one that stands.
+ */
+
+import { createHash } from "node:crypto";
+import { DispatchError } from "@muster/domain/errors";
+import { idFrom } from "@muster/domain/ids";
+import type { Ledger } from "@muster/ledger/ledger";
+import type { RoomService } from "@muster/livekit/room-service";
+import type { Log } from "@muster/runtime/log";
+import { AgentDispatch, CreateAgentDispatchRequest } from "@muster/wire/generated/livekit";
+import type { AcceptOrder } from "../accept-order.js";
+import type { KnownNamespaces } from "../known-namespaces.js";
+import { checkDispatchId, orderOf } from "../order-request.js";
+
+export interface AdoptDispatchesDeps {
+  ledger: Pick<Ledger, "adoptDispatch">;
+  /** undefined: LiveKit cannot be asked; unnamed agents then go to every new room, as LiveKit itself has it. */
+  roomService: Pick<RoomService, "listDispatches"> | undefined;
+  known: Pick<KnownNamespaces, "of">;
+  acceptOrder: Pick<AcceptOrder, "accept">;
+  /** Whose orders they become: LiveKit knows of no projects. */
+  project: string;
+  log: Log;
+}
+
+/** Longer than any room is reckoned to live without a look at it. */
+const KEEP_MS = 7 * 24 * 3_600_000;
+const MAX_REMEMBERED = 10_000;
+
+export class AdoptDispatches {
+  readonly #deps: AdoptDispatchesDeps;
+  /** Sids of lives that this process has asked about, the oldest first. */
+  readonly #lookedAt = new Set<string>();
+
+  constructor(deps: AdoptDispatchesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Rejects when LiveKit or Redis cannot be asked; to be repeated then. A dispatch out of bounds is logged and left. */
+  async look(room: string, sid: string): Promise<void> {
+    const listed = await this.#listed(room, sid);
+    for (const [likeness, dispatch] of likenesses(listed.filter(isOpen))) {
+      await this.#adopt(room, sid, likeness, dispatch);
+    }
+    this.#lookedAt.add(sid);
+    const [oldest] = this.#lookedAt;
+    if (this.#lookedAt.size > MAX_REMEMBERED && oldest !== undefined) this.#lookedAt.delete(oldest);
+  }
+
+  /** For each word that is heard of a room: asks at the first, and leaves later ones to the rounds. Never rejects. */
+  async lookOnce(room: string, sid: string): Promise<void> {
+    if (this.#lookedAt.has(sid)) return;
+    await this.look(room, sid).catch((error: unknown) => {
+      this.#deps.log.warn(
+        { error: String(error) },
+        "LiveKit's own dispatches were not looked at; the next round does",
+      );
+    });
+  }
+
+  async #listed(room: string, sid: string): Promise<AgentDispatch[]> {
+    const { roomService, known, project } = this.#deps;
+    if (roomService !== undefined) return roomService.listDispatches(room);
+    if ((await known.of(project, "")).length === 0) return [];
+    const id = idFrom("order", createHash("sha256").update(`unnamed\0${sid}`).digest());
+    return [AgentDispatch.create({ id, room })];
+  }
+
+  async #adopt(room: string, sid: string, likeness: string, dispatch: AgentDispatch): Promise<void> {
+    const { ledger, acceptOrder, project, log } = this.#deps;
+    const args = { room, sid, likeness, id: dispatch.id, keepMs: KEEP_MS };
+    const { id, done } = await ledger.adoptDispatch({ ...args, isDone: false });
+    if (done === 1) return;
+    const { agentName, metadata, attributes, deployment, restartPolicy } = dispatch;
+    const request = CreateAgentDispatchRequest.create({
+      ...{ room, agentName, metadata, attributes, deployment, restartPolicy },
+    });
+    try {
+      checkDispatchId(id);
+      await acceptOrder.accept({ ...orderOf(project, request, undefined), repeat: { by: "id", value: id } });
+    } catch (error) {
+      if (!(error instanceof DispatchError) || error.code === "unavailable") throw error;
+      log.warn(
+        { order: id, error: String(error) },
+        "a dispatch of livekit-server is out of bounds; left to it",
+      );
+    }
+    await ledger.adoptDispatch({ ...args, isDone: true });
+  }
+}
+
+/** Not deleted, and nobody runs it. */
+function isOpen({ state }: AgentDispatch): boolean {
+  return (state?.jobs.length ?? 0) === 0 && (state?.deletedAt ?? 0n) === 0n;
+}
+
+/** Each with what it is told by in this life: what it asks for, and which of several of the same it is. */
+function* likenesses(dispatches: readonly AgentDispatch[]): Generator<[string, AgentDispatch]> {
+  const seen = new Map<string, number>();
+  const byAge = [...dispatches].sort((a, b) => Number(createdAt(a) - createdAt(b)) || (a.id < b.id ? -1 : 1));
+  for (const dispatch of byAge) {
+    const { agentName, metadata, attributes, deployment } = dispatch;
+    const pairs = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+    const content = JSON.stringify([agentName, deployment, metadata, pairs]);
+    const digest = createHash("sha256").update(content).digest("base64url");
+    const number = seen.get(digest) ?? 0;
+    seen.set(digest, number + 1);
+    yield [`${digest}#${number}`, dispatch];
+  }
+}
+
+function createdAt({ state }: AgentDispatch): bigint {
+  return state?.createdAt ?? 0n;
+}

@@ -1,0 +1,163 @@
+/** livekit-server's own dispatches: taken over once in each life of their room, under their ids. */
+
+import { namespaceName } from "@muster/domain/namespace";
+import { type LivekitStandIn, startLivekitStandIn } from "@muster/test/kit/livekit-stand-in";
+import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
+import { waitUntil } from "@muster/test/kit/wait-until";
+import { JobState } from "@muster/wire/generated/livekit";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import * as kit from "./kit.js";
+
+const NEVER_MS = 600_000;
+
+let server: RedisServer;
+let livekit: LivekitStandIn;
+let api: kit.RunningApi;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+beforeEach(async () => {
+  await server.flush();
+  livekit = await startLivekitStandIn();
+});
+afterEach(async () => {
+  await api.stop();
+  await livekit.stop();
+});
+afterAll(() => server.stop());
+
+const start = async (options: Parameters<typeof kit.runApi>[1] = {}) => {
+  api = await kit.runApi(server, { livekitUrl: livekit.url, ...options });
+};
+const told = () => livekit.deliver(livekit.events, `${api.url}/webhook`);
+const orders = async (room: string) => {
+  const reply = await api.ledger.listRoomOrders({ namespace: "default", room, only: "", limit: 100 });
+  return Object.values(reply.orders).map(({ order, jobs }) => ({
+    ...{ id: order.id, agent: order.agent, metadata: order.metadata, state: order.state },
+    jobs: Object.values(jobs).length,
+  }));
+};
+
+describe("a dispatch that livekit-server made", () => {
+  test("is taken over under its id when its room begins", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room", {
+      agents: [{ agentName: "greeter", metadata: "hello" }, { agentName: "scribe" }],
+    });
+    const ids = livekit.rooms.dispatchesOf("room").map(({ id }) => id);
+    expect(await told()).toEqual([200]);
+    const live = { state: "live", jobs: 1 };
+    expect(await orders("room")).toEqual(
+      expect.arrayContaining([
+        { id: ids[0], agent: "greeter", metadata: "hello", ...live },
+        { id: ids[1], agent: "scribe", metadata: "", ...live },
+      ]),
+    );
+    expect(await orders("room")).toHaveLength(2);
+  });
+
+  test("is taken over once, however often its room is spoken of, and when its node crashed", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }, { agentName: "greeter" }] });
+    livekit.rooms.join("room", "ann");
+    await told();
+    const before = await orders("room");
+    expect(before).toHaveLength(2);
+    // The same life on another node, with new ids; seen by an api that knows of nothing.
+    livekit.rooms.crashNode("room");
+    livekit.rooms.startRoom("room");
+    await api.stop();
+    await start({ roomsEveryMs: NEVER_MS });
+    await told();
+    expect(await orders("room")).toEqual(before);
+  });
+
+  test("is taken over again in the room's next life", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    await told();
+    livekit.rooms.finishRoom("room");
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    await told();
+    expect(new Set((await orders("room")).map(({ id }) => id)).size).toBe(2);
+  });
+
+  test("is left alone when livekit-server gave it to a worker of its own, or it was deleted", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "mine" }] });
+    const state = { createdAt: 1n, deletedAt: 0n, jobs: [] };
+    const served = [{ id: "AJ_x", state: JobState.create({ status: 1 }) }];
+    livekit.rooms.addDispatch("room", { agentName: "served", state: { ...state, jobs: served } as never });
+    livekit.rooms.addDispatch("room", { agentName: "deleted", state: { ...state, deletedAt: 2n } as never });
+    await told();
+    expect((await orders("room")).map(({ agent }) => agent)).toEqual(["mine"]);
+  });
+
+  test("stays deleted when it is deleted here", async () => {
+    await start({ roomsEveryMs: 200 });
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    const dispatchId = livekit.rooms.dispatchesOf("room")[0]?.id ?? "";
+    await told();
+    await api.twirp("DeleteDispatch", { room: "room", dispatchId } as { room: string });
+    const asked = () => livekit.calls.filter(({ method }) => method === "ListDispatch").length;
+    const before = asked();
+    await waitUntil("it was looked at again", () => asked() >= before + 2);
+    expect(await orders("room")).toEqual([
+      { id: dispatchId, agent: "greeter", metadata: "", state: "deleted", jobs: 1 },
+    ]);
+  });
+
+  test("is found by the rounds when no webhook told of its room", async () => {
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    await start({ roomsEveryMs: 200 });
+    await waitUntil("it is taken over", async () => (await orders("room")).length === 1);
+    // One that was made while the room lived.
+    livekit.rooms.addDispatch("room", { agentName: "scribe" });
+    await waitUntil("so is the other", async () => (await orders("room")).length === 2);
+  });
+
+  test("that is out of bounds is left to it, and holds up no other", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room", {
+      agents: [{ agentName: "x".repeat(10_000) }, { agentName: "greeter" }],
+    });
+    expect(await told()).toEqual([200]);
+    expect((await orders("room")).map(({ agent }) => agent)).toEqual(["greeter"]);
+  });
+
+  test("waits for LiveKit to answer", async () => {
+    await start({ roomsEveryMs: 300 });
+    livekit.fail("ListDispatch", { kind: "twirp", status: 503, code: "unavailable", msg: "no response" }, 3);
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    expect(await told()).toEqual([200]);
+    await waitUntil("it is taken over", async () => (await orders("room")).length === 1);
+  });
+});
+
+describe("without a LiveKit to ask", () => {
+  const remember = () =>
+    api.ledger.rememberAgent({
+      project: "default",
+      agent: "",
+      namespaceName: namespaceName("default", ""),
+      keepMs: 60_000,
+    });
+
+  test("unnamed agents go to every new room, once", async () => {
+    api = await kit.runApi(server);
+    await remember();
+    livekit.rooms.startRoom("room");
+    livekit.rooms.join("room", "ann");
+    await told();
+    await told();
+    expect(await orders("room")).toMatchObject([{ agent: "", state: "live", jobs: 1 }]);
+  });
+
+  test("nobody goes where no unnamed worker was ever seen", async () => {
+    api = await kit.runApi(server);
+    livekit.rooms.startRoom("room");
+    await told();
+    expect(await orders("room")).toEqual([]);
+  });
+});
