@@ -1,7 +1,7 @@
 /**
  * `npm run count`: how many Redis commands one dispatch costs, from the request to the assignment. Counted at our own
  * clients and checked against what Redis says it was sent. Left out, as they come with time and not with dispatches:
- * blocked reads, lease renewals, load samples, looks at timers and indexes.
+ * blocked reads, lease renewals, load samples, looks at timers, indexes and the board of listeners (one a second).
  */
 import { AgentDispatchClient } from "livekit-server-sdk";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -18,7 +18,9 @@ const WORKERS = 20;
 
 /** What comes with time, not with dispatches. */
 const TIMED =
-  /inbox: |: (node |ledger (assert-gateway|sample-sessions|list-due|rest|list-agent|remember-agent|expire-\w+|sweep-ended)$|xtrim$|ping$)/;
+  /inbox: |: (node |ledger (assert-gateway|sample-sessions|list-due|list-waiting|rest|list-agent|remember-agent|expire-\w+|sweep-ended)$|xtrim$|ping$|exists$)/;
+/** On the board of listeners, by api and dispatcher. */
+const BOARD = /: exists$/;
 
 let redis: RedisServer;
 let muster: CountedMuster;
@@ -76,7 +78,9 @@ it.each([
     const observer = redis.client();
     await observer.call("CONFIG", "RESETSTAT");
     muster.reset();
+    const startedAtMs = performance.now();
     await dispatch({ count, inFlight });
+    const seconds = (performance.now() - startedAtMs) / 1_000;
     const [stats, atClients] = [await observer.info("commandstats"), muster.scripts()];
     const issued = new Map(muster.counts());
 
@@ -100,6 +104,10 @@ it.each([
       ].join("\n"),
     );
     expect(total).toBeLessThanOrEqual(BUDGET);
+    const onBoard = [...issued]
+      .filter(([what]) => BOARD.test(what))
+      .reduce((sum, [, calls]) => sum + calls, 0);
+    expect(onBoard).toBeLessThanOrEqual(2 * (seconds + 1));
     // Some may be on their way when either side is read.
     expect(Math.abs(atRedis - atClients)).toBeLessThanOrEqual(20);
   },

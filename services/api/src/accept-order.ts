@@ -22,6 +22,7 @@ import type { CreateOrderArgs } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Log } from "@muster/runtime/log";
 import type { Enqueue } from "./enqueue.js";
+import type { KnownListeners } from "./known-listeners.js";
 import { firstJobs, isOpen, orderFacts, waitMsOf } from "./order-facts.js";
 import { orderIdOf } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
@@ -34,6 +35,7 @@ import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 export interface AcceptOrderDeps extends UntilIndexedDeps {
   ledger: Pick<Ledger, "createOrder" | "readRecord">;
   placement: Placement;
+  listeners: Pick<KnownListeners, "listenMs">;
   enqueue: Enqueue;
   reconciler: RoomReconciler;
   randomBytes: (size: number) => Uint8Array;
@@ -90,10 +92,11 @@ export class AcceptOrder {
   async #create(
     order: Pick<CreateOrderArgs, "namespace" | "order" | "room" | "facts" | "newJobs" | "waitMs">,
   ) {
-    const { ledger, policy } = this.#deps;
+    const { ledger, listeners, policy } = this.#deps;
     const { retainMs, guardMs } = policy;
+    const listenMs = await listeners.listenMs(order.namespace);
     return untilIndexed(this.#deps, order.namespace, (rests) =>
-      ledger.createOrder({ ...order, retainMs, guardMs, rests }),
+      ledger.createOrder({ ...order, retainMs, guardMs, listenMs, rests }),
     );
   }
 

@@ -10,7 +10,7 @@ import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import { countCommands } from "@muster/runtime/redis/command-count";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
-import { apiKeysFrom, apiSchema, livekitFrom, orderPolicyFrom } from "./config.js";
+import { apiKeysFrom, apiSchema, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "./config.js";
 import { startApi } from "./start-api.js";
 
 /** Beyond the drain itself: the last answers, and closing. */
@@ -36,6 +36,7 @@ const api = await startApi({
   redis,
   keys: apiKeysFrom(config),
   livekit: livekitFrom(config),
+  events: eventSettingsFrom(config),
   policy: orderPolicyFrom(config),
   metrics,
   clock: systemClock,

@@ -5,6 +5,7 @@
 import type { DispatchErrorCode } from "@muster/domain/errors";
 import { WEBHOOK_EVENTS } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
+import type { EventMetrics } from "./events/event-metrics.js";
 
 /** Through which API. */
 export type OrderDoor = "twirp" | "rest";
@@ -34,5 +35,21 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
     refused: (reason) => refusals.add({ reason }),
     webhookReceived: (event) => webhooks.add({ event: KNOWN_EVENTS.get(event) ?? "other" }),
     webhookRefused: (reason) => refusedWebhooks.add({ reason }),
+  };
+}
+
+export function eventMetrics(metrics: Metrics): EventMetrics {
+  const deliveries = metrics.counter("webhook_deliveries_total");
+  const missed = metrics.counter("events_missed_total");
+  const listeners = metrics.gauge("event_listeners");
+  const dropped = metrics.counter("event_listeners_dropped_total");
+  listeners.set({}, 0);
+  return {
+    delivered: () => deliveries.add({ outcome: "delivered" }),
+    deliveryFailed: () => deliveries.add({ outcome: "failed" }),
+    deliveryDied: () => deliveries.add({ outcome: "dead" }),
+    eventsMissed: () => missed.add({}),
+    listeners: (count) => listeners.set({}, count),
+    listenerDropped: () => dropped.add({}),
   };
 }

@@ -7,10 +7,13 @@ import { createActorLink } from "@muster/actor/actor-link";
 import { createDueIndex } from "@muster/actor/due-index";
 import { createNodeDirectory } from "@muster/actor/node-directory";
 import { createOutbox } from "@muster/actor/outbox";
+import { idFrom } from "@muster/domain/ids";
+import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
 import type { LivekitSettings } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
+import { ListenerBoard } from "@muster/runtime/events/listener-board";
 import type { Log } from "@muster/runtime/log";
 import type { Metrics } from "@muster/runtime/metrics";
 import { createOps, type ReadinessCheck } from "@muster/runtime/ops-http";
@@ -19,11 +22,14 @@ import type { RedisClient } from "@muster/runtime/redis/connect";
 import { serveHttp } from "@muster/runtime/serve-http";
 import { AcceptOrder } from "./accept-order.js";
 import { type ApiKeys, projectsOf } from "./auth.js";
+import type { EventSettings } from "./config.js";
 import { Enqueue } from "./enqueue.js";
+import { startEvents } from "./events/start-events.js";
 import { createFrontDoor } from "./front-door.js";
 import { Hints } from "./hints.js";
+import { KnownListeners } from "./known-listeners.js";
 import { KnownNamespaces } from "./known-namespaces.js";
-import { apiMetrics } from "./metrics.js";
+import { apiMetrics, eventMetrics } from "./metrics.js";
 import { Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
 import { createLivekitProxy } from "./proxy/livekit-proxy.js";
@@ -41,6 +47,8 @@ export interface ApiDeps {
   keys: ApiKeys;
   /** Absent: no LiveKit is known of. */
   livekit?: LivekitSettings;
+  /** Absent: job events are posted to nobody. */
+  events?: EventSettings;
   policy: OrderPolicy;
   metrics: Metrics;
   clock: Clock;
@@ -55,6 +63,8 @@ export interface Api {
   fetch(request: Request, remoteAddress?: string): Promise<Response>;
   /** False from stop() on, and while Redis is away. */
   ready(): boolean;
+  /** Live streams end with a word of goodbye. For whoever closes connections before stop(), which does it too. */
+  endStreams(): void;
   /** Not ready from now on; resolves when what came in is answered and every hint is out. Requests are still taken. */
   stop(): Promise<void>;
 }
@@ -73,9 +83,16 @@ export function createApi(deps: ApiDeps): Api {
   const dueIndex = createDueIndex({ redis });
   const orders = new RoomOrders(ledger);
   const enqueue = new Enqueue({ producer, hints });
+  const events = startEvents({
+    ...(deps.events ?? { urls: [], signing: { apiKey: "", apiSecret: "" } }),
+    ...{ redis, ledger, project: DEFAULT_PROJECT, who: idFrom("node", randomBytes(16)) },
+    ...{ metrics: eventMetrics(deps.metrics), clock, random: Math.random, log },
+  });
+  const listeners = new KnownListeners({ hooks: events.hooks, board: new ListenerBoard({ redis, clock }) });
   const reconciler = new ReconcileRoom({
     ...deps,
     ledger,
+    listeners,
     dueIndex,
     enqueue,
     hints,
@@ -85,6 +102,7 @@ export function createApi(deps: ApiDeps): Api {
     ...{
       ledger,
       placement,
+      listeners,
       dueIndex,
       enqueue,
       reconciler,
@@ -99,7 +117,7 @@ export function createApi(deps: ApiDeps): Api {
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
   const twirp = createTwirpService({ calls, keys, metrics, clock, log });
-  const rest = createRestApp({ ...orderCalls, ledger, hints, policy, keys, clock, log });
+  const rest = createRestApp({ ...orderCalls, events, ledger, hints, policy, keys, clock, log });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;
   const frontDoor = createFrontDoor({
@@ -116,6 +134,7 @@ export function createApi(deps: ApiDeps): Api {
   });
 
   let isStopping = false;
+  let eventsEnd: Promise<void> | undefined;
   const underWay = new Set<Promise<Response>>();
   const ready = () => !isStopping && redis.status === "ready";
   return {
@@ -125,12 +144,15 @@ export function createApi(deps: ApiDeps): Api {
       underWay.add(answering);
       return answering;
     },
+    endStreams: () => events.live.close(),
     async stop() {
       isStopping = true;
+      eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
       await rooms.rounds.stop();
       while (underWay.size > 0) await Promise.allSettled(underWay);
       await hints.settled(); // the last answers' wake-ups
       await producer.close(); // after whoever could still add to the queue
+      await eventsEnd;
     },
   };
 }

@@ -267,7 +267,7 @@ test("an order with more jobs than one script ends is deleted whole", async () =
   const { retainMs, guardMs, waitMs } = kit.policy;
   const times = { retainMs, guardMs, waitMs };
   const order = { namespace: "default", order: id, room: "room1", facts, newJobs, ...times };
-  await api.ledger.createOrder({ ...order, rests: 0 });
+  await api.ledger.createOrder({ ...order, listenMs: 0, rests: 0 });
   expect((await sdk.getDispatch(id, "room1"))?.state?.jobs).toHaveLength(150);
   await sdk.deleteDispatch(id, "room1");
   const list = { namespace: "default", kind: "job", offset: 0, limit: 1 };

@@ -9,7 +9,7 @@ import { Inbox } from "@muster/actor/inbox";
 import { NodeLease } from "@muster/actor/node-lease";
 import { idFrom } from "@muster/domain/ids";
 import type { GatewayMessage, NamespaceMessage } from "@muster/domain/node-message";
-import { poolName } from "@muster/domain/pool";
+import { type JobType, poolName } from "@muster/domain/pool";
 import { createLedger, type Ledger } from "@muster/ledger/ledger";
 import { type Clock, systemClock } from "@muster/runtime/clock";
 import { createLog } from "@muster/runtime/log";
@@ -19,6 +19,7 @@ import { freePort } from "@muster/test/kit/ports";
 import type { RedisServer } from "@muster/test/kit/redis-server";
 import { signAccessToken } from "@muster/wire/access-token";
 import type { VideoGrant } from "@muster/wire/video-grant";
+import type { EventSettings } from "../src/config.js";
 import { startApi } from "../src/start-api.js";
 
 export const API_KEY = "devkey";
@@ -81,13 +82,21 @@ export async function runApi(
     clock = systemClock,
     drainMs = 0,
     livekitUrl,
+    events,
     roomsEveryMs = policy.roomsEveryMs,
-  }: { clock?: Clock; drainMs?: number; livekitUrl?: string; roomsEveryMs?: number } = {},
+  }: {
+    clock?: Clock;
+    events?: EventSettings;
+    drainMs?: number;
+    livekitUrl?: string;
+    roomsEveryMs?: number;
+  } = {},
 ): Promise<RunningApi> {
   const redis = server.client();
   const metrics = createMetrics({ service: "api" });
   const port = await freePort();
   const api = await startApi({
+    ...(events !== undefined && { events }),
     ...(livekitUrl !== undefined && { livekit: { url: livekitUrl, keys } }),
     ...{ redis, keys, policy: { ...policy, roomsEveryMs }, metrics, clock, randomBytes, log: silent },
     ...{ host: "127.0.0.1", port, drainMs },
@@ -150,19 +159,20 @@ export const fakeGateway = (server: RedisServer) => fakeNode<GatewayMessage>(ser
 export interface WorkerFacts {
   namespace: string;
   agent: string;
+  type?: JobType;
   deployment?: string;
   gateway?: string;
 }
 
 /** Puts a session into the ledger as a gateway does. Returns its id. */
 export async function registerWorker(ledger: Ledger, facts: WorkerFacts): Promise<string> {
-  const { namespace, agent, deployment = "", gateway = newId("node") } = facts;
+  const { namespace, agent, type = "room", deployment = "", gateway = newId("node") } = facts;
   const session = newId("session");
-  const pool = poolName({ agentName: agent, type: "room", deployment });
+  const pool = poolName({ agentName: agent, type, deployment });
   const args = {
     ...{ namespace, session, gateway, pool, leaseMs: 60_000 },
     facts: {
-      ...{ agent, type: "room", deployment, version: "1.0.0", permissions: "", client_ip: "10.0.0.1" },
+      ...{ agent, type, deployment, version: "1.0.0", permissions: "", client_ip: "10.0.0.1" },
       ...{ api_key: API_KEY, cost: 0.1, max_load: 0.7, cap: 0 },
     },
   };
@@ -175,12 +185,18 @@ export async function registerWorker(ledger: Ledger, facts: WorkerFacts): Promis
 
 /** Brings a job to a worker that takes it: admitted, accepted, and seen to run. */
 export async function runJob(ledger: Ledger, namespace: string, job: string): Promise<void> {
+  const held = await startJob(ledger, namespace, job);
+  await ledger.seen(held);
+}
+
+/** The same, but that nobody has seen it run. */
+export async function startJob(ledger: Ledger, namespace: string, job: string) {
   const admitted = await ledger.admit({ namespace, job, offerMs: 5_000, retryMs: 500, scan: 32 });
   if (admitted.status !== "offered") throw new Error(`the job was not offered but ${admitted.status}`);
   const { session = "", epoch = "" } = admitted.job;
   const held = { namespace, job, session, epoch: Number(epoch) };
   await ledger.accept({ ...held, agentIdentity: `agent-${job}`, startMs: 30_000 });
-  await ledger.seen(held);
+  return held;
 }
 
 /** Ids of the entries that wait in a namespace's queue. */

@@ -16,7 +16,7 @@ interface Operation {
 }
 
 // Describing calls nothing that it is given.
-const deps = { keys, policy, clock, log: silent } as unknown as RestAppDeps;
+const deps = { events: {}, keys, policy, clock, log: silent } as unknown as RestAppDeps;
 const app = createRestApp(deps);
 let document: Json & { paths: Record<string, Record<string, Operation>>; components: Json };
 
@@ -120,6 +120,8 @@ test("has every route that the app answers, and no other", () => {
   expect([...new Set(answered)].sort()).toEqual(described.sort());
   expect(described).toEqual([
     "DELETE /v1/orders/{id}",
+    "GET /v1/events",
+    "GET /v1/events/dead",
     "GET /v1/jobs",
     "GET /v1/jobs/{id}",
     "GET /v1/openapi.json",
@@ -127,6 +129,8 @@ test("has every route that the app answers, and no other", () => {
     "GET /v1/orders/{id}",
     "GET /v1/workers",
     "GET /v1/workers/{id}",
+    "POST /v1/events/dead/replay",
+    "POST /v1/events/dead/{id}/replay",
     "POST /v1/jobs/{id}/terminate",
     "POST /v1/orders",
   ]);

@@ -179,6 +179,7 @@ function dyingAfter(
       producer: { add: mortal("add", producer.add) },
       hints: new Hints({ actors, outbox, log: kit.silent }),
     }),
+    listeners: { listenMs: async () => 0 },
     policy: kit.policy,
     reconciler,
     log: kit.silent,

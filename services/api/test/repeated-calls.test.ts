@@ -2,13 +2,18 @@
  * Every call that changes something, asked for more than once: because its caller says it twice, because several say it
  * at once, because the answer got lost on the way to the caller, or Redis's reply on the way to us. It is done once.
  */
+import { jobEventOf } from "@muster/runtime/events/outbox-entry";
+import { Lanes } from "@muster/runtime/queue/lanes";
 import { closeRedis, connectRedis, type RedisClient } from "@muster/runtime/redis/connect";
 import { scriptNames } from "@muster/test/bench/script-names";
 import { loseAnswers } from "@muster/test/cluster/losing-answers";
 import { type FlakyProxy, startFlakyProxy } from "@muster/test/kit/flaky-proxy";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
+import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { hookFor } from "../src/events/hook.js";
 import { type DispatchCallsDeps, dispatchCalls } from "../src/twirp/dispatch-calls.js";
+import { startReceiver } from "./events-kit.js";
 import * as kit from "./kit.js";
 
 interface Dispatch {
@@ -107,7 +112,28 @@ test("there are no others", async () => {
   const calls = [...dispatchCalls({} as DispatchCallsDeps).keys()];
   const all = [...rest, ...calls.map((name) => `POST /twirp/livekit.AgentDispatchService/${name}`)];
   const changing = all.filter((name) => !/^GET |\/ListDispatch$/.test(name));
-  expect(changing.sort()).toEqual(Object.keys(CHANGES).sort());
+  expect(changing.sort()).toEqual([...Object.keys(CHANGES), ...REPLAYS].sort());
+});
+
+/** Repeated, they find nothing: what was replayed is no dead letter any more. */
+const REPLAYS = ["POST /v1/events/dead/{id}/replay", "POST /v1/events/dead/replay"];
+
+test.each(REPLAYS)("%s asked for ten times at once, and again, has it delivered once", async (name) => {
+  const receiver = await startReceiver();
+  const hook = hookFor("default", receiver.url);
+  const key = await deadLetter(new Lanes({ redis: api.redis, name: hook.id }));
+  const signing = { apiKey: kit.API_KEY, apiSecret: kit.API_SECRET };
+  const own = await kit.runApi({ ...server, client }, { events: { urls: [receiver.url], signing } });
+  const path = name.replace("POST ", "").replace("{id}", `${hook.id}-${key}`);
+  const ask = async () => {
+    const answer = await own.rest(path, { method: "POST", video: { roomAdmin: true } });
+    return answer.ok ? ((await answer.json()) as { replayed: number }).replayed : 0;
+  };
+  const counts = await Promise.all(Array.from({ length: 10 }, ask));
+  expect([...counts, await ask()].reduce((sum, count) => sum + count, 0)).toBe(1);
+  await waitUntil("it is delivered", () => receiver.received.length > 0, { deadlineMs: 10_000 });
+  await own.stop();
+  expect(receiver.names()).toEqual(["queued"]);
 });
 
 describe.each(Object.entries(CHANGES))("%s", (_name, change) => {
@@ -185,6 +211,27 @@ async function running(room: string): Promise<Dispatch> {
   const dispatch = (await (await create(api.url, room)).json()) as Dispatch;
   await kit.runJob(api.ledger, "default", dispatch.state.jobs[0]?.id ?? "");
   return dispatch;
+}
+
+/** An event that its receiver did not take, in its only try. Answers its key. */
+async function deadLetter(lanes: Lanes): Promise<string> {
+  const written = {
+    event: "agent_job_queued",
+    job: "AJ_1",
+    state: "queued",
+    type: "room",
+    pool: "room/agent/",
+  };
+  const event = jobEventOf("default", "1-1", Object.entries(written).flat());
+  const item = { lane: "AJ_1", key: `${event?.id}.0`, payload: JSON.stringify(event) };
+  const run = { lane: item.lane, token: "its only run" };
+  await lanes.turn("test", 60_000);
+  await lanes.takeIn("test", "", "1-1", [item]);
+  await lanes.noteQueued([item]);
+  await lanes.begin(run, item.key);
+  await lanes.failed(run, item.key, { reason: "answered 500", mostTries: 1, mostDead: 10 });
+  await lanes.endTurn("test");
+  return item.key;
 }
 
 async function answered(asking: Promise<Response>): Promise<{ id: string }> {

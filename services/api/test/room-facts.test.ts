@@ -79,7 +79,7 @@ describe("each event says what it says, and no more", () => {
     });
     expect(leaves({})?.left).toEqual({ atMs, reason: "" });
     // Of a newer LiveKit.
-    expect(leaves({ disconnectReason: 99 })?.left).toEqual({ atMs, reason: "" });
+    expect(leaves({ disconnectReason: 99 })?.left).toEqual({ atMs, reason: "99" });
     expect(leaves({ disconnectReason: "BORED" })?.left).toEqual({ atMs, reason: "" });
   });
 

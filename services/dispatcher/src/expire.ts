@@ -14,6 +14,7 @@ import type { Hold } from "./hold.js";
 import type { DispatcherMetrics } from "./metrics.js";
 import type { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
+import type { ToldEvents } from "./told-events.js";
 
 export interface ExpireDeps {
   namespace: string;
@@ -22,6 +23,7 @@ export interface ExpireDeps {
   assign: Pick<Assign, "admit" | "serve">;
   orphans: Pick<Orphans, "look">;
   hold: Pick<Hold, "isHolding">;
+  told: Pick<ToldEvents, "expect">;
   policy: DispatchPolicy;
   metrics: DispatcherMetrics;
   log: Log;
@@ -42,6 +44,7 @@ export class Expire {
     const bar = name.indexOf("|");
     const kind = bar === -1 ? name : name.slice(0, bar);
     const id = name.slice(bar + 1);
+    this.#deps.told.expect();
     switch (kind) {
       case "job":
         return this.#job(id, awakeSinceMs);

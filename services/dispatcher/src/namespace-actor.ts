@@ -15,6 +15,7 @@ import type { Deadlines } from "./deadlines.js";
 import type { Generation } from "./generation.js";
 import { jobsOf } from "./intake.js";
 import type { Orphans } from "./orphans.js";
+import type { ToldEvents } from "./told-events.js";
 
 export interface NamespaceActorDeps {
   namespace: string;
@@ -24,6 +25,7 @@ export interface NamespaceActorDeps {
   orphans: Orphans;
   deadlines: Deadlines;
   generation: Generation;
+  told: ToldEvents;
   /** Work that no turn waits for failed: the host restarts the actor. */
   fail(error: unknown): void;
 }
@@ -47,18 +49,20 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
   }
 
   async start(): Promise<void> {
-    const { namespace, hub, assign, deadlines } = this.#deps;
+    const { namespace, hub, assign, deadlines, told } = this.#deps;
     this.#intake = hub.open(namespace, async (entry) => void (await this.#admitAll(jobsOf(entry), assign)), {
       concurrency: INTAKE_CONCURRENCY,
     });
     deadlines.start();
+    told.expect(); // of the host before us
     this.#begin(this.#findMissed("first"));
   }
 
   /** Hints: none is waited for, so that a slow one holds up no other. */
   receive(message: NamespaceMessage): void {
-    const { assign, orphans } = this.#deps;
+    const { assign, orphans, told } = this.#deps;
     this.#resting = false;
+    told.expect();
     switch (message.kind) {
       case "intake":
         this.#intake?.wake(message.count);
@@ -78,12 +82,13 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
   }
 
   async review(): Promise<number | undefined> {
-    const { namespace, ledger } = this.#deps;
-    const rest = await ledger.rest({ namespace });
+    const { namespace, ledger, told } = this.#deps;
+    const rest = await ledger.rest({ namespace, listenMs: await told.listenMs() });
     this.#resting = rest.status === "resting";
     if (rest.status === "resting") return rest.next === -1 ? undefined : rest.next;
     // Somebody may have died between adding an entry and telling us of it.
     if (rest.queued > 0) this.#intake?.wake();
+    if (rest.told > 0) this.#begin(told.move());
     return (await this.#findMissed("again")) + REVIEW_EVERY_MS;
   }
 
@@ -94,12 +99,13 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
 
   /** First nothing new comes in, then no timer fires, then what is under way ends. */
   async stop(): Promise<void> {
-    const { namespace, deadlines, orphans, generation } = this.#deps;
+    const { namespace, deadlines, orphans, generation, told } = this.#deps;
     generation.forget(namespace);
     await this.#intake?.close();
     await deadlines.stop();
     await orphans.stop();
     await Promise.allSettled(this.#underWay);
+    await told.stop();
   }
 
   /**
@@ -120,6 +126,7 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
 
   async #admitAll(jobs: readonly string[], assign: Assign): Promise<void> {
     for (const job of jobs) await assign.admit(job);
+    this.#deps.told.expect();
   }
 
   #begin(work: Promise<unknown>): void {

@@ -23,6 +23,9 @@ export interface RoomPresenceDeps {
   roomService?: Pick<RoomService, "getParticipant"> | undefined;
 }
 
+/** Put out by its own next connection, or on its way to another node: whether that one came is not said by it. */
+const NOT_GONE = new Set(["DUPLICATE_IDENTITY", "MIGRATION"]);
+
 export class RoomPresence implements Presence {
   readonly #deps: RoomPresenceDeps;
 
@@ -47,6 +50,7 @@ export class RoomPresence implements Presence {
       case "here":
         return "present";
       case "left":
+        return NOT_GONE.has(reply.reason) ? "unknown" : "absent";
       case "room_over":
         return "absent";
       case "unknown":

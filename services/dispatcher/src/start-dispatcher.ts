@@ -14,6 +14,8 @@ import { createOutbox } from "@muster/actor/outbox";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
 import type { Clock } from "@muster/runtime/clock";
+import { EventMover } from "@muster/runtime/events/event-mover";
+import { ListenerBoard } from "@muster/runtime/events/listener-board";
 import type { Log } from "@muster/runtime/log";
 import { createIntakeHub } from "@muster/runtime/queue/intake-hub";
 import type { RedisClient } from "@muster/runtime/redis/connect";
@@ -29,6 +31,7 @@ import { NamespaceActor } from "./namespace-actor.js";
 import { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
 import type { Presence } from "./presence.js";
+import { ToldEvents } from "./told-events.js";
 
 export interface DispatcherDeps {
   nodeId: string;
@@ -77,6 +80,8 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
   const link = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
   const forwarding = new Forwarding({ link, clock, log });
   const index = createDueIndex({ redis });
+  const mover = new EventMover({ redis, log });
+  const board = new ListenerBoard({ redis, clock });
   const hold = new Hold({ lease, redis, clock, holdMs: policy.holdMs, metrics, log });
   const generation = new Generation({ ledger, index, metrics, clock, log, holdMs: policy.holdMs });
   lease.subscribe({ onGenerationChange: (known, current) => generation.changed(known, current) });
@@ -87,7 +92,8 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     const onDue = (atMs: number) => deadlines.nudge(atMs);
     const assign = new Assign({ ...shared, onDue });
     const orphans = new Orphans({ ...shared, presence, assign, onDue });
-    const expire = new Expire({ ...shared, assign, orphans });
+    const told = new ToldEvents({ namespace, mover, board, clock, log });
+    const expire = new Expire({ ...shared, assign, orphans, told });
     const deadlines = new Deadlines({ ...shared, expire, maxSleepMs });
     return new NamespaceActor({
       namespace,
@@ -97,6 +103,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
       orphans,
       deadlines,
       generation,
+      told,
       fail: (error) => context.fail(error),
     });
   };

@@ -25,6 +25,8 @@ export interface OrderOptions {
   upTo?: "ledger" | "queue" | "hint";
   guardMs?: number;
   maxAttempts?: number;
+  /** What the api knows of listeners. */
+  listenMs?: number;
 }
 
 export interface SessionOptions {
@@ -53,9 +55,16 @@ export function createCaller(url: string) {
     link,
     outbox,
     async order(namespace: string, agent: string, options: OrderOptions = {}) {
-      const { upTo = "hint", guardMs = testPolicy.guardMs, maxAttempts = 3 } = options;
+      const { upTo = "hint", guardMs = testPolicy.guardMs, maxAttempts = 3, listenMs = 0 } = options;
       const [order, job] = [newId("order"), newId("job")];
-      await createOrder(ledger, index, namespace, { order, jobs: [job], agent, guardMs, maxAttempts });
+      await createOrder(ledger, index, namespace, {
+        order,
+        jobs: [job],
+        agent,
+        guardMs,
+        maxAttempts,
+        listenMs,
+      });
       if (upTo === "ledger") return { order, job };
       await producer.add(namespace, { id: order, priority: 1001, data: { jobs: [job] } });
       if (upTo === "hint") await link.tell(namespace, { kind: "intake", count: 1 });
@@ -125,9 +134,16 @@ async function createOrder(
   ledger: Ledger,
   index: Index,
   namespace: string,
-  request: { order: string; jobs: readonly string[]; agent: string; guardMs: number; maxAttempts: number },
+  request: {
+    order: string;
+    jobs: readonly string[];
+    agent: string;
+    guardMs: number;
+    maxAttempts: number;
+    listenMs?: number;
+  },
 ) {
-  const { order, jobs, agent, guardMs, maxAttempts } = request;
+  const { order, jobs, agent, guardMs, maxAttempts, listenMs = 0 } = request;
   const args = {
     namespace,
     order,
@@ -148,6 +164,7 @@ async function createOrder(
     retainMs: testPolicy.retainMs,
     guardMs,
     waitMs: 60_000,
+    listenMs,
   };
   for (let rests = -1; ; ) {
     const reply = await ledger.createOrder({ ...args, rests });

@@ -269,6 +269,7 @@ async function startFakeDispatcher(
         retainMs: 60_000,
         guardMs: 5_000,
         waitMs: 60_000,
+        listenMs: 0,
       } as const;
       let reply = await ledger.createOrder({ ...args, rests: -1 });
       if (reply.status === "unindexed") {

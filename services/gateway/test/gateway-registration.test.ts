@@ -74,7 +74,7 @@ it("lists a namespace at rest in the due index before it wakes it", async () => 
   await first.close();
   await waitUntil(
     "the namespace may rest",
-    async () => (await ledger.rest({ namespace })).status === "resting",
+    async () => (await ledger.rest({ namespace, listenMs: 0 })).status === "resting",
   );
   const scoreOf = async () => {
     const scores: (string | null)[] = [];

@@ -3,7 +3,7 @@
  * follow livekit-server, so that what points at one can point at the other.
  */
 
-import { intakeFields, keyFields } from "@muster/api/config";
+import { eventFields, hasWebhookKey, intakeFields, keyFields, NO_WEBHOOK_KEY } from "@muster/api/config";
 import { placementFields } from "@muster/dispatcher/config";
 import { LEASE_MS } from "@muster/domain/timing";
 import { gatewayFields } from "@muster/gateway/config";
@@ -37,6 +37,7 @@ export const standaloneSchema = z
       .describe("Over which time a stopping Muster closes its workers' sockets."),
     ...keyFields,
     ...intakeFields,
+    ...eventFields,
     ...livekitFields,
     ...placementFields,
     ...gatewayFields,
@@ -44,6 +45,11 @@ export const standaloneSchema = z
   .refine((config) => config.silenceMs >= config.pingIntervalMs, {
     path: ["silenceMs"],
     error: "must be at least pingIntervalMs",
-  });
+  })
+  // Without keys it runs with everybody's.
+  .refine(
+    (config) => hasWebhookKey({ ...config, dev: config.dev || config.keys === undefined }),
+    NO_WEBHOOK_KEY,
+  );
 
 export type StandaloneConfig = z.output<typeof standaloneSchema>;

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { apiKeysFrom, livekitFrom, orderPolicyFrom } from "@muster/api/config";
+import { apiKeysFrom, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "@muster/api/config";
 import { createApi } from "@muster/api/start-api";
 import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
 import { dispatcherMetrics } from "@muster/dispatcher/metrics";
@@ -71,6 +71,7 @@ export async function startStandalone({
     ...shared,
     keys,
     livekit: livekitFrom(config),
+    events: eventSettingsFrom(config),
     policy: orderPolicyFrom(config),
     metrics,
     randomBytes,
@@ -92,6 +93,9 @@ export async function startStandalone({
     metrics,
   });
 
+  lifecycle.onStop("live streams", "their listeners are told while their connections are there", async () =>
+    api.endStreams(),
+  );
   lifecycle.onStop("gateway", "workers are told first, while what they say still counts", () =>
     gateway.stop(),
   );

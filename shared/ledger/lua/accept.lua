@@ -5,6 +5,7 @@
 -- @key session session:<session>
 -- @key session-jobs session-jobs:<session>
 -- @key deadlines deadlines
+-- @include eventing
 -- @arg job string Job id.
 -- @arg session string The session whose socket carried the offer.
 -- @arg epoch int Epoch of the offer.
@@ -35,4 +36,10 @@ redis.call("HSET", job_key, "state", "starting", "started_at", now, "updated_at"
 if silences ~= "0" then redis.call("HSET", session_key, "silences", 0) end
 redis.call("ZADD", session_jobs_key, now, job .. "#" .. epoch)
 redis.call("ZADD", deadlines_key, now + start_ms, "job|" .. job)
+if somebody_listens() then
+  local names, told = { "order", "type", "pool", "room", "room_sid", "wire" }, {}
+  for index, value in ipairs(redis.call("HMGET", job_key, unpack(names))) do told[names[index]] = value end
+  tell("started", job, told, { state = "starting", session = session, epoch = epoch, started_at = now,
+    agent_identity = identity, attempts = tonumber(attempts or 0) + 1 })
+end
 return { "started", now, identity }

@@ -14,6 +14,7 @@
 -- @arg retain-ms int How long the order and its jobs are kept after they ended.
 -- @arg guard-ms int After this time a queued job that nobody tried is tried.
 -- @arg wait-ms int How long a job may wait for a worker.
+-- @arg listen-ms int For how long from now its events are told, at least, as somebody listens; 0 = nobody is known to.
 -- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
 -- @reply created
 -- @reply exists state:string queued:strings
@@ -29,6 +30,7 @@ if known then
 end
 if must_index(rests) then return { "unindexed", rests_so_far() } end
 
+keep_listening(listen_ms)
 local at = string.format("%.0f", now)
 local fields = { "id", order, "room", room, "state", "live", "created_at", at, "deleted_at", "0", "ended_at", "0",
   "retain_ms", retain_ms }

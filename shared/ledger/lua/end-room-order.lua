@@ -1,7 +1,9 @@
 -- end-room-order: a life of a room is over, and with it an order that was bound to it: nobody is left to be served.
 -- What waits ends as canceled; what runs ends as success, since an agent whose room closes has done what it was for,
--- and is told to stop, in case it did not notice. An order of which no worker ever accepted anything goes back to
--- waiting for the room's next life: a room that closed empty was not served.
+-- and is told to stop, in case it did not notice. An order of which no worker ever accepted anything goes back to waiting
+-- for the room's next life, as long as it may wait at all: a room that closed empty was not served, and an order that was
+-- made while the end of the life before was on its way was never meant for that one. Its jobs for participants end: those
+-- are gone.
 -- An order with more jobs than `limit` is ended by repeating the call. Dying after it: what was not reached is ended by
 -- the repeat, or by its own timer.
 -- @key order order:<order>
@@ -11,29 +13,41 @@
 -- @arg order string Order id.
 -- @arg room-sid string Sid of the life that is over.
 -- @arg stop-ms int How long a worker's place stays taken when it does not confirm.
+-- @arg wait-ms int How long an order may wait to be served, unless it says otherwise.
 -- @arg limit int Jobs ended in one call, at most.
 -- @reply ended stops:json:shapes.Stop[] more:int serve:strings outcomes:strings
--- @reply kept
+-- @reply kept serve:strings
 -- @reply other_life room-sid:string
 -- @reply closed state:string
 -- @reply unknown
 
-local state, bound_to, open, retain_ms = unpack(redis.call("HMGET", order_key, "state", "room_sid", "open", "retain_ms"))
+local state, bound_to, created_at, own_wait_ms, retain_ms =
+  unpack(redis.call("HMGET", order_key, "state", "room_sid", "created_at", "wait_ms", "retain_ms"))
 if not state then return { "unknown" } end
 if bound_to ~= room_sid then return { "other_life", bound_to or "" } end
 local live_jobs = redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)
 if state ~= "live" and #live_jobs == 0 then return { "closed", state } end
 
-if state == "live" and open ~= "1" then
-  local was_served = false
-  for _, id in ipairs(live_jobs) do
-    was_served = was_served or tonumber(redis.call("HGET", job_of(id), "attempts") or 0) > 0
+local function was_served()
+  for _, id in ipairs(redis.call("ZRANGE", order_jobs_key, 0, -1)) do
+    if tonumber(redis.call("HGET", job_of(id), "attempts") or 0) > 0 then return true end
   end
-  if not was_served then
-    redis.call("HDEL", order_key, "room_sid")
-    for _, id in ipairs(live_jobs) do redis.call("HDEL", job_of(id), "room_sid", "room_info") end
-    return { "kept" }
+  return false
+end
+local waits_until = tonumber(created_at) + (tonumber(own_wait_ms) or wait_ms)
+if state == "live" and now < waits_until and not was_served() then
+  local serve = {}
+  redis.call("HDEL", order_key, "room_sid")
+  for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0)) do
+    local record = read_job(id)
+    if record.type == "room" then
+      redis.call("HDEL", job_of(id), "room_sid", "room_info")
+    else
+      local message = "the participant left the room"
+      also_serve(serve, record.pool, end_job(id, record, "canceled", "participant_left", message, false))
+    end
   end
+  return { "kept", serve }
 end
 if state == "live" then end_order(order, "ended", tonumber(retain_ms)) end
 

@@ -43,7 +43,7 @@ if state == "running" then
   if record.left_how == "failed" and may_restart(record) then
     -- Its process may live on without the room.
     local stop = add_stop(job, record, message, now + stop_ms)
-    retry_job(job, record, message, record.wire, true)
+    retry_job(job, record, "agent_left", message, record.wire, true)
     return { "retrying", cjson.encode(stop) }
   end
   local outcome = record.left_how == "failed" and "failed" or "success"
@@ -55,6 +55,7 @@ end
 if state == "offered" then
   local got_room = release(job, record)
   requeue(job, now + guard_ms)
+  tell("rejected", job, record, { state = "queued", reason = "unanswered" })
   return { "requeued", to_serve(record.pool, got_room) }
 end
 
@@ -76,6 +77,7 @@ if state == "starting" then
   else
     requeue_started(job, record, now)
     exclude(job, record, record.session)
+    tell_redispatched(job, record, "never_started", {})
   end
   return { "stopping", stop }
 end

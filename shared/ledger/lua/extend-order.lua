@@ -14,6 +14,7 @@
 -- @arg opens bool From now on the order makes jobs for participants, if it did not before: it does not end with its jobs.
 -- @arg wait-ms int How long a job may wait for a worker, unless the order says otherwise.
 -- @arg guard-ms int After this time a queued job that nobody tried is tried.
+-- @arg listen-ms int For how long from now its events are told, at least, as somebody listens; 0 = nobody is known to.
 -- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
 -- @reply extended queued:strings made:int
 -- @reply other_life room-sid:string
@@ -46,6 +47,7 @@ for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0
     if room_info ~= "" then redis.call("HSET", job_of(id), "room_info", room_info) end
   end
 end
+if #missing > 0 then keep_listening(listen_ms) end
 for _, job in ipairs(missing) do
   job.order, job.room, job.priority, job.room_sid, job.room_info = order, room, priority or 0, room_sid, room_info
   waits_for_entry[#waits_for_entry + 1] = job.id

@@ -33,6 +33,8 @@ if reason == "silent" and redis.call("EXISTS", session_key) == 1 then
   redis.call("HSET", session_key, "cooling_until", until_ms)
   set_timer("session|" .. session, until_ms)
 end
+tell("rejected", job, record, { state = terminate and "ended" or "queued", reason = reason,
+  outcome = terminate and "success" or "" })
 if terminate then
   local got_room = end_job(job, record, "success", "terminated_by_worker", "", false)
   return { "ended", to_serve(record.pool, got_room) }

@@ -53,4 +53,4 @@ end
 if status == "success" or not may_restart(record) then
   return { "ended", to_serve(record.pool, end_job(job, record, status, "reported", message, false)) }
 end
-return { "retrying", to_serve(record.pool, retry_job(job, record, message, wire, false)) }
+return { "retrying", to_serve(record.pool, retry_job(job, record, "failed", message, wire, false)) }

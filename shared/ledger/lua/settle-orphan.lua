@@ -47,6 +47,7 @@ local function resume()
   forget_refusals(job, record)
   redis.call("HSET", job_key, "resumed_at", now, "resumed_epoch", epoch)
   redis.call("HINCRBY", job_key, "attempts", -1)
+  tell_redispatched(job, record, "worker_lost", { attempts = tonumber(record.attempts) - 1 })
   if redis.call("EXISTS", session_of(record.session)) == 1 then exclude(job, record, record.session) end
   return { "resumed", to_serve(record.pool, got_room) }
 end

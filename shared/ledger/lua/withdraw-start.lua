@@ -27,4 +27,5 @@ local got_room = release(job, record)
 requeue_started(job, record, now + guard_ms)
 redis.call("HSET", job_key, "withdrawn_epoch", epoch)
 redis.call("HINCRBY", job_key, "attempts", -1)
+tell_redispatched(job, record, "undelivered", { attempts = tonumber(record.attempts) - 1 })
 return { "requeued", to_serve(record.pool, got_room) }

@@ -10,7 +10,9 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses guard".split(" "),
+  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses guard events listening".split(
+    " ",
+  ),
 );
 const FAMILIES = new Set(
   "job session session-jobs pool parked orphans order order-jobs room-orders gateway-sessions gateway-stops".split(
@@ -34,7 +36,7 @@ export async function assertConsistent(redis: RedisClient, namespace: string, no
 }
 
 function keyProblems({ hashes, zsets, sets, volatile }: Snapshot): string[] {
-  const found = volatile.map((key) => `${key} would expire by itself`);
+  const found = volatile.filter((key) => key !== "listening").map((key) => `${key} would expire by itself`);
   for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys()]) {
     const family = key.slice(0, Math.max(0, key.indexOf(":")));
     if (!SINGLE_KEYS.has(key) && !FAMILIES.has(family)) found.push(`${key} is no key of the table`);
@@ -43,6 +45,8 @@ function keyProblems({ hashes, zsets, sets, volatile }: Snapshot): string[] {
   if (isBusy && hashes.get("index")?.awake !== "1") found.push("jobs or sessions in a namespace that rests");
   if (!isBusy && hashes.get("index")?.awake !== "1" && (zsets.has("losses") || hashes.has("guard")))
     found.push("losses or a guard in a namespace that rests");
+  if (!isBusy && hashes.get("index")?.awake !== "1" && volatile.includes("listening"))
+    found.push("listened to in a namespace that rests");
   return found;
 }
 

@@ -147,7 +147,7 @@ onEachRedis("losses", (scene) => {
     const s = scene();
     await workers(s, 3);
     expect(await lose(s, 1, 3)).toEqual([0, 0, 1]);
-    expect(await s.ledger.rest(s.at)).toMatchObject({ status: "resting" });
+    expect(await s.rest()).toMatchObject({ status: "resting" });
     expect(await s.redis.exists(`muster:{${s.namespace}}:guard`)).toBe(0);
   });
 

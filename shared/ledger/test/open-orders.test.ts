@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { onEachRedis } from "./on-each-redis.js";
-import { newJob, RETAIN_MS } from "./scene.js";
+import { newJob, RETAIN_MS, WAIT_MS } from "./scene.js";
 
 onEachRedis("open orders", (scene) => {
   const state = (job: string) => scene().field("job", job, "state");
@@ -51,7 +51,7 @@ onEachRedis("open orders", (scene) => {
   test("jobs for a namespace at rest send the caller to the index first", async () => {
     const s = scene();
     await s.openOrder("AD_1");
-    expect(await s.ledger.rest(s.at)).toMatchObject({ status: "resting" });
+    expect(await s.rest()).toMatchObject({ status: "resting" });
     expect(await s.extend("AD_1", [newJob("AJ_1")])).toEqual({ status: "unindexed", rests: 1 });
     expect(await state("AJ_1")).toBeUndefined();
     const args = {
@@ -62,6 +62,7 @@ onEachRedis("open orders", (scene) => {
       opens: false,
       waitMs: 60_000,
       guardMs: 5_000,
+      listenMs: 0,
     };
     expect(await s.ledger.extendOrder({ ...args, newJobs: [newJob("AJ_1")], rests: 1 })).toMatchObject({
       made: 1,
@@ -135,6 +136,8 @@ onEachRedis("the end of a room", (scene) => {
       "AD_1",
       ["AJ_1", "AJ_2", "AJ_3"].map((id) => newJob(id)),
     );
+    // It has waited for as long as it may: nobody ever served it.
+    s.pass(WAIT_MS);
     expect(await s.endRoom("AD_1", "RM_1", 2)).toMatchObject({ status: "ended", more: 1 });
     expect(await s.extend("AD_1", [newJob("AJ_4")])).toEqual({ status: "closed", state: "ended" });
     expect(await s.endRoom("AD_1", "RM_1", 2)).toMatchObject({ status: "ended", more: 0 });
@@ -145,11 +148,25 @@ onEachRedis("the end of a room", (scene) => {
     const s = scene();
     await s.order("AD_1");
     await s.extend("AD_1", [], "RM_1", "info");
-    expect(await s.endRoom("AD_1")).toEqual({ status: "kept" });
+    expect(await s.endRoom("AD_1")).toEqual({ status: "kept", serve: [] });
     expect(await job("AJ_1")).toEqual(["queued", undefined, undefined]);
     expect(await s.field("job", "AJ_1", "room_sid")).toBeUndefined();
     await s.extend("AD_1", [], "RM_2");
     expect(await s.field("job", "AJ_1", "room_sid")).toBe("RM_2");
+  });
+
+  test("that nobody served takes back the jobs of an open order, and leaves it to the next life", async () => {
+    const s = scene();
+    await s.openOrder("AD_1");
+    await s.extend("AD_1", [newJob("AJ_ann", "participant/agent/", "participant")]);
+    s.pass(WAIT_MS - 1);
+    expect(await s.endRoom("AD_1")).toEqual({ status: "kept", serve: [] });
+    expect(await job("AJ_ann")).toEqual(["ended", "canceled", "participant_left"]);
+    expect(
+      await s.extend("AD_1", [newJob("AJ_ben", "participant/agent/", "participant")], "RM_2"),
+    ).toMatchObject({ made: 1 });
+    s.pass(1);
+    expect(await s.endRoom("AD_1", "RM_2")).toMatchObject({ status: "ended", outcomes: ["canceled"] });
   });
 
   test("of another life, or of an order that knows of none, changes nothing", async () => {

@@ -7,7 +7,16 @@ onEachRedis("rest", (scene) => {
     const s = scene();
     const times = { retainMs: RETAIN_MS, guardMs: GUARD_MS, waitMs: WAIT_MS };
     const newJobs = [newJob(order.replace("AD", "AJ"))];
-    return s.ledger.createOrder({ ...s.at, order, room: "room", facts: ORDER, newJobs, ...times, rests });
+    return s.ledger.createOrder({
+      ...s.at,
+      order,
+      room: "room",
+      facts: ORDER,
+      newJobs,
+      ...times,
+      listenMs: 0,
+      rests,
+    });
   };
   const register = (rests: number) => {
     const s = scene();
@@ -25,19 +34,19 @@ onEachRedis("rest", (scene) => {
   test("a namespace with a session or a live job does not rest", async () => {
     const s = scene();
     await register(0);
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
+    expect(await s.rest()).toEqual({ status: "busy", queued: 0, told: 0 });
     await s.order("AD_1");
     await s.deregister("AW_1");
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
+    expect(await s.rest()).toEqual({ status: "busy", queued: 0, told: 0 });
     await s.endJob("AJ_1");
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "resting", next: s.nowMs + RETAIN_MS });
+    expect(await s.rest()).toEqual({ status: "resting", next: s.nowMs + RETAIN_MS });
   });
 
   test("a namespace of which nothing is left rests without a next timer", async () => {
     const s = scene();
     await register(0);
     await s.deregister("AW_1");
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "resting", next: -1 });
+    expect(await s.rest()).toEqual({ status: "resting", next: -1 });
     expect(await s.timer("gateway|NO_g")).toBeUndefined();
   });
 
@@ -46,15 +55,15 @@ onEachRedis("rest", (scene) => {
     const queue = (part: string) => `muster:{${s.namespace}}:queue:${part}`;
     await s.redis.zadd(queue("prioritized"), 1, "AD_1");
     await s.redis.rpush(queue("wait"), "AD_2");
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 2 });
+    expect(await s.rest()).toEqual({ status: "busy", queued: 2, told: 0 });
     await s.redis.del(queue("prioritized"), queue("wait"));
     await s.redis.rpush(queue("active"), "AD_1");
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
+    expect(await s.rest()).toEqual({ status: "busy", queued: 0, told: 0 });
     await s.redis.del(queue("active"));
     await s.redis.zadd(queue("delayed"), 1, "AD_1");
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
+    expect(await s.rest()).toEqual({ status: "busy", queued: 0, told: 0 });
     await s.redis.del(queue("delayed"));
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "resting", next: -1 });
+    expect(await s.rest()).toEqual({ status: "resting", next: -1 });
   });
 
   test("an index entry written before the namespace went to rest does not count", async () => {
@@ -62,12 +71,12 @@ onEachRedis("rest", (scene) => {
     expect(await create(-1)).toEqual({ status: "unindexed", rests: 0 });
     await register(0);
     await s.deregister("AW_1");
-    await s.ledger.rest(s.at);
+    await s.rest();
     // The actor that rested may have removed the entry that was written for 0.
     expect(await create(0)).toEqual({ status: "unindexed", rests: 1 });
     expect(await register(0)).toEqual({ status: "unindexed", rests: 1 });
     expect(await create(1)).toEqual({ status: "created" });
-    expect(await s.ledger.rest(s.at)).toEqual({ status: "busy", queued: 0 });
+    expect(await s.rest()).toEqual({ status: "busy", queued: 0, told: 0 });
   });
 
   test("rest that races the first order either sees it or sends it to the index", async () => {
@@ -75,7 +84,7 @@ onEachRedis("rest", (scene) => {
     for (let round = 0; round < 20; round++) {
       const order = `AD_${round}`;
       const rests = Number((await s.redis.hget(`muster:{${s.namespace}}:index`, "rests")) ?? 0);
-      const calls = [() => create(rests, order), () => s.ledger.rest(s.at)];
+      const calls = [() => create(rests, order), () => s.rest()];
       if (round % 2 === 0) calls.reverse();
       const replies = await Promise.all(calls.map((call) => call()));
       const statuses = replies.map(({ status }) => status);
@@ -84,7 +93,7 @@ onEachRedis("rest", (scene) => {
         : statuses.includes("unindexed");
       expect(isSafe, statuses.join()).toBe(true);
       await s.endJob(`AJ_${round}`);
-      await s.ledger.rest(s.at);
+      await s.rest();
     }
   });
 

@@ -45,8 +45,8 @@ export const ORDER: OrderFacts = {
   ...{ restart_policy: "on_failure", target: "room" },
 };
 
-export const newJob = (id: string, pool = POOL): NewJob => ({
-  ...{ id, type: "room", pool, room_sid: "", participant_info: "" },
+export const newJob = (id: string, pool = POOL, type = "room"): NewJob => ({
+  ...{ id, type, pool, room_sid: "", participant_info: "" },
   max_attempts: MAX_ATTEMPTS,
 });
 
@@ -58,6 +58,8 @@ export class Scene {
   readonly ledger: Ledger;
   /** Only the test moves it. */
   nowMs = 1_700_000_000_000;
+  /** What those who bring work know of listeners. */
+  listenMs = 0;
 
   constructor(redis: RedisClient) {
     this.redis = redis;
@@ -100,8 +102,10 @@ export class Scene {
   ) {
     const times = { retainMs: RETAIN_MS, guardMs: GUARD_MS, waitMs: WAIT_MS };
     const args = { ...this.at, order, room, facts: { ...ORDER, ...facts }, newJobs: jobs, ...times };
-    const first = await this.ledger.createOrder({ ...args, rests: -1 });
-    return first.status === "unindexed" ? this.ledger.createOrder({ ...args, rests: first.rests }) : first;
+    const first = await this.ledger.createOrder({ ...args, listenMs: this.listenMs, rests: -1 });
+    return first.status === "unindexed"
+      ? this.ledger.createOrder({ ...args, listenMs: this.listenMs, rests: first.rests })
+      : first;
   }
 
   admit(job: string) {
@@ -230,11 +234,16 @@ export class Scene {
     return this.ledger.extendOrder({
       ...this.at,
       ...{ order, roomSid, roomInfo, newJobs: jobs, opens, waitMs: WAIT_MS, guardMs: GUARD_MS, rests: -1 },
+      listenMs: this.listenMs,
     });
   }
 
+  rest() {
+    return this.ledger.rest({ ...this.at, listenMs: this.listenMs });
+  }
+
   endRoom(order: string, roomSid = "RM_1", limit = 100) {
-    return this.ledger.endRoomOrder({ ...this.at, order, roomSid, stopMs: STOP_MS, limit });
+    return this.ledger.endRoomOrder({ ...this.at, order, roomSid, stopMs: STOP_MS, waitMs: WAIT_MS, limit });
   }
 
   agentJoined(job: string, sid: string, joinedAt = 1_000, identity = `agent-${job}`) {

@@ -114,6 +114,22 @@ export const METRICS = {
     help: "Webhooks refused, or not kept and to be sent again, by reason.",
     labels: { reason: DISPATCH_ERROR_CODES },
   },
+  webhook_deliveries_total: {
+    type: "counter",
+    help: "Job events posted to receivers: taken, a try that failed, or given up after the last one.",
+    labels: { outcome: ["delivered", "failed", "dead"] },
+  },
+  events_missed_total: {
+    type: "counter",
+    help: "Times that events were gone before a receiver's queue had taken them in.",
+    labels: {},
+  },
+  event_listeners: { type: "gauge", help: "Open live streams of job events.", labels: {} },
+  event_listeners_dropped_total: {
+    type: "counter",
+    help: "Live streams that were ended because nobody read them fast enough.",
+    labels: {},
+  },
   load_samples_refused_total: {
     type: "counter",
     help: "Load samples of workers that were no load, by what was wrong with them.",

@@ -14,13 +14,14 @@ import { asDispatchError } from "../failure.js";
 import { bodyBound } from "./body-bound.js";
 import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
+import { type EventRouteDeps, eventRoutes } from "./events.js";
 import { jobRoutes } from "./jobs.js";
 import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
 import { orderRoutes } from "./orders.js";
 import { problemAnswer } from "./problem.js";
 import { workerRoutes } from "./workers.js";
 
-export interface RestAppDeps extends RestDeps {
+export interface RestAppDeps extends RestDeps, EventRouteDeps {
   keys: ApiKeys;
   clock: Clock;
   log: Log;
@@ -61,6 +62,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   app.route("/", jobRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", changeOrderRoutes(deps));
+  app.route("/", eventRoutes(deps));
   app.openapi(documentRoute, (c) => c.json(documentOf(app), 200));
   app.openAPIRegistry.registerComponent("securitySchemes", "accessToken", {
     type: "http",
@@ -89,7 +91,7 @@ function documentOf(app: OpenAPIHono<RestEnv>): OpenApiDocument {
       title: "Muster",
       version: "1",
       description:
-        "What a Muster has to do and does: workers, jobs, work orders. Orders are also made by LiveKit's own clients, " +
+        "What a Muster has to do and does: workers, jobs, work orders, job events. Orders are also made by LiveKit's own clients, " +
         "through livekit.AgentDispatchService.",
     },
     security: [{ accessToken: [] }],

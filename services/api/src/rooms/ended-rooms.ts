@@ -10,7 +10,7 @@ import type { OrderPolicy } from "../policy.js";
 export interface EndedRoomsDeps {
   ledger: Pick<Ledger, "endRoomOrder">;
   hints: Hints;
-  policy: Pick<OrderPolicy, "stopMs">;
+  policy: Pick<OrderPolicy, "stopMs" | "waitMs">;
 }
 
 /** Jobs ended by one script, so that an order with very many does not hold up Redis. */
@@ -27,11 +27,13 @@ export class EndedRooms {
   async end(namespace: string, order: string, roomSid: string): Promise<boolean> {
     const { ledger, hints, policy } = this.#deps;
     for (;;) {
-      const args = { namespace, order, roomSid, stopMs: policy.stopMs, limit: JOBS_PER_CALL };
+      const { stopMs, waitMs } = policy;
+      const args = { namespace, order, roomSid, stopMs, waitMs, limit: JOBS_PER_CALL };
       const reply = await ledger.endRoomOrder(args);
-      if (reply.status !== "ended") return reply.status === "kept";
-      for (const stop of Object.values(reply.stops)) hints.stop(namespace, stop);
+      if (reply.status !== "ended" && reply.status !== "kept") return false;
       for (const pool of reply.serve) hints.wake(namespace, { kind: "serve", pool });
+      if (reply.status === "kept") return true;
+      for (const stop of Object.values(reply.stops)) hints.stop(namespace, stop);
       if (reply.more === 0) return false;
     }
   }

@@ -11,7 +11,7 @@ import { participantJobId } from "../order-ids.js";
 import type { OrderPolicy } from "../policy.js";
 
 export interface LeftParticipantsDeps {
-  ledger: Pick<Ledger, "terminateJob">;
+  ledger: Pick<Ledger, "terminateJob" | "findPerson">;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs">;
 }
@@ -23,6 +23,16 @@ export class LeftParticipants {
 
   constructor(deps: LeftParticipantsDeps) {
     this.#deps = deps;
+  }
+
+  /** Those of these who have left since they were read. */
+  async whoLeft(room: string, people: readonly RoomPerson[]): Promise<RoomPerson[]> {
+    const { ledger } = this.#deps;
+    const found = await Promise.all(people.map(({ sid }) => ledger.findPerson({ room, sid })));
+    return people.flatMap((person, at) => {
+      const reply = found[at];
+      return reply?.status === "left" ? [{ ...person, left_at: 0, left_reason: reply.reason }] : [];
+    });
   }
 
   async settle(namespace: string, order: string, jobs: readonly JobRecord[], people: readonly RoomPerson[]) {

@@ -13,11 +13,13 @@ import { type JobRecord, jobRecord, type OrderRecord, orderRecord } from "@muste
 import type { RoomPerson } from "@muster/ledger/shapes";
 import type { Enqueue } from "../enqueue.js";
 import type { Hints } from "../hints.js";
+import type { KnownListeners } from "../known-listeners.js";
 import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
 import { agentLeave } from "./agent-leave.js";
 import { EndedRooms } from "./ended-rooms.js";
 import { LeftParticipants } from "./left-participants.js";
+import { ReplacedPeople } from "./replaced-people.js";
 import { present, type RoomLook } from "./room-look.js";
 import { type ServedTypes, wantedJobs } from "./wanted-jobs.js";
 
@@ -29,6 +31,7 @@ export interface RoomReconciler {
 export interface ReconcileRoomDeps extends UntilIndexedDeps {
   ledger: Ledger;
   enqueue: Enqueue;
+  listeners: Pick<KnownListeners, "listenMs">;
   hints: Hints;
   /** Whose orders may be for a room: one LiveKit serves them all. */
   projects: readonly string[];
@@ -58,6 +61,7 @@ export class ReconcileRoom implements RoomReconciler {
 
   async room(room: string): Promise<void> {
     const { ledger } = this.#deps;
+    const replaced = new ReplacedPeople();
     for (let cursor = ""; cursor !== "0"; ) {
       const reply = await ledger.readRoom({
         room,
@@ -65,8 +69,12 @@ export class ReconcileRoom implements RoomReconciler {
         limit: PEOPLE_AT_ONCE,
       });
       if (reply.status === "unknown") return;
-      const { sid, live, info, people } = reply;
-      await this.look({ room, sid, isLive: live === 1, info, people: Object.values(people) });
+      const { sid, live, info } = reply;
+      const people: RoomPerson[] = Object.values(reply.people);
+      replaced.add(people);
+      await this.look({ room, sid, isLive: live === 1, info, people });
+      if (reply.next === "0" && replaced.list().length > 0)
+        await this.look({ room, sid, isLive: live === 1, info, people: replaced.list() });
       cursor = reply.next;
     }
   }
@@ -95,6 +103,8 @@ export class ReconcileRoom implements RoomReconciler {
   }
 
   async #lookAt(namespace: string, look: RoomLook, { order, jobs }: Listed): Promise<void> {
+    // A room's name is used again and again: what is over and done with stays listed for a day.
+    if (order.state !== "live" && jobs.every(({ state }) => state === "ended")) return;
     const boundTo = order.roomSid;
     const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
     const goesOn = isOver ? await this.#ended.end(namespace, order.id, boundTo) : order.state === "live";
@@ -105,22 +115,35 @@ export class ReconcileRoom implements RoomReconciler {
   }
 
   async #extend(namespace: string, look: RoomLook, order: OrderRecord): Promise<void> {
-    const { ledger, enqueue, policy } = this.#deps;
+    const { ledger, enqueue, listeners, policy } = this.#deps;
     const served = order.target === "room" ? await this.#servedTypes(namespace, order) : [];
     const wanted = wantedJobs(namespace, order, present(look), served, policy.maxAttempts);
     for (let first = 0; first === 0 || first < wanted.length; first += PEOPLE_AT_ONCE) {
       const newJobs = wanted.slice(first, first + PEOPLE_AT_ONCE);
+      const listenMs = await listeners.listenMs(namespace);
       const reply = await untilIndexed(this.#deps, namespace, (rests) =>
         ledger.extendOrder({
           ...{ namespace, order: order.id, roomSid: look.sid, roomInfo: look.info, newJobs, rests },
-          ...{ opens: served.length > 0, guardMs: policy.guardMs, waitMs: policy.waitMs },
+          ...{ listenMs, opens: served.length > 0, guardMs: policy.guardMs, waitMs: policy.waitMs },
         }),
       );
       if (reply.status !== "extended") return;
       await enqueue.add(namespace, {
         ...{ order: order.id, priority: order.priority, jobs: reply.queued, isLater: true },
       });
+      if (reply.made > 0) await this.#lookAgain(namespace, look, order.id);
     }
+  }
+
+  /** Whoever took in meanwhile that somebody left did not find the job which was just made. */
+  async #lookAgain(namespace: string, look: RoomLook, order: string): Promise<void> {
+    const gone = await this.#left.whoLeft(look.room, present(look));
+    if (gone.length === 0) return;
+    const { orders } = await this.#deps.ledger.listRoomOrders({
+      ...{ namespace, room: look.room, only: order, limit: MAX_LISTED },
+    });
+    const jobs = Object.values(orders).flatMap((entry) => Object.values(entry.jobs).map(jobRecord));
+    await this.#left.settle(namespace, order, jobs, gone);
   }
 
   async #servedTypes(namespace: string, { agent: agentName, deployment }: OrderRecord): Promise<ServedTypes> {

@@ -3,6 +3,7 @@
  */
 
 import { DispatchError } from "@muster/domain/errors";
+import { MAX_FRAME_BYTES } from "@muster/domain/limits";
 
 /** The end of the year 9999. */
 const LAST_MS = 253_402_300_799_999n;
@@ -18,6 +19,12 @@ export function checkBytes(field: string, text: string, maxBytes: number): void 
   const bytes = Buffer.byteLength(text);
   if (bytes <= maxBytes) return;
   throw new DispatchError("invalid_argument", `${bytes} bytes; at most ${maxBytes} are taken`, field);
+}
+
+/** A message in base64, which goes to workers within one frame. @throws DispatchError `invalid_argument` */
+export function checkInfo(field: string, info: string): void {
+  if (Buffer.byteLength(info, "base64") <= MAX_FRAME_BYTES) return;
+  throw new DispatchError("invalid_argument", `more than ${MAX_FRAME_BYTES} bytes`, field);
 }
 
 /** From the two fields that LiveKit has for most times. 0 when it is not said, or is none: Go's zero time is in the year 1. */

@@ -12,20 +12,12 @@
 
 import { DispatchError } from "@muster/domain/errors";
 import { isId } from "@muster/domain/ids";
-import { MAX_FRAME_BYTES, MAX_METADATA_BYTES, MAX_ROOM_NAME_BYTES } from "@muster/domain/limits";
+import { MAX_METADATA_BYTES, MAX_ROOM_NAME_BYTES } from "@muster/domain/limits";
 import type { ParticipantFacts, RoomFacts } from "@muster/domain/room";
-import {
-  DisconnectReason,
-  type ParticipantInfo,
-  Room,
-  type WebhookEvent,
-} from "@muster/wire/generated/livekit";
-import { checkBytes, requireText, unixMsOf } from "./fact-bounds.js";
+import { disconnectReasonOf, roomFactsOf } from "@muster/livekit/facts";
+import type { ParticipantInfo, WebhookEvent } from "@muster/wire/generated/livekit";
+import { checkBytes, checkInfo, requireText, unixMsOf } from "./fact-bounds.js";
 import { joinedAtMsOf, participantFacts } from "./participant-facts.js";
-
-const REASONS: ReadonlyMap<number, string> = new Map(
-  Object.entries(DisconnectReason).map(([name, number]) => [number, name]),
-);
 
 /**
  * undefined for what is said of no room, and for events that are not known.
@@ -57,26 +49,9 @@ function factsOf(event: WebhookEvent, participants: readonly ParticipantFacts[])
   requireText("room.name", room.name, MAX_ROOM_NAME_BYTES);
   if (!isId(room.sid)) throw new DispatchError("invalid_argument", "must be LiveKit's sid", "room.sid");
   checkBytes("room.metadata", room.metadata, MAX_METADATA_BYTES);
-  return {
-    room: room.name,
-    sid: room.sid,
-    createdAtMs: unixMsOf(room.creationTimeMs, room.creationTime),
-    info: roomInfo(room),
-    isOver: false,
-    participants,
-    isComplete: false,
-    asOfMs: asOfMs(event),
-  };
-}
-
-/** Empty for the rooms of track events, which have their names alone: a whole one has a time of creation. */
-function roomInfo(room: Room): string {
-  if (room.creationTime === 0n && room.creationTimeMs === 0n) return "";
-  const bytes = Room.encode(room).finish();
-  if (bytes.byteLength > MAX_FRAME_BYTES) {
-    throw new DispatchError("invalid_argument", `more than ${MAX_FRAME_BYTES} bytes`, "room");
-  }
-  return Buffer.from(bytes).toString("base64");
+  const facts = roomFactsOf(room, undefined, asOfMs(event));
+  checkInfo("room", facts.info);
+  return { ...facts, createdAtMs: unixMsOf(room.creationTimeMs, room.creationTime), participants };
 }
 
 function named(event: WebhookEvent): ParticipantFacts {
@@ -90,9 +65,8 @@ function joined(event: WebhookEvent): ParticipantFacts {
 /** The event's time has whole seconds, so it can seem to be before the joining that it ends. */
 function left(event: WebhookEvent): Required<Pick<ParticipantFacts, "left">> {
   const info = participantOf(event);
-  const { UNKNOWN_REASON } = DisconnectReason;
-  const reason = info.disconnectReason === UNKNOWN_REASON ? "" : (REASONS.get(info.disconnectReason) ?? "");
-  return { left: { atMs: Math.max(asOfMs(event), joinedAtMsOf(info)), reason } };
+  const atMs = Math.max(asOfMs(event), joinedAtMsOf(info));
+  return { left: { atMs, reason: disconnectReasonOf(info) } };
 }
 
 function participantOf({ participant }: WebhookEvent): ParticipantInfo {

@@ -76,5 +76,6 @@ local function offer(job_id, job, flat, order, session_id, gateway, deadline, co
   redis.call("ZADD", session_jobs_of(session_id), "+inf", reservation(job_id, epoch))
   set_timer("job|" .. job_id, deadline)
   place(session_id)
+  tell("offered", job_id, job, { state = "offered", session = session_id, wire = wire, epoch = epoch })
   return { "offered", deadline, flat, order, cjson.encode(considered) }
 end

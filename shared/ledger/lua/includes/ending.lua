@@ -37,6 +37,9 @@ local function end_job(job_id, job, outcome, cause, message, keep_place)
   redis.call("ZREM", deadlines_key, "job|" .. job_id)
   redis.call("ZREM", parked_of(job.pool), job_id)
   forget_orphan(job_id, job)
+  local ended = { state = "ended", outcome = outcome, reason = cause, error = message, ended_at = now }
+  if outcome == "expired" then tell("expired", job_id, job, ended) end
+  tell("ended", job_id, job, ended)
   if job.order ~= "" then
     redis.call("ZADD", order_jobs_of(job.order), "XX", now, job_id)
     end_order_when_done(job.order)

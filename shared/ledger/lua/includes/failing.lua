@@ -10,7 +10,8 @@ local function may_restart(job)
 end
 
 -- `keep_place` as for end_job. True when a session got room by it. Until its next offer, `wire` is known to have failed.
-local function retry_job(job_id, job, message, wire, keep_place)
+-- `reason`: failed (the worker says so) or agent_left.
+local function retry_job(job_id, job, reason, message, wire, keep_place)
   forget_orphan(job_id, job)
   local got_room = not keep_place and release(job_id, job)
   local doubled = FIRST_BACK_OFF_MS * 2 ^ math.min(10, math.max(0, tonumber(job.attempts) - 1))
@@ -18,5 +19,6 @@ local function retry_job(job_id, job, message, wire, keep_place)
   requeue_started(job_id, job, back)
   forget_refusals(job_id, job)
   redis.call("HSET", job_of(job_id), "not_before", string.format("%.0f", back), "failed_wire", wire, "error", message)
+  tell_redispatched(job_id, job, reason, { error = message })
   return got_room
 end

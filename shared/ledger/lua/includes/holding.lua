@@ -14,6 +14,18 @@ local function runs_again(job_id, job)
   end
 end
 
+-- A holder that another session takes the place of has moved; a job that nobody held yet has started. Of one that Redis
+-- forgot (it has no state) all of that was told long ago.
+local function tell_taken(job_id, job, changes)
+  if job.state == "starting" or job.state == "running" or job.state == "orphaned" then
+    if job.session == changes.session then return end
+    changes.from = job.session
+    tell("migrated", job_id, job, changes)
+  elseif job.state ~= "0" then
+    tell("started", job_id, job, changes)
+  end
+end
+
 -- The session holds the job under this epoch, whatever the ledger knew before: that place is given back.
 local function take_over(job_id, job, session_id, gateway, epoch, wire)
   release(job_id, job)
@@ -28,4 +40,6 @@ local function take_over(job_id, job, session_id, gateway, epoch, wire)
   set_running_timer(job_id, job)
   redis.call("ZADD", session_jobs_of(session_id), now, reservation(job_id, epoch))
   place(session_id)
+  local started_at = job.started_at == "0" and now or job.started_at
+  tell_taken(job_id, job, { state = "running", session = session_id, wire = wire, epoch = epoch, started_at = started_at })
 end

@@ -26,6 +26,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
       if job.state == "offered" then
         redis.call("ZREM", session_jobs_of(id), member)
         requeue(job_id, now + guard_ms)
+        tell("rejected", job_id, job, { state = "queued", reason = "undelivered" })
         table.insert(fates.requeued, job_id)
       elseif job.state == "starting" or job.state == "running" then
         if goodbye then

@@ -22,4 +22,5 @@ local function queue_job(id, job, retain_ms, guard_ms, wait_ms)
   job.wait_ms, job.wait_until = wait_ms, string.format("%.0f", now + wait_ms)
   write_job(id, job, string.format("%.0f", now))
   set_timer("job|" .. id, now + guard_ms)
+  tell("queued", id, job, { wire = id })
 end

@@ -1,5 +1,6 @@
 -- waiting: how a job waits. Parked jobs stand in order of priority, then age; every waiting job has a timer.
 -- @include jobs
+-- @include eventing
 -- @key deadlines deadlines
 -- @family parked parked:
 
@@ -21,6 +22,9 @@ local function park(id, job, retry_at)
   redis.call("HSET", job_of(id), "state", "parked", "updated_at", now)
   redis.call("ZADD", parked_of(job.pool), string.format("%.0f", rank(job)), id)
   set_timer("job|" .. id, due)
+  if job.state ~= "parked" and somebody_listens() then
+    tell("parked", id, job, { state = "parked", ahead = redis.call("ZRANK", parked_of(job.pool), id) })
+  end
 end
 
 -- Sends a job back to be tried again. The timer finds it should nobody do so at once.
@@ -35,6 +39,12 @@ local function requeue_started(id, job, due)
   redis.call("HSET", job_of(id), "wait_until", string.format("%.0f", now + tonumber(job.wait_ms)))
   redis.call("HDEL", job_of(id), "running_at", "unseen_until", "not_before", "resumed_epoch", "withdrawn_epoch",
     "participant_sid", "participant_joined_at", "left_at", "left_how")
+end
+
+-- To be called with the job as it was when it had started, where it is sent back to be given to another worker.
+local function tell_redispatched(id, job, reason, changes)
+  changes.state, changes.session, changes.from, changes.reason = "queued", "", job.session, reason
+  tell("redispatched", id, job, changes)
 end
 
 -- Whoever refused it before is asked again.

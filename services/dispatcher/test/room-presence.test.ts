@@ -1,0 +1,154 @@
+/** What is concluded of an agent from webhooks and from RoomService, one or both of which may say nothing, or be late. */
+
+import { createLedger, type Ledger } from "@muster/ledger/ledger";
+import type { RoomChange } from "@muster/ledger/shapes";
+import { roomServiceOf } from "@muster/livekit/settings";
+import { systemClock } from "@muster/runtime/clock";
+import { type LivekitStandIn, startLivekitStandIn } from "@muster/test/kit/livekit-stand-in";
+import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { RoomPresence } from "../src/room-presence.js";
+
+const IDENTITY = "agent-AJ_1";
+let server: RedisServer;
+let livekit: LivekitStandIn;
+let ledger: Ledger;
+let count = 0;
+let room = "";
+
+beforeAll(async () => {
+  server = await startRedis();
+  livekit = await startLivekitStandIn();
+  ledger = createLedger(server.client());
+});
+beforeEach(() => {
+  room = `room-${++count}`;
+});
+afterAll(async () => {
+  await livekit.stop();
+  await server.stop();
+});
+
+const ask = (asks: "both" | "webhooks", participantSid: string, agentIdentity = IDENTITY) => {
+  const keys = new Map([[livekit.apiKey, livekit.apiSecret]]);
+  const roomService = asks === "both" ? roomServiceOf({ url: livekit.url, keys }, systemClock) : undefined;
+  return new RoomPresence({ ledger, roomService }).ask({
+    ...{ namespace: "default", job: "AJ_1", room, agentIdentity, participantSid },
+  });
+};
+
+/** What a webhook said. */
+const told = (change: Partial<RoomChange> & { sid: string }, { sid = "RM_1", isOver = false } = {}) =>
+  ledger.mergeRoom({
+    ...{
+      room,
+      sid,
+      createdAt: sid === "RM_1" ? 1_000 : 2_000,
+      isOver,
+      info: "",
+      saidAt: 3_000,
+      keepMs: 60_000,
+    },
+    changes: [{ identity: IDENTITY, kind: "agent", joined_at: 3_000, ...change }],
+  });
+const left = (sid: string, reason: string) => told({ sid, left_at: 4_000, left_reason: reason });
+const join = () => livekit.rooms.join(room, IDENTITY, { kind: "agent" });
+
+describe("of an agent that webhooks told to have left", () => {
+  test.each(["CLIENT_INITIATED", "SIGNAL_CLOSE", ""])(
+    "(%j): it is absent, and LiveKit is not asked",
+    async (reason) => {
+      await told({ sid: "PA_1" });
+      await left("PA_1", reason);
+      const asked = livekit.calls.length;
+      expect(await ask("webhooks", "PA_1")).toBe("absent");
+      expect(await ask("both", "PA_1")).toBe("absent");
+      expect(livekit.calls).toHaveLength(asked);
+    },
+  );
+
+  test.each(["DUPLICATE_IDENTITY", "MIGRATION"])(
+    "put out by its own next connection (%s): that says nothing",
+    async (reason) => {
+      await told({ sid: "PA_1" });
+      await left("PA_1", reason);
+      expect(await ask("webhooks", "PA_1")).toBe("unknown");
+      expect(await ask("both", "PA_1")).toBe("absent");
+      join();
+      expect(await ask("both", "PA_1")).toBe("present");
+    },
+  );
+
+  test("and whose room is over: it is absent", async () => {
+    await told({ sid: "PA_1" });
+    await told({ sid: "PA_1" }, { isOver: true });
+    expect(await ask("webhooks", "PA_1")).toBe("absent");
+    expect(await ask("both", "PA_1")).toBe("absent");
+  });
+});
+
+describe("of an agent that webhooks told to be there", () => {
+  test("it is present, for want of somebody better to ask", async () => {
+    await told({ sid: "PA_1" });
+    expect(await ask("webhooks", "PA_1")).toBe("present");
+  });
+
+  test("and RoomService has not: it is absent, with its room or without", async () => {
+    await told({ sid: "PA_1" });
+    expect(await ask("both", "PA_1")).toBe("absent");
+    livekit.rooms.startRoom(room);
+    expect(await ask("both", "PA_1")).toBe("absent");
+  });
+
+  test("and RoomService has too: it is present, also under another sid", async () => {
+    const { sid } = join();
+    await told({ sid });
+    expect(await ask("both", sid)).toBe("present");
+    livekit.rooms.rejoin(room, IDENTITY);
+    expect(await ask("both", sid)).toBe("present");
+  });
+
+  test("and whose node crashed: RoomService has its row, and it is present until that is gone", async () => {
+    const { sid } = join();
+    await told({ sid });
+    livekit.rooms.crashNode(room);
+    expect(await ask("both", sid)).toBe("present");
+  });
+
+  test("while RoomService is away: there is no answer, not even the one of webhooks", async () => {
+    await told({ sid: "PA_1" });
+    await livekit.goDown();
+    try {
+      await expect(ask("both", "PA_1")).rejects.toMatchObject({ code: "unreachable" });
+      await left("PA_1", "CLIENT_INITIATED");
+      expect(await ask("both", "PA_1")).toBe("absent");
+    } finally {
+      await livekit.comeBack();
+    }
+  });
+});
+
+describe("of an agent that webhooks never told of", () => {
+  test.each([
+    ["whose room they never told of", async () => undefined],
+    ["in a room they told of", () => told({ sid: "PA_other", identity: "ann" })],
+    ["of an earlier life of its room", () => told({ sid: "PA_other", identity: "ann" }, { sid: "RM_2" })],
+  ])("%s: RoomService knows, and else nobody", async (_, before) => {
+    await before();
+    expect(await ask("webhooks", "PA_1")).toBe("unknown");
+    expect(await ask("both", "PA_1")).toBe("absent");
+    join();
+    expect(await ask("both", "PA_1")).toBe("present");
+  });
+
+  test("never seen to join: it goes by its name", async () => {
+    expect(await ask("webhooks", "")).toBe("unknown");
+    expect(await ask("both", "")).toBe("absent");
+    join();
+    expect(await ask("both", "")).toBe("present");
+  });
+
+  test("of which not even the name is known: nobody can say", async () => {
+    expect(await ask("both", "", "")).toBe("unknown");
+  });
+});
