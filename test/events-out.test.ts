@@ -77,6 +77,10 @@ async function work(url: string, options: Partial<SimulatedWorkerOptions> = {}) 
   });
   closing.push(() => worker.close());
   worker.sample();
+  // Before its first sample it takes one job at a time; others would be parked.
+  const client = redis.client();
+  const sampledAt = () => client.hget(`muster:{default}:session:${worker.id}`, "sampled_at");
+  await waitUntil("its sample counts", async () => Number(await sampledAt()) > 0);
 }
 
 const names = (job: string) =>

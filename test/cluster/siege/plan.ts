@@ -41,6 +41,8 @@ export function longSiege(seed: number, minutes: number): SiegePlan {
     zones: ["north", "south", "east"],
     gateways: 3,
     workersPerZone: 60,
+    // Over half an hour a machine has its slow moments, and what is swept between two looks looks lost.
+    retentionMs: 60_000,
     ordersPerSecond: 25,
     pauseMs: [500, 2_500],
   };
