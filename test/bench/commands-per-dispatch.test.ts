@@ -18,7 +18,7 @@ const WORKERS = 20;
 
 /** What comes with time, not with dispatches. */
 const TIMED =
-  /inbox: |: (node |ledger (assert-gateway|sample-sessions|list-due|list-waiting|rest|list-agent|remember-agent|expire-\w+|sweep-ended)$|xtrim$|ping$|exists$)/;
+  /inbox: |: (node |ledger (assert-gateway|sample-sessions|list-due|list-waiting|rest|list-agent|remember-agent|expire-\w+|sweep-ended)$|xtrim$|ping$|exists$|set$|zrevrange$)/;
 /** On the board of listeners, by api and dispatcher. */
 const BOARD = /: exists$/;
 

@@ -11,7 +11,8 @@
  * parked        no worker has room                                    ahead
  * started       a worker accepted; LiveKit's JS_RUNNING from here on  worker, agentIdentity
  * redispatched  it had started, and is given to another worker        fromWorker; reason: undelivered, never_started,
- *                                                                     worker_lost, or failed, as the worker said
+ *                                                                     worker_lost, agent_left, or failed, as the worker
+ *                                                                     said
  * migrated      its worker came back on another session               worker, fromWorker
  * expired       nobody took it in time; `ended` follows               reason
  * ended         final                                                 outcome, reason (the job's cause), error
