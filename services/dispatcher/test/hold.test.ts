@@ -3,6 +3,7 @@ import type { Log } from "@muster/runtime/log";
 import { startFlakyProxy } from "@muster/test/kit/flaky-proxy";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { describe, expect, it } from "vitest";
+import type { PresenceVerdict } from "../src/presence.js";
 import { log, runDispatcher, staticPresence, testPolicy } from "./kit.js";
 import { setStage } from "./stage.js";
 
@@ -144,16 +145,45 @@ describe("after a start with an orphan", () => {
 describe("after a lost connection", () => {
   it("nothing is timed out until the hold is over", async () => {
     const namespace = stage.freshNamespace();
-    const { proxy, dispatcher } = await proxied({ holdMs: 1_500 });
+    const holdMs = 1_500;
+    const { proxy, dispatcher } = await proxied({ holdMs });
+    const startedAtMs = Date.now();
     const { nodeId, offers } = await stage.gateway();
     await stage.caller.session(namespace, "greeter", nodeId);
+    await waitUntil("the hold of its start is over", () => Date.now() - startedAtMs > holdMs);
     await stage.caller.order(namespace, "greeter");
     await waitUntil("it is offered", () => offers().length === 1);
     const cutAtMs = Date.now();
     proxy.cut();
     await waitUntil("it is offered again", () => offers().length === 2);
-    expect(Date.now() - cutAtMs).toBeGreaterThanOrEqual(1_450);
+    expect(Date.now() - cutAtMs).toBeGreaterThanOrEqual(holdMs - 50);
     expect(await dispatcher.metric('holds_total{cause="reconnect"}')).toBe(1);
+  });
+});
+
+describe("a connection that is lost while presence is asked", () => {
+  it("makes no evidence of what presence said before it", async () => {
+    const namespace = stage.freshNamespace();
+    const holdMs = 1_500;
+    const answers: ((verdict: PresenceVerdict) => void)[] = [];
+    const ask = () => new Promise<PresenceVerdict>((resolve) => void answers.push(resolve));
+    const presence = { ask };
+    const { proxy, dispatcher } = await proxied({ holdMs, presence, presenceLimitMs: 60_000 });
+    const { session, job, offeredAgain } = await stage.runningJob(namespace, "reporting");
+    await stage.caller.session(namespace, "greeter", (await stage.gateway()).nodeId);
+    await stage.caller.lose(namespace, session);
+    await waitUntil("presence is asked", () => answers.length > 0);
+    const cutAtMs = Date.now();
+    proxy.cut();
+    const holds = () => dispatcher.metric('holds_total{cause="reconnect"}');
+    await waitUntil("its hold has begun", async () => (await holds()) === 1);
+    for (const answer of answers.splice(0)) answer("absent");
+    await waitUntil("it is asked again", () => answers.length > 0, {
+      invariant: async () => expect(await stage.stateOf(namespace, job)).toBe("orphaned"),
+    });
+    expect(Date.now() - cutAtMs).toBeGreaterThanOrEqual(holdMs - 50);
+    expect(offeredAgain()).toEqual([]);
+    for (const answer of answers) answer("unknown");
   });
 });
 

@@ -1,6 +1,7 @@
 import { systemClock as clock } from "@muster/runtime/clock";
 import { createIntakeHub } from "@muster/runtime/queue/intake-hub";
 import { connectRedis } from "@muster/runtime/redis/connect";
+import { startFlakyProxy } from "@muster/test/kit/flaky-proxy";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { describe, expect, it } from "vitest";
 import { log, runDispatcher } from "./kit.js";
@@ -83,11 +84,13 @@ describe("a dispatcher that dies between taking an entry off the queue and placi
 
 describe("hints that reach a dispatcher while it stops", () => {
   it("are sent on to the one that takes over", async () => {
-    const leaving = await runDispatcher(stage.redis.url);
-    await stage.dispatcher();
+    // So that these dispatchers host the namespaces of this test, and no other.
+    await stage.redis.flush();
+    const target = { host: "127.0.0.1", port: stage.redis.port };
+    const proxy = stage.keep(await startFlakyProxy({ target }));
+    const leaving = await runDispatcher(proxy.url);
     const { nodeId, offers } = await stage.gateway();
     const namespaces = Array.from({ length: 20 }, stage.freshNamespace);
-    const told: string[] = [];
     for (const namespace of namespaces) await stage.caller.session(namespace, "greeter", nodeId);
     const jobs = await Promise.all(
       namespaces.map(async (namespace) => {
@@ -95,15 +98,31 @@ describe("hints that reach a dispatcher while it stops", () => {
         return { namespace, job };
       }),
     );
-    const stopping = leaving.stop();
-    await Promise.all(
-      jobs.map(async ({ namespace, job }) => {
-        const hint = { actor: namespace, message: { kind: "admit", job } };
-        if ((await stage.caller.outbox.send(leaving.nodeId, hint)) === "sent") told.push(job);
-      }),
+    const heir = await stage.dispatcher();
+    await waitUntil(
+      "each knows of the other",
+      () =>
+        heir.hosted() > 0 && leaving.hosted() > 0 && heir.hosted() + leaving.hosted() === namespaces.length,
+      { deadlineMs: 15_000 },
     );
-    await stopping;
-    expect(told.length).toBeGreaterThan(0);
+    // The last moment for a message: its inbox is told to close, and has not yet been read to the end.
+    const told: string[] = [];
+    const closing = proxy.afterCommands(
+      1,
+      () =>
+        Promise.all(
+          jobs.map(async ({ namespace, job }) => {
+            const hint = { actor: namespace, message: { kind: "admit", job } };
+            if ((await stage.caller.outbox.send(leaving.nodeId, hint)) === "sent") told.push(job);
+          }),
+        ),
+      "XADD",
+    );
+    // Slow enough that whoever does not wait for what it sends on ends before it is sent.
+    proxy.delay(50);
+    await leaving.stop();
+    await closing.fired;
+    expect(told).toHaveLength(jobs.length);
     await waitUntil("each job that a hint was sent for is offered", () =>
       told.every((job) => offers().some((offer) => offer.job === job)),
     );

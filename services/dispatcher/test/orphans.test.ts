@@ -121,12 +121,14 @@ describe("an orphan of which nobody knows", () => {
     const { gateway, session, offeredAgain } = await stage.runningJob(namespace, "reporting");
     await stage.caller.session(namespace, "greeter", gateway.nodeId);
     await stage.caller.lose(namespace, session);
+    const lostAtMs = Date.now();
     const { job } = await stage.caller.order(namespace, "nobody-else", { upTo: "ledger" });
     await waitUntil(
       "another job's guard fires",
       async () => (await stage.stateOf(namespace, job)) === "parked",
     );
     await waitUntil("the orphan is resumed after its grace", () => offeredAgain().length > 0);
+    expect(Date.now() - lostAtMs).toBeGreaterThanOrEqual(testPolicy.graceMs - 50);
   });
 });
 

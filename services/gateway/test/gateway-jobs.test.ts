@@ -10,6 +10,7 @@ import {
   cleanUp,
   type OrderOptions,
   type RunningGateway,
+  recordingLog,
   stopRedis,
 } from "./gateway-kit.js";
 
@@ -95,10 +96,28 @@ it("takes no word of another worker on a job, and leaks nothing to it", async ()
   expect(worker.isOpen).toBe(true);
 });
 
+it("writes a report once the ledger takes it, however often it failed", async () => {
+  const test = await bench();
+  const { log, text } = recordingLog();
+  const gateway = await test.start({ log });
+  const { worker, job } = await assigned(test, gateway);
+  const key = `muster:{${test.namespace}}:job:${job}`;
+  // A key of another type makes every script that reads it fail.
+  await test.client.multi().rename(key, `${key}:aside`).set(key, "no hash").exec();
+  worker.report(job, 2);
+  const failures = () => text().split("report not yet written").length - 1;
+  await waitUntil("it has failed twice", () => failures() >= 2);
+  await test.client.rename(`${key}:aside`, key);
+  await waitUntil("the job ended", async () => (await test.dispatcher.job(job)).state === "ended");
+  expect(await test.dispatcher.job(job)).toMatchObject({ outcome: "success", cause: "reported" });
+});
+
 it("counts what a worker said before its socket closed", async () => {
   const test = await bench();
   const gateway = await test.start();
   const { worker, job } = await assigned(test, gateway);
+  // The second is written only when the first was answered; the end of the socket must not overtake it.
+  worker.report(job, 1);
   worker.report(job, 2);
   await worker.close();
   await waitUntil(
@@ -106,6 +125,8 @@ it("counts what a worker said before its socket closed", async () => {
     async () => (await test.dispatcher.session(worker.id)).id === undefined,
   );
   expect(await test.dispatcher.job(job)).toMatchObject({ state: "ended", outcome: "success" });
+  await gateway.stop();
+  expect(gateway.counts).toMatchObject({ "report.running": 1, "report.ended": 1, job_orphaned: 0 });
 });
 
 it("sends a failed job back when its order restarts, and holds it no more", async () => {

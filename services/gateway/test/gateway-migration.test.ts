@@ -1,4 +1,5 @@
 /** A worker comes back on a new socket with the jobs that it still runs. */
+import { type Clock, systemClock } from "@muster/runtime/clock";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import type { WorkerClient } from "@muster/test/kit/worker-client";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
@@ -203,6 +204,34 @@ it("is registered again before its jobs move when its session was swept", async 
   await waitUntil("it is the holder", async () => (await test.dispatcher.job(job)).session === again.id);
   expect(again.isOpen).toBe(true);
   expect((await test.dispatcher.session(again.id)).id).toBe(again.id);
+});
+
+it("has its gateway's lease renewed before its jobs move to it", async () => {
+  const test = await bench();
+  const leaseMs = 1_500;
+  // Its turn to renew never comes, as in a process that was stopped for a while.
+  const clock: Clock = {
+    ...systemClock,
+    setTimer: (ms, run) => (ms === leaseMs / 3 ? () => {} : systemClock.setTimer(ms, run)),
+  };
+  const gateway = await test.start({ policy: { leaseMs }, clock });
+  const worker = await test.registered(gateway);
+  const job = await give(test, worker);
+  await cutAndOrphaned(test, worker, job);
+  const again = await test.registered(gateway);
+  const leases = `muster:{${test.namespace}}:gateways`;
+  await waitUntil(
+    "the lease has ended, and nobody has swept it",
+    async () => Number(await test.client.zscore(leases, gateway.nodeId)) < Date.now(),
+  );
+  again.migrate([job]);
+  await waitUntil("it is the holder", async () => (await test.dispatcher.job(job)).session === again.id);
+  // Under a lease that has ended, whoever looks next would make an orphan of what just came back.
+  const { namespace } = test;
+  const times = { graceMs: 35_000, guardMs: 5_000, awakeSinceMs: 0, holdMs: 0, limit: 100 };
+  const looked = await test.ledger.expireGateway({ namespace, gateway: gateway.nodeId, ...times });
+  expect(looked.status).toBe("idle");
+  expect(await test.dispatcher.job(job)).toMatchObject({ state: "running", epoch: "2" });
 });
 
 it("is told to stop what it says it runs and what is over or runs elsewhere, in its own pool alone", async () => {

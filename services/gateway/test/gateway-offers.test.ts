@@ -1,6 +1,8 @@
 import { waitUntil } from "@muster/test/kit/wait-until";
+import { WorkerClient } from "@muster/test/kit/worker-client";
 import { TokenVerifier } from "livekit-server-sdk";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import WebSocket from "ws";
 import {
   API_KEY,
   API_SECRET,
@@ -282,6 +284,31 @@ it("goes back without blame when the socket goes while it is open", async () => 
   expect((await dispatcher.job(job)).state).toBe("queued");
   expect(gateway.counts["offer_ended.silent"]).toBeUndefined();
   await waitUntil("the session is gone", async () => (await dispatcher.session(worker.id)).id === undefined);
+});
+
+it("goes back without blame when it never left for its socket", async () => {
+  const { start, dispatcher, field } = await bench();
+  const placement = { jobLoad: 0, maxLoad: 1, maxJobs: 0 };
+  const gateway = await start({ policy: { offerTimeoutMs: 1_000, sampleFlushMs: 20, placement } });
+  const url = `${gateway.url.replace("http", "ws")}/agent`;
+  const socket = new WebSocket(url, { headers: { authorization: `Bearer ${agentToken()}` } });
+  const worker = new WorkerClient(socket, false);
+  await waitUntil("it is connected", () => worker.isOpen);
+  await worker.register({ agentName: "agent", namespace: field });
+  worker.sample({ load: 0.1 });
+  await waitUntil("it is sampled", async () => Number((await dispatcher.session(worker.id)).load) > 0);
+  // It reads no more: what the system's buffers do not hold waits in the gateway, below the bound that ends the socket.
+  socket.pause();
+  const offers = 16;
+  for (let index = 0; index < offers; index++) {
+    const { job } = await dispatcher.order({ metadata: "m".repeat(400_000) });
+    await dispatcher.offer(job);
+  }
+  await waitUntil("all went back", () => gateway.counts["offer_ended.undelivered"] === offers);
+  expect(gateway.counts["offer_ended.silent"]).toBeUndefined();
+  expect(await dispatcher.session(worker.id)).toMatchObject({ silences: "0" });
+  expect(gateway.connections()).toBe(1);
+  worker.cut();
 });
 
 it("is no offer any more when the ledger has moved on: the yes is stale and nothing is sent", async () => {

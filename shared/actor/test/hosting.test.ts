@@ -112,6 +112,16 @@ describe("hosting", () => {
     expect(scores.length).toBe(1);
   });
 
+  it("leaves a mark alone that is younger than its writer may take", async () => {
+    const quick = await host({ sweepEveryMs: 20, settleMs: 60_000 });
+    await quick.index.markDue("young");
+    await waitUntil("it is hosted", () => quick.host.hostedNames().length === 1);
+    const { sweeps } = quick.host.counts;
+    await waitUntil("it swept five times more", () => quick.host.counts.sweeps >= sweeps + 5);
+    expect(quick.reviewed).toEqual([]);
+    expect((await quick.index.due(10)).map(({ name }) => name)).toEqual(["young"]);
+  });
+
   it("keeps reviewing a name that says it is due still", async () => {
     const quick = await host({ sweepEveryMs: 50, settleMs: 0 });
     quick.nextDue = () => Date.now() - 1;
@@ -164,6 +174,16 @@ describe("hosting", () => {
     await waitUntil("it is held again", () => only.lease.isHeld());
     expect(only.host.hostedNames()).toEqual(["kept"]);
     await only.index.markDue("new");
+    await waitUntil("the sweep works", () => only.host.hostedNames().includes("new"));
+  });
+
+  it("activates nothing while its lease is lapsed, though Redis answers", async () => {
+    const only = await host({ sweepEveryMs: 20 }, { leaseMs: 300, renewEveryMs: 1_500 });
+    await waitUntil("the lease lapsed", () => !only.lease.isHeld());
+    await only.index.markDue("new");
+    await waitUntil("it is held again", () => only.lease.isHeld(), {
+      invariant: () => expect(only.host.hostedNames()).toEqual([]),
+    });
     await waitUntil("the sweep works", () => only.host.hostedNames().includes("new"));
   });
 

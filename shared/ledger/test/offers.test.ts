@@ -102,6 +102,24 @@ onEachRedis("offers", (scene) => {
     expect(await s.accept("AJ_1", "AW_1", epoch)).toEqual({ status: "stale", state: "queued" });
   });
 
+  test("only the session that was asked can accept, and only while the ledger has it", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.worker("AW_2", 0.5);
+    const epoch = await s.offered("AJ_1", "AW_1");
+    expect(await s.accept("AJ_1", "AW_2", epoch)).toEqual({ status: "stale", state: "offered" });
+    // As a Redis comes back that was set back a little: it knows the offer, and the session no more.
+    const tag = `muster:{${s.namespace}}:`;
+    await s.redis.del(`${tag}session:AW_1`);
+    await s.redis.zrem(`${tag}sessions`, "AW_1");
+    await s.redis.zrem(`${tag}pool:${POOL}`, "AW_1");
+    await s.redis.srem(`${tag}gateway-sessions:NO_g`, "AW_1");
+    expect(await s.accept("AJ_1", "AW_1", epoch)).toEqual({ status: "stale", state: "offered" });
+    expect(await s.field("session", "AW_1", "silences")).toBeUndefined();
+    s.pass(OFFER_MS);
+    expect(await s.expireJob("AJ_1")).toEqual({ status: "requeued", serve: "" });
+  });
+
   test("of accept, reject, expiry and deletion at once, one wins", async () => {
     const s = scene();
     for (let round = 0; round < 20; round++) {

@@ -55,6 +55,17 @@ onEachRedis("orphans", (scene) => {
     expect(await s.settle("AJ_1", 2, "absent")).toEqual({ status: "stale", state: "starting" });
   });
 
+  test("a verdict on an earlier holder says nothing of the present one", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    const earlier = await s.orphan("AJ_1", "AW_1");
+    await s.register("AW_2");
+    await s.migrate("AW_2", "AJ_1");
+    await s.deregister("AW_2");
+    expect(await s.settle("AJ_1", earlier, "absent")).toEqual({ status: "stale", state: "orphaned" });
+    expect(await s.settle("AJ_1", earlier + 1, "absent")).toEqual({ status: "resumed", serve: "" });
+  });
+
   test("one that is resumed may wait as long as at first, and wakes up by itself", async () => {
     const s = scene();
     await s.worker("AW_1");

@@ -116,6 +116,19 @@ onEachRedis("sessions and gateways", (scene) => {
     expect((await s.assert([], "NO_none")).status).toBe("lapsed");
   });
 
+  test.each([
+    [-1, "renewed"],
+    [0, "lapsed"],
+    [1, "lapsed"],
+  ])("a lease asserted %i ms from its end, before anybody looked at it", async (offset, asserted) => {
+    const s = scene();
+    await s.worker("AW_1");
+    s.pass(LEASE_MS + offset);
+    expect((await s.assert()).status).toBe(asserted);
+    await s.register("AW_1");
+    expect((await s.assert()).status).toBe("renewed");
+  });
+
   test("a gateway that lapsed comes back with its sessions; their jobs run on in their places", async () => {
     const s = scene();
     await s.worker("AW_1", 0, { cap: 2 });

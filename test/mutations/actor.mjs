@@ -1,0 +1,176 @@
+/** Bugs below the services: node leases, the due index, actors, inboxes, the intake queue. See list.mjs. */
+
+const ACTOR_ROOM = "shared/actor/";
+const leases = (test) => ({ file: `${ACTOR_ROOM}test/leases.test.ts`, test });
+const dueIndex = (test) => ({ file: `${ACTOR_ROOM}test/due-index.test.ts`, test: `single Redis ${test}` });
+const hosting = (test) => ({ file: `${ACTOR_ROOM}test/hosting.test.ts`, test });
+const messages = (test) => ({ file: `${ACTOR_ROOM}test/messages.test.ts`, test });
+
+export const ACTOR = [
+  {
+    name: "another life of Redis is not told of",
+    breaks: 1,
+    file: `${ACTOR_ROOM}src/node-lease.ts`,
+    find: "if (known !== undefined && known.generation !== renewal.generation) {",
+    replace: "if (known !== undefined && renewal.generation === undefined) {",
+    caughtBy: leases("find a new generation after a flush"),
+  },
+  {
+    name: "a Redis that was set back is taken for the one we knew",
+    breaks: 1,
+    file: `${ACTOR_ROOM}lua/renew-lease.lua`,
+    find: "if not generation or (lost and generation == known_generation) then",
+    replace: "if not generation then",
+    caughtBy: leases("find a new generation, once, when Redis comes back without writes"),
+  },
+  {
+    name: "each node that noticed makes a generation of its own",
+    breaks: 5,
+    file: `${ACTOR_ROOM}lua/renew-lease.lua`,
+    find: "if not generation or (lost and generation == known_generation) then",
+    replace: "if not generation or lost then",
+    caughtBy: leases("find a new generation, once, when Redis comes back without writes"),
+  },
+  {
+    name: "a node is sure of its lease however long it was not renewed",
+    breaks: 5,
+    file: `${ACTOR_ROOM}src/node-lease.ts`,
+    find: "!this.#isReleased && this.#gapMs() < this.#leaseMs;",
+    replace: "!this.#isReleased && this.#gapMs() >= 0 * this.#leaseMs;",
+    caughtBy: leases("lapse when Redis does not answer"),
+  },
+  {
+    name: "a dead node counts as live",
+    breaks: 4,
+    file: `${ACTOR_ROOM}lua/renew-lease.lua`,
+    find: `"ZRANGEBYSCORE", leases, "(" .. string.format("%.0f", now), "+inf", "WITHSCORES"`,
+    replace: `"ZRANGEBYSCORE", leases, "-inf", "+inf", "WITHSCORES"`,
+    caughtBy: leases("end by themselves when their node dies"),
+  },
+  {
+    name: "a mark that was made during a look is removed with the old one",
+    breaks: 4,
+    file: `${ACTOR_ROOM}lua/remove-due.lua`,
+    find: "if not held or held ~= seen then",
+    replace: "if not held or not seen then",
+    caughtBy: dueIndex("keeps a mark that was made after the look"),
+  },
+  {
+    name: "a mark that was made during a look is put off with the old one",
+    breaks: 4,
+    file: `${ACTOR_ROOM}lua/reschedule-due.lua`,
+    find: "if not held or held ~= seen then",
+    replace: "if not held or not seen then",
+    caughtBy: dueIndex("keeps a mark that was made after the look"),
+  },
+  {
+    name: "two marks in one moment are one",
+    breaks: 4,
+    file: `${ACTOR_ROOM}lua/mark-due.lua`,
+    find: "local score = tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000",
+    replace: "local score = tonumber(time[1]) * 1000",
+    also: [{ find: "if before == score then score = score + 0.001 end\n", replace: "" }],
+    caughtBy: dueIndex("gives every mark another score"),
+  },
+  {
+    name: "a mark is settled before its writer can have written",
+    breaks: 4,
+    file: `${ACTOR_ROOM}src/due-sweep.ts`,
+    find: "if (due.overdueMs >= settleMs) toReview",
+    replace: "if (settleMs >= 0) toReview",
+    caughtBy: hosting("leaves a mark alone that is younger"),
+  },
+  {
+    name: "names that are due and hosted nowhere are left alone",
+    breaks: 4,
+    file: `${ACTOR_ROOM}src/due-sweep.ts`,
+    find: "    activate(due.name);\n",
+    replace: "",
+    caughtBy: hosting("activates names that are due and hosted nowhere"),
+  },
+  {
+    name: "a host without a lease activates what is due",
+    breaks: 5,
+    file: `${ACTOR_ROOM}src/actor-host.ts`,
+    find: "    if (!lease.isHeld()) return;\n",
+    replace: "",
+    caughtBy: hosting("activates nothing while its lease is lapsed, though"),
+  },
+  {
+    name: "what waited for an actor that moves is dropped",
+    breaks: 1,
+    file: `${ACTOR_ROOM}src/actor-host.ts`,
+    find: "        this.#deps.forward(cell.name, message);\n",
+    replace: "",
+    caughtBy: hosting("hands over on stop"),
+  },
+  {
+    name: "an actor that failed is not made again",
+    breaks: 4,
+    file: `${ACTOR_ROOM}src/actor-cell.ts`,
+    find: 'if (this.#isStopping || (end === "rested" && this.#mailbox.size === 0)) break;',
+    replace:
+      'if (this.#isStopping || end === "failed" || (end === "rested" && this.#mailbox.size === 0)) break;',
+    caughtBy: {
+      file: `${ACTOR_ROOM}test/supervision.test.ts`,
+      test: "restarts after a throw, without the message that it failed at",
+    },
+  },
+  {
+    name: "a message that came for a resting actor is lost with it",
+    breaks: 1,
+    file: `${ACTOR_ROOM}src/actor-cell.ts`,
+    find: '(end === "rested" && this.#mailbox.size === 0)) break;',
+    replace: 'end === "rested") { this.#mailbox.drain(); break; }',
+    caughtBy: {
+      file: `${ACTOR_ROOM}test/supervision.test.ts`,
+      test: "rests when it is idle and agrees, and lives again for a message",
+    },
+  },
+  {
+    name: "a hint coalesces with the one that is being worked on",
+    breaks: 1,
+    file: `${ACTOR_ROOM}src/mailbox.ts`,
+    find: "    if (slot.key !== undefined) this.#byKey.delete(slot.key);\n",
+    replace: "",
+    caughtBy: {
+      file: `${ACTOR_ROOM}test/mailbox.test.ts`,
+      test: "keeps a message whose twin is being worked on",
+    },
+  },
+  {
+    name: "messages make an inbox for a node that is gone",
+    breaks: 11,
+    file: `${ACTOR_ROOM}src/outbox-lane.ts`,
+    find: 'redis.xadd(key, "NOMKSTREAM", "MAXLEN",',
+    replace: 'redis.xadd(key, "MAXLEN",',
+    caughtBy: messages("messages through a single Redis to a node that is not there are gone"),
+  },
+  {
+    name: "messages that the bound cut off are not told of",
+    breaks: 1,
+    file: `${ACTOR_ROOM}src/inbox.ts`,
+    find: "} else if (Number(detail) > this.#cutOff) {",
+    replace: "} else if (Number(detail) > this.#cutOff + 1e9) {",
+    caughtBy: messages("messages through a single Redis that were cut off by the bound on length"),
+  },
+  {
+    name: "messages of a node's last moment are lost with its inbox",
+    breaks: 1,
+    file: `${ACTOR_ROOM}src/inbox.ts`,
+    find: "    for (const entry of parseEntries(unread)) this.#take(entry);\n",
+    replace: "    parseEntries(unread);\n",
+    caughtBy: messages("messages through a single Redis sent until its last moment"),
+  },
+  {
+    name: "an empty answer of the queue voids what came in since it was asked",
+    breaks: 1,
+    file: "shared/runtime/src/queue/fetch-credits.ts",
+    find: "this.#credits = Math.min(this.#credits, this.#granted - ticket.grantedBefore);",
+    replace: "this.#credits = Math.min(0, this.#granted - ticket.grantedBefore);",
+    caughtBy: {
+      file: "shared/runtime/test/queue-credits.test.ts",
+      test: "an empty answer voids what was granted before it was asked for, and nothing since",
+    },
+  },
+];

@@ -1,0 +1,119 @@
+/** Bugs of the ledger about orders, timers, rest and namespaces. See list.mjs. */
+
+const LUA = "shared/ledger/lua/";
+const orders = (test) => ({ file: "shared/ledger/test/orders.test.ts", test: `single Redis ${test}` });
+const resting = (test) => ({ file: "shared/ledger/test/resting.test.ts", test: `single Redis ${test}` });
+
+export const LEDGER_ORDERS = [
+  {
+    name: "an order is created again by each repeat",
+    breaks: 3,
+    file: `${LUA}create-order.lua`,
+    find: "if known then",
+    replace: 'if known == "never" then',
+    caughtBy: orders("ten racers create one order"),
+  },
+  {
+    name: "a job without a guard timer",
+    breaks: 1,
+    file: `${LUA}includes/queueing.lua`,
+    find: '  set_timer("job|" .. id, now + guard_ms)\n',
+    replace: "",
+    caughtBy: orders("an order is created once"),
+  },
+  {
+    name: "a job of a deleted order is placed all the same",
+    breaks: 1,
+    file: `${LUA}includes/claiming.lua`,
+    find: 'return order and order.state == "live" and flat or nil',
+    replace: "return order and flat or nil",
+    caughtBy: orders("an order with many jobs is deleted by repeating the call"),
+  },
+  {
+    name: "a deletion that is not done says that it is",
+    breaks: 1,
+    file: `${LUA}delete-order.lua`,
+    find: "left > 0 and 1 or 0",
+    replace: "left < 0 and 1 or 0",
+    caughtBy: orders("an order with many jobs is deleted by repeating the call"),
+  },
+  {
+    name: "an order outlives the last of its jobs",
+    breaks: 1,
+    file: `${LUA}includes/ending.lua`,
+    find: 'if redis.call("ZCOUNT", order_jobs_of(id), 0, 0) == 0 then',
+    replace: 'if redis.call("ZCOUNT", order_jobs_of(id), 0, 0) < 0 then',
+    caughtBy: orders("an order for the room ends with the last of its jobs"),
+  },
+  {
+    name: "what ended is forgotten at once",
+    breaks: 7,
+    file: `${LUA}sweep-ended.lua`,
+    find: "local before = now - retain_ms\n",
+    replace: "local before = now\n",
+    caughtBy: orders("what ended is forgotten after its time"),
+  },
+  {
+    name: "a job that waited too long waits on",
+    breaks: 1,
+    file: `${LUA}admit.lua`,
+    find: "if now >= tonumber(record.wait_until) then",
+    replace: "if now >= tonumber(record.wait_until) * 2 then",
+    caughtBy: {
+      file: "shared/ledger/test/offers.test.ts",
+      test: "single Redis admitted 0 ms from the end of its waiting time",
+    },
+  },
+  {
+    name: "a namespace rests while its queue holds an entry",
+    breaks: 4,
+    file: `${LUA}rest.lua`,
+    find: "local is_queue_used = queued > 0 or",
+    replace: "local is_queue_used = queued < 0 and",
+    caughtBy: resting("a namespace whose queue holds an entry does not rest"),
+  },
+  {
+    name: "a namespace rests while it has a live job",
+    breaks: 4,
+    file: `${LUA}rest.lua`,
+    find: 'local is_used = redis.call("ZCARD", jobs_key) > 0 or',
+    replace: 'local is_used = redis.call("ZCARD", jobs_key) < 0 or',
+    caughtBy: resting("a namespace with a session or a live job does not rest"),
+  },
+  {
+    name: "an index entry of before the last rest counts",
+    breaks: 4,
+    file: `${LUA}includes/waking.lua`,
+    find: "return not is_awake and tonumber(rests) ~= tonumber(",
+    replace: "return not is_awake and tonumber(rests) < 0 * tonumber(",
+    caughtBy: resting("an index entry written before the namespace went to rest does not count"),
+  },
+  {
+    name: "a timer that is due is listed one call too late",
+    breaks: 4,
+    file: `${LUA}list-due.lua`,
+    find: '"-inf", now, "LIMIT"',
+    replace: '"-inf", "(" .. now, "LIMIT"',
+    caughtBy: resting("due timers are listed up to now"),
+  },
+  {
+    name: "a script runs on a slot that is half moved",
+    breaks: 3,
+    file: "shared/ledger/scripts/link-script.mjs",
+    find: "  lines.push(WHOLE_SLOT);\n",
+    replace: "",
+    caughtBy: {
+      file: "shared/ledger/test/generator.test.ts",
+      test: "every script first makes sure that its slot is whole",
+    },
+  },
+  {
+    name: "all namespaces under one tag",
+    breaks: 9,
+    file: "shared/ledger/src/keys.ts",
+    find: "export function namespaceTag(namespace: string): string {\n",
+    replace:
+      'export function namespaceTag(name: string): string {\n  const [namespace] = name.split(":", 1);\n',
+    caughtBy: { file: "services/api/test/rest.test.ts", test: "namespaces are apart" },
+  },
+];

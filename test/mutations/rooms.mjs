@@ -1,0 +1,94 @@
+/** Bugs about rooms: what LiveKit says of agents and participants, who is believed, what follows for orders. See list.mjs. */
+
+const LUA = "shared/ledger/lua/";
+const agents = (test) => ({
+  file: "shared/ledger/test/agents-in-rooms.test.ts",
+  test: `single Redis ${test}`,
+});
+const open = (test) => ({ file: "shared/ledger/test/open-orders.test.ts", test: `single Redis ${test}` });
+const book = (test) => ({ file: "shared/ledger/test/room-book.test.ts", test: `single Redis ${test}` });
+const door = (test) => ({ file: "services/api/test/webhook-door.test.ts", test });
+
+export const ROOMS = [
+  {
+    name: "a leave counts for whoever joined under that identity since",
+    breaks: 2,
+    file: `${LUA}note-agent.lua`,
+    find: 'if record.participant_sid ~= sid then return { "ignored", "another_sid" } end\n',
+    replace: 'if record.participant_sid == "" then return { "ignored", "another_sid" } end\n',
+    caughtBy: agents("leave counts for the sid that joined"),
+  },
+  {
+    name: "an agent that left has no time to come back",
+    breaks: 2,
+    file: `${LUA}note-agent.lua`,
+    find: "local due = now + rejoin_ms\n",
+    replace: "local due = now + rejoin_ms * 0\n",
+    caughtBy: agents("leave ends the job of a worker that never reports"),
+  },
+  {
+    name: "somebody else's join makes a job run",
+    breaks: 2,
+    file: `${LUA}note-agent.lua`,
+    find: "if record.agent_identity ~= identity then",
+    replace: 'if record.agent_identity == "" and identity == "" then',
+    caughtBy: agents("join under another name"),
+  },
+  {
+    name: "an agent that left against its will is not told to stop",
+    breaks: 2,
+    file: `${LUA}expire-job.lua`,
+    find: 'return { "retrying", cjson.encode(stop) }',
+    replace:
+      'finish_stop(stop_field(record.session, record.wire))\n    return { "retrying", cjson.encode(stop) }',
+    caughtBy: agents("leave against its will fails the job"),
+  },
+  {
+    name: "a participant gets another job each time that it is spoken of",
+    breaks: 3,
+    file: `${LUA}extend-order.lua`,
+    find: 'if not redis.call("ZSCORE", order_jobs_key, job.id) then',
+    replace: 'if redis.call("HGET", job_of(job.id), "state") ~= "queued" then',
+    caughtBy: open("one whose job is over gets no other"),
+  },
+  {
+    name: "an order that is over makes jobs",
+    breaks: 7,
+    file: `${LUA}extend-order.lua`,
+    find: 'if state ~= "live" then return { "closed", state } end\n',
+    replace: 'if state == "never" then return { "closed", state } end\n',
+    caughtBy: open("an order that is over, or bound to another life of its room"),
+  },
+  {
+    name: "the end of a room's earlier life ends the orders of the present one",
+    breaks: 1,
+    file: `${LUA}end-room-order.lua`,
+    find: 'if bound_to ~= room_sid then return { "other_life", bound_to or "" } end\n',
+    replace: 'if bound_to == "" or not room_sid then return { "other_life", bound_to or "" } end\n',
+    caughtBy: open("of another life, or of an order that knows of none"),
+  },
+  {
+    name: "a room's life that is over begins again with a late word on it",
+    breaks: 7,
+    file: `${LUA}merge-room.lua`,
+    find: "if is_over then life.over = 1 end",
+    replace: "life.over = is_over and 1 or 0",
+    caughtBy: book("a life that is over keeps nobody"),
+  },
+  {
+    name: "a webhook is believed whatever its bytes are",
+    breaks: 10,
+    file: "services/api/src/webhook/webhook-door.ts",
+    find: "      requireDigestOf(body, digest);\n",
+    replace: "",
+    caughtBy: door("who cannot sign for these bytes is not believed"),
+  },
+  {
+    name: "a webhook that was not kept is answered as if it were",
+    breaks: 1,
+    file: "services/api/src/webhook/webhook-door.ts",
+    find: '      throw new DispatchError("unavailable", "the event could not be kept; send it again");\n',
+    replace: "",
+    caughtBy: door("what was not kept is not answered with 200"),
+  },
+];
