@@ -32,11 +32,13 @@ test.each(["uws", "ws"])("rooms are managed there, dispatches made here (%s)", a
   await muster.ready();
   const rooms = new RoomServiceClient(muster.url, "devkey", "secret");
   expect((await rooms.createRoom({ name: ROOM })).name).toBe(ROOM);
-  expect(seen).toHaveLength(1);
-  expect(seen[0]?.path).toBe("/twirp/livekit.RoomService/CreateRoom");
-  expect(seen[0]?.headers["x-forwarded-for"]).toBe("127.0.0.1");
+  // Beside what is passed on, Muster asks for the rooms there are, in its own name.
+  const passedOn = () => seen.filter(({ path }) => path !== "/twirp/livekit.RoomService/ListRooms");
+  expect(passedOn()).toHaveLength(1);
+  expect(passedOn()[0]?.path).toBe("/twirp/livekit.RoomService/CreateRoom");
+  expect(passedOn()[0]?.headers["x-forwarded-for"]).toBe("127.0.0.1");
   const dispatches = new AgentDispatchClient(muster.url, "devkey", "secret");
   expect((await dispatches.createDispatch("room", "agent")).id).toMatch(/^AD_/);
-  expect(seen).toHaveLength(1);
+  expect(passedOn()).toHaveLength(1);
   expect(await (await fetch(`${muster.url}/rtc`)).text()).toContain(`at ${url}`);
 });

@@ -150,7 +150,9 @@ describe("the end", () => {
     muster.interrupt();
     expect(await muster.exited).toBe(0);
     expect(stopSteps(muster)).toEqual(
-      ["gateway", "api", "dispatcher", "redis connections", "redis-server"].map((step) => `${step} done`),
+      ["live streams", "gateway", "api", "dispatcher", "redis connections", "redis-server"].map(
+        (step) => `${step} done`,
+      ),
     );
     expect(isRunning(pid)).toBe(false);
   });
