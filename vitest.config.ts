@@ -22,6 +22,8 @@ export default defineConfig({
           testTimeout: 30_000,
           retry,
           hookTimeout: 60_000,
+          // They mostly wait, for sockets and timers: two at a time on two cores, where one is the default.
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
