@@ -74,7 +74,7 @@ for (const [signal, code] of [
 ]) {
   process.once(signal, () => {
     endRunning();
-    process.exit(code);
+    exit(code, `ended by ${signal}\n`);
   });
 }
 
