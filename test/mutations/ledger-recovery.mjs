@@ -96,6 +96,22 @@ export const LEDGER_RECOVERY = [
     caughtBy: losses("the guard goes up with more than 30 %"),
   },
   {
+    name: "workers of a dead gateway that are back count as lost",
+    breaks: 2,
+    file: `${LUA}includes/guarding.lua`,
+    find: '  if not came_lately and #redis.call("ZPOPMIN", arrivals_key) > 0 then return false end\n',
+    replace: "",
+    caughtBy: losses("a gateway that dies does not put it up when its workers are elsewhere"),
+  },
+  {
+    name: "who came and went makes a loss good",
+    breaks: 2,
+    file: `${LUA}includes/guarding.lua`,
+    find: '  return redis.call("ZREM", arrivals_key, id) == 1\n',
+    replace: "  return false\n",
+    caughtBy: losses("who came and went, or said goodbye, makes no loss good"),
+  },
+  {
     name: "the guard stays up although all are back",
     breaks: 5,
     file: `${LUA}includes/guarding.lua`,

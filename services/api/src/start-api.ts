@@ -177,8 +177,8 @@ export async function startApi(deps: StartApiDeps): Promise<RunningApi> {
   let isStopping = false;
   const http = await serveHttp({
     ...{ host, port, log },
-    async fetch(request) {
-      const answer = await api.fetch(request);
+    async fetch(request, remoteAddress) {
+      const answer = await api.fetch(request, remoteAddress);
       // A connection kept alive would hold up the end, and keep its client from going elsewhere.
       if (isStopping) answer.headers.set("connection", "close");
       return answer;

@@ -73,7 +73,13 @@ export interface RunningApi {
 /** Looks at rooms by remembering that it should. */
 export function recordedLooks() {
   const looks: string[] = [];
-  return { looks, room: async (room: string) => void looks.push(room) };
+  return {
+    looks,
+    room: async (room: string) => {
+      looks.push(room);
+      return { isLive: true };
+    },
+  };
 }
 
 export async function runApi(

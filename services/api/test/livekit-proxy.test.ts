@@ -1,68 +1,13 @@
-/** Calls of LiveKit's other services, passed on over real sockets: whole, both ways, and what is said when that fails. */
+/** Calls of LiveKit's other services, passed on over real sockets: whole, and both ways. */
 
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
-import {
-  type AddressInfo,
-  connect,
-  createServer as createTcpServer,
-  type Socket,
-  type Server as TcpServer,
-} from "node:net";
-import { type Clock, systemClock } from "@muster/runtime/clock";
-import { loadConfig } from "@muster/runtime/config";
-import { createMetrics } from "@muster/runtime/metrics";
-import { serveHttp } from "@muster/runtime/serve-http";
-import { freePort } from "@muster/test/kit/ports";
+import { type IncomingMessage, request } from "node:http";
+import { startLivekitStandIn } from "@muster/test/kit/livekit-stand-in";
+import { startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { RoomServiceClient } from "livekit-server-sdk";
-import { afterEach, expect, test } from "vitest";
-import { apiSchema, livekitFrom } from "../src/config.js";
-import { createFrontDoor } from "../src/front-door.js";
-import { apiMetrics } from "../src/metrics.js";
-import { createLivekitProxy } from "../src/proxy/livekit-proxy.js";
-import { silent } from "./kit.js";
-
-const PEER = "203.0.113.9";
-const LIST_ROOMS = "/twirp/livekit.RoomService/ListRooms";
-
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function listening(server: Server | TcpServer): Promise<string> {
-  const port = await freePort();
-  await new Promise<void>((resolve) => void server.listen(port, "127.0.0.1", resolve));
-  closing.push(() => new Promise((resolve) => void server.close(resolve)));
-  if ("closeAllConnections" in server) closing.push(() => server.closeAllConnections());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-type Handler = (req: IncomingMessage, res: ServerResponse) => void;
-
-const upstream = (handler: Handler) => listening(createServer(handler));
-
-/** A Muster's front door; only its own service is answered there. */
-async function muster(livekitUrl: string, { clock = systemClock }: { clock?: Clock } = {}) {
-  const registry = createMetrics({ service: "api" });
-  const deps = { url: livekitUrl, metrics: apiMetrics(registry), clock, log: silent };
-  const frontDoor = createFrontDoor({
-    twirp: async (_request, path) => new Response(`ours: ${path}`),
-    rest: async () => new Response("rest"),
-    ops: async () => new Response("ops"),
-    livekit: { url: livekitUrl, forward: createLivekitProxy(deps) },
-  });
-  const fetchHere = (given: Request) => frontDoor(given, PEER);
-  const http = await serveHttp({ host: "127.0.0.1", port: await freePort(), fetch: fetchHere, log: silent });
-  closing.push(() => http.close());
-  return { url: `http://127.0.0.1:${http.port}`, registry };
-}
-
-async function textOf(req: IncomingMessage): Promise<string> {
-  let text = "";
-  for await (const chunk of req) text += String(chunk);
-  return text;
-}
+import { expect, test } from "vitest";
+import { runApi } from "./kit.js";
+import { closing, LIST_ROOMS, muster, PEER, textOf, upstream } from "./livekit-proxy-kit.js";
 
 test("a call arrives as it was sent, and so does its answer", async () => {
   const seen: { req: IncomingMessage; body: string }[] = [];
@@ -290,171 +235,14 @@ test("a caller that goes takes its call with it, before the answer and in the mi
   expect(await registry.render()).toMatch(/^muster_refusals_total\{reason="unavailable"\} 0$/m);
 });
 
-test("an answer that breaks off breaks off here too", async () => {
-  const livekit = await upstream((req, res) => {
-    req.resume();
-    res.writeHead(200, { "content-length": 100 });
-    res.write("half", () => res.destroy());
-  });
-  const { url } = await muster(livekit);
-  const answer = await fetch(url + LIST_ROOMS, { method: "POST", body: "x" });
-  await expect(answer.text()).rejects.toThrow();
-});
-
-/** A server of something else. What it is sent is read and dropped, since it would not see the end of it otherwise. */
-const raw = (greet: (socket: Socket) => void) =>
-  listening(createTcpServer((socket) => greet(socket.resume())));
-
-async function unavailable(answer: Response): Promise<string> {
-  expect(answer.status).toBe(503);
-  // LiveKit's Node SDK reads errors of exactly this type.
-  expect(answer.headers.get("content-type")).toBe("application/json");
-  const { code, msg } = (await answer.json()) as { code: string; msg: string };
-  expect(code).toBe("unavailable");
-  expect(msg).toContain("MUSTER_LIVEKIT_URL");
-  return msg;
-}
-
-test("nobody there, no such host, no HTTP: unavailable, in Twirp's form, with the setting", async () => {
-  const post = async (url: string) => await fetch(url + LIST_ROOMS, { method: "POST", body: "{}" });
-  const closed = await muster(`http://127.0.0.1:${await freePort()}`);
-  expect(await unavailable(await post(closed.url))).toContain("ECONNREFUSED");
-  expect(await closed.registry.render()).toMatch(/^muster_refusals_total\{reason="unavailable"\} 1$/m);
-  const nowhere = await muster("http://livekit.invalid");
-  expect(await unavailable(await post(nowhere.url))).toMatch(/ENOTFOUND|EAI_AGAIN/);
-  const ssh = await muster(await raw((socket) => socket.end("SSH-2.0-x\r\n")));
-  expect(await unavailable(await post(ssh.url))).toContain("HPE_INVALID_CONSTANT");
-  const hangsUp = await muster(await raw((socket) => socket.destroy()));
-  expect(await unavailable(await post(hangsUp.url))).toMatch(/ECONNRESET|EPIPE/);
-  const odd = await muster(await raw((socket) => socket.end("HTTP/1.1 999 Odd\r\n\r\n")));
-  expect(await unavailable(await post(odd.url))).toContain("no usable answer");
-});
-
-test("silence is bounded, longer where a phone rings", async () => {
-  const asked: number[] = [];
-  let fire = (): void => {};
-  const clock: Clock = {
-    now: () => 0,
-    setTimer(delayMs, run) {
-      asked.push(delayMs);
-      fire = run;
-      return () => {
-        fire = () => {};
-      };
-    },
-  };
-  let arrived = 0;
-  const dropped: boolean[] = [];
-  const livekit = await upstream((req, res) => {
-    arrived++;
-    req.resume();
-    res.on("close", () => dropped.push(!res.writableEnded));
-    if (req.url?.includes("ListRooms")) res.end("quick");
-  });
-  const { url } = await muster(livekit, { clock });
-  const silence = fetch(`${url}/twirp/livekit.RoomService/DeleteRoom`, { method: "POST", body: "x" });
-  await waitUntil("the call has arrived", () => arrived === 1);
-  fire();
-  expect(await unavailable(await silence)).toContain("did not begin to answer within 30 s");
-  await waitUntil("livekit-server knows", () => dropped[0]);
-  const ringing = fetch(`${url}/twirp/livekit.SIP/CreateSIPParticipant`, { method: "POST", body: "x" });
-  await waitUntil("the call has arrived", () => arrived === 2);
-  fire();
-  expect(await unavailable(await ringing)).toContain("within 120 s");
-  expect(asked).toEqual([30_000, 120_000]);
-  // Once the answer began nothing is waited for any more.
-  const quick = await fetch(url + LIST_ROOMS, { method: "POST", body: "x" });
-  fire();
-  expect(await quick.text()).toBe("quick");
-});
-
-test("a url that leads back here is found out in one round", async () => {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  let rounds = 0;
-  const frontDoor = createFrontDoor({
-    twirp: async () => new Response(),
-    rest: async () => new Response(),
-    ops: async () => new Response(),
-    livekit: {
-      url,
-      forward: createLivekitProxy({
-        ...{ url, metrics: apiMetrics(createMetrics({ service: "api" })), clock: systemClock, log: silent },
-      }),
-    },
-  });
-  const http = await serveHttp({
-    ...{ host: "127.0.0.1", port, log: silent },
-    fetch: (given) => {
-      rounds++;
-      return frontDoor(given, undefined);
-    },
-  });
-  closing.push(() => http.close());
-  const answer = await fetch(url + LIST_ROOMS, {
-    method: "POST",
-    body: "x",
-    headers: { via: "1.0 fred, 1.1 p.example" },
-  });
-  expect(answer.status).toBe(412);
-  expect(await answer.json()).toEqual({
-    code: "failed_precondition",
-    msg: "MUSTER_LIVEKIT_URL leads back to Muster; it must be the url of livekit-server itself",
-  });
-  expect(rounds).toBe(2);
-});
-
-test("answers without a body, and calls without one", async () => {
-  const seen: [string | undefined, string | undefined][] = [];
-  const livekit = await upstream((req, res) => {
-    seen.push([req.method, req.headers["content-length"]]);
-    res.writeHead(req.method === "OPTIONS" ? 204 : 200, { "access-control-allow-origin": "*" });
-    res.end();
-  });
-  const { url } = await muster(livekit);
-  const preflight = await fetch(url + LIST_ROOMS, { method: "OPTIONS" });
-  expect(preflight.status).toBe(204);
-  expect(preflight.headers.get("access-control-allow-origin")).toBe("*");
-  expect((await fetch(url + LIST_ROOMS, { method: "HEAD" })).status).toBe(200);
-  // A GET that announces a body has none on its way on; it must not be announced there.
-  const answer = await new Promise<string>((resolve, reject) => {
-    const { hostname, port } = new URL(url);
-    const socket = connect(Number(port), hostname, () =>
-      socket.write(
-        `GET ${LIST_ROOMS} HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody`,
-      ),
-    );
-    let text = "";
-    socket.on("data", (chunk) => (text += String(chunk)));
-    socket.on("end", () => resolve(text));
-    socket.on("error", reject);
-  });
-  expect(answer).toMatch(/^HTTP\/1.1 200 /);
-  expect(seen.map(([method]) => method)).toEqual(["OPTIONS", "HEAD", "GET"]);
-  expect(seen[2]?.[1]).toBeUndefined();
-});
-
-test("the settings: a plain url of four schemes, and keys that are ours when none are given", () => {
-  const load = (env: Record<string, string>) =>
-    loadConfig({
-      ...{ schema: apiSchema, argv: [], envPrefix: "MUSTER_" },
-      env: { MUSTER_REDIS_URL: "redis://127.0.0.1", MUSTER_KEYS: "key: secret", ...env },
-    });
-  expect(livekitFrom(load({}))).toEqual({ url: undefined, keys: new Map([["key", "secret"]]) });
-  const given = load({
-    MUSTER_LIVEKIT_URL: "wss://lk.example.com/a/",
-    MUSTER_LIVEKIT_KEYS: "lk: s1\nlk2: s2",
-  });
-  expect(livekitFrom(given)).toEqual({
-    url: "wss://lk.example.com/a",
-    keys: new Map([
-      ["lk", "s1"],
-      ["lk2", "s2"],
-    ]),
-  });
-  for (const url of ["lk.example.com", "ftp://lk", "http://user:pass@lk", "http://lk?a=b", "http://lk#a"]) {
-    expect(() => load({ MUSTER_LIVEKIT_URL: url }), url).toThrow(
-      expect.objectContaining({ problems: [expect.stringMatching(/^MUSTER_LIVEKIT_URL: must be /)] }),
-    );
-  }
+test("an api of its own names its caller to LiveKit", async () => {
+  const server = await startRedis();
+  closing.push(() => server.stop());
+  const livekit = await startLivekitStandIn();
+  closing.push(() => livekit.stop());
+  const api = await runApi(server, { livekitUrl: livekit.url });
+  closing.push(() => api.stop());
+  const answer = await fetch(`${api.url}/twirp/livekit.SIP/ListSIPTrunk`, { method: "POST", body: "{}" });
+  const { headers } = (await answer.json()) as { headers: Record<string, string> };
+  expect(headers["x-forwarded-for"]).toBe("127.0.0.1");
 });

@@ -1,7 +1,3 @@
-/** What follows for work orders from what LiveKit tells of its rooms, told as it happens. */
-
-import type { ActorEnvelope } from "@muster/actor/actor-link";
-import type { NamespaceMessage } from "@muster/domain/node-message";
 import type { JobRecord } from "@muster/ledger/records";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
@@ -219,6 +215,37 @@ describe("the end of a room", () => {
     });
   });
 
+  test("that an api took in and died of is followed up by the next round", async () => {
+    await house.stop();
+    house = await openHouse(server, { asks: true, roomsEveryMs: 200 });
+    await kit.registerWorker(house.api.ledger, { namespace: "default", agent: "agent" });
+    const id = await house.order({ room: ROOM });
+    house.play((rooms) => rooms.startRoom(ROOM));
+    await house.tell();
+    await kit.runJob(house.api.ledger, "default", (await jobOf(id)).id);
+    const sid = (await house.seen(ROOM, id)).order.roomSid;
+    // All that the dead one did: the book has it, LiveKit was not answered, and does not say it again.
+    house.play((rooms) => rooms.finishRoom(ROOM));
+    house.untold();
+    await house.api.ledger.mergeRoom({
+      ...{ room: ROOM, sid, createdAt: 0, isOver: true, info: "", saidAt: Date.now(), changes: [] },
+      keepMs: 60_000,
+    });
+    await waitUntil("its order ends", async () => (await house.seen(ROOM, id)).order.state === "ended");
+    await waitUntil("it is off the list", async () => (await house.api.redis.zcard("muster:rooms")) === 0);
+  });
+
+  test("of which nobody ever says anything takes it off the list in time", async () => {
+    await house.stop();
+    const redis = server.client();
+    await redis.zadd("muster:rooms", Date.now() - 25 * 3_600_000, "long ago");
+    house = await openHouse(server, { roomsEveryMs: 200 });
+    await waitUntil(
+      "it is off the list",
+      async () => (await redis.zscore("muster:rooms", "long ago")) === null,
+    );
+  });
+
   test("that was never told is known from the next life", async () => {
     await kit.registerWorker(house.api.ledger, { namespace: "default", agent: "agent" });
     const id = await house.order({ room: ROOM });
@@ -242,90 +269,6 @@ describe("the end of a room", () => {
         { state: "queued", cause: "" },
       ]),
     );
-  });
-});
-
-describe("the agent of a job", () => {
-  /** A job that its worker accepted, or is seen to run; and its agent's name in the room. */
-  async function started(kind: "starting" | "running") {
-    await kit.registerWorker(house.api.ledger, { namespace: "default", agent: "agent" });
-    const id = await house.order({ room: ROOM });
-    const { id: job } = await jobOf(id);
-    const held = await kit.startJob(house.api.ledger, "default", job);
-    if (kind === "running") await house.api.ledger.seen(held);
-    house.play((rooms) => rooms.startRoom(ROOM));
-    await house.tell();
-    return { id, job, session: held.session, identity: `agent-${job}` };
-  }
-  const recordOf = async (job: string) => {
-    const reply = await house.api.ledger.readRecord({ namespace: "default", kind: "job", id: job });
-    return reply.status === "found" ? reply.record : {};
-  };
-
-  test("that joins makes it run", async () => {
-    const { job, identity } = await started("starting");
-    expect(await recordOf(job)).toMatchObject({ state: "starting" });
-    const agent = house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
-    await house.tell();
-    expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: agent.sid });
-  });
-
-  test.each([
-    ["CLIENT_INITIATED", "clean"],
-    ["PARTICIPANT_REMOVED", "clean"],
-    ["SERVER_SHUTDOWN", "failed"],
-    ["SIGNAL_CLOSE", "failed"],
-    ["UNKNOWN_REASON", "unknown"],
-  ] as const)("that leaves with %s has left %s", async (reason, how) => {
-    const { job, identity } = await started("running");
-    house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
-    house.play((rooms) => rooms.leave(ROOM, identity, reason));
-    await house.tell();
-    expect(await recordOf(job)).toMatchObject({ state: "running", left_how: how });
-    expect(await house.api.redis.zscore("muster:{default}:deadlines", `job|${job}`)).not.toBeNull();
-  });
-
-  test.each(["DUPLICATE_IDENTITY", "MIGRATION"] as const)(
-    "that was put out by itself (%s) has not left",
-    async (reason) => {
-      const { job, identity } = await started("running");
-      house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
-      const back = house.play((rooms) => rooms.rejoin(ROOM, identity, reason));
-      const events = house.untold();
-      // Its leave alone, and then its return, in any order.
-      for (const event of [...events.slice(0, 2), ...events.slice(2).reverse(), ...events]) {
-        await house.deliver([event]);
-        expect(await recordOf(job)).not.toHaveProperty("left_how");
-      }
-      expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: back.sid });
-    },
-  );
-
-  test("that comes back under another sid has not left, in whatever order that is told", async () => {
-    const { job, identity } = await started("running");
-    house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
-    const back = house.play((rooms) => rooms.rejoin(ROOM, identity));
-    await house.deliver(house.untold().reverse());
-    expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: back.sid });
-    expect(await recordOf(job)).not.toHaveProperty("left_how");
-  });
-
-  test("that left while its worker was lost is evidence: whoever hosts the namespace is told at once", async () => {
-    const owner = await kit.fakeDispatcher(server);
-    const { job, session, identity } = await started("running");
-    house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
-    await house.tell();
-    await house.api.ledger.deregisterSession({
-      ...{ namespace: "default", session, goodbye: false, graceMs: 35_000, guardMs: 3_000 },
-    });
-    const hints = (): ActorEnvelope<NamespaceMessage>[] =>
-      owner.received.filter(({ message }) => message.kind === "orphan");
-    expect(hints()).toEqual([]);
-    house.play((rooms) => rooms.leave(ROOM, identity, "SIGNAL_CLOSE"));
-    await house.tell();
-    await waitUntil("the owner is told", () => hints().length > 0);
-    expect(hints()[0]).toEqual({ actor: "default", message: { kind: "orphan", job } });
-    await owner.stop();
   });
 });
 

@@ -6,7 +6,7 @@
 -- Dying after it: whoever brought the facts brings them again, or the reconciler finds them.
 -- @slot room
 -- @include records
--- @key lives lives
+-- @include lives
 -- @key infos infos
 -- @family people people:
 -- @arg sid string Sid of the life that is spoken of.
@@ -20,20 +20,7 @@
 
 local MAX_LIVES, MAX_PEOPLE, FORGET_LEFT_MS = 8, 2000, 600000
 
-local lives = {}
-local flat = redis.call("HGETALL", lives_key)
-for i = 1, #flat, 2 do lives[flat[i]] = cjson.decode(flat[i + 1]) end
-
-local function began(life) return life.created_at > 0 and life.created_at or life.said_at end
-local function is_later(one, other)
-  local a, b = began(lives[one]), began(lives[other])
-  return a > b or (a == b and one > other)
-end
-local function latest()
-  local found
-  for id in pairs(lives) do if not found or is_later(id, found) then found = id end end
-  return found
-end
+local lives = read_lives()
 local function forget(id)
   lives[id] = nil
   redis.call("HDEL", lives_key, id)
@@ -50,11 +37,11 @@ redis.call("HSET", lives_key, sid, cjson.encode(life))
 local count, oldest = 0, nil
 for id in pairs(lives) do
   count = count + 1
-  if not oldest or is_later(oldest, id) then oldest = id end
+  if not oldest or is_later(lives, oldest, id) then oldest = id end
 end
 if count > MAX_LIVES then forget(oldest) end
 
-local present = latest()
+local present = latest_life(lives)
 if info ~= "" and lives[sid] then
   local known_at = tonumber(redis.call("HGET", infos_key, sid .. "|said_at") or -1)
   if said_at >= known_at then redis.call("HSET", infos_key, sid, info, sid .. "|said_at", string.format("%.0f", said_at)) end

@@ -49,6 +49,7 @@ local function move(claim, job)
     local holder = redis.call("HGET", session_of(job.session), "gateway")
     closed[#closed + 1] = { session = job.session, gateway = holder }
     lose_session(job.session, holder, grace_ms, guard_ms, false, fates)
+    forget_arrival(session) -- it was the return of that one
     job = read_job(claim.job)
   end
   local epoch = tonumber(job.epoch) + 1

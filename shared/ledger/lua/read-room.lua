@@ -1,7 +1,7 @@
 -- read-room: the present life of a room as the book has it, and some of its participants; `next` is the cursor to go on
 -- from, "0" behind the last. Reads only. Who comes or goes meanwhile may be in it or not, or twice.
 -- @slot room
--- @key lives lives
+-- @include lives
 -- @key infos infos
 -- @family people people:
 -- @arg cursor string "0" to begin.
@@ -9,19 +9,11 @@
 -- @reply found sid:string live:int info:string next:string people:json:shapes.RoomPerson[]
 -- @reply unknown
 
-local present, began
-local flat = redis.call("HGETALL", lives_key)
-local over = 0
-for i = 1, #flat, 2 do
-  local life = cjson.decode(flat[i + 1])
-  local at = life.created_at > 0 and life.created_at or life.said_at
-  if not present or at > began or (at == began and flat[i] > present) then
-    present, began, over = flat[i], at, life.over
-  end
-end
+local lives = read_lives()
+local present = latest_life(lives)
 if not present then return { "unknown" } end
 local page = redis.call("HSCAN", people_of(present), cursor, "COUNT", limit)
 local people = {}
 for i = 2, #page[2], 2 do people[#people + 1] = page[2][i] end
 local info = redis.call("HGET", infos_key, present) or ""
-return { "found", present, over == 0 and 1 or 0, info, page[1], "[" .. table.concat(people, ",") .. "]" }
+return { "found", present, lives[present].over == 0 and 1 or 0, info, page[1], "[" .. table.concat(people, ",") .. "]" }

@@ -10,6 +10,7 @@
 -- @key gateways gateways
 -- @key deadlines deadlines
 -- @key losses losses
+-- @key arrivals arrivals
 -- @key guard guard
 -- @key events events
 -- @include listening
@@ -34,6 +35,6 @@ redis.call("HINCRBY", index_key, "rests", 1)
 for _, gateway in ipairs(redis.call("ZRANGE", gateways_key, 0, -1)) do
   redis.call("ZREM", deadlines_key, "gateway|" .. gateway)
 end
-redis.call("DEL", gateways_key, losses_key, guard_key, listening_key)
+redis.call("DEL", gateways_key, losses_key, arrivals_key, guard_key, listening_key)
 local following = redis.call("ZRANGE", deadlines_key, 0, 0, "WITHSCORES")
 return { "resting", following[2] and math.floor(tonumber(following[2])) or -1 }

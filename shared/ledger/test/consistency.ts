@@ -10,7 +10,7 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses guard events listening".split(
+  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening".split(
     " ",
   ),
 );
@@ -43,8 +43,12 @@ function keyProblems({ hashes, zsets, sets, volatile }: Snapshot): string[] {
   }
   const isBusy = zsets.has("jobs") || zsets.has("sessions");
   if (isBusy && hashes.get("index")?.awake !== "1") found.push("jobs or sessions in a namespace that rests");
-  if (!isBusy && hashes.get("index")?.awake !== "1" && (zsets.has("losses") || hashes.has("guard")))
-    found.push("losses or a guard in a namespace that rests");
+  if (
+    !isBusy &&
+    hashes.get("index")?.awake !== "1" &&
+    (zsets.has("losses") || zsets.has("arrivals") || hashes.has("guard"))
+  )
+    found.push("losses, arrivals or a guard in a namespace that rests");
   if (!isBusy && hashes.get("index")?.awake !== "1" && volatile.includes("listening"))
     found.push("listened to in a namespace that rests");
   return found;

@@ -81,6 +81,7 @@ export class RecoveryModel {
           if (isHeld && holder !== session) {
             closed?.push(holder);
             fates?.push(...state.lose(holder, "half-open"));
+            state.forgetArrival(session);
           }
           state.takeOver(id, job, session, job.epoch + 1, wire);
         }

@@ -48,6 +48,7 @@ interface ModelSession {
 /** No epoch: equal to none. */
 const NEVER = Number.NaN;
 const WINDOW_MS = 10_000;
+const RETURN_MS = 20_000;
 const GUARD_UP_MS = 300_000;
 
 export class ModelState {
@@ -60,6 +61,7 @@ export class ModelState {
   readonly timers = new Map<string, number>();
   guard = { until: 0, before: 0 };
   #losses = new Map<string, number>();
+  readonly #arrivals = new Map<string, number>();
   readonly #places = new Map<string, Map<string, number>>();
   readonly #pool = new Map<string, number>();
 
@@ -189,6 +191,7 @@ export class ModelState {
   lose(id: string, how: "counted" | "goodbye" | "half-open"): string[] {
     const reports = this.sessions.get(id)?.reports ?? false;
     this.sessions.delete(id);
+    const cameLately = this.#arrivals.delete(id);
     this.#pool.delete(id);
     this.timers.delete(id);
     const fates: string[] = [];
@@ -211,14 +214,16 @@ export class ModelState {
         fates.push(`${job} orphaned`);
       }
     }
-    if (how === "counted" && this.#countLoss(id)) fates.push("guard");
+    if (how === "counted" && this.#countLoss(id, cameLately)) fates.push("guard");
     return fates;
   }
 
-  #countLoss(id: string): boolean {
+  #countLoss(id: string, cameLately: boolean): boolean {
     if (this.guard.until > this.nowMs) return false;
+    this.#forgetBefore(this.#arrivals, RETURN_MS);
+    if (!cameLately && forgetOldest(this.#arrivals)) return false;
     this.#losses.set(id, this.nowMs);
-    for (const [lost, at] of this.#losses) if (at <= this.nowMs - WINDOW_MS) this.#losses.delete(lost);
+    this.#forgetBefore(this.#losses, WINDOW_MS);
     const before = this.#losses.size + this.sessions.size;
     if (this.#losses.size < 3 || this.#losses.size / before <= 0.3) return false;
     this.guard = { until: this.nowMs + GUARD_UP_MS, before };
@@ -226,15 +231,27 @@ export class ModelState {
     return true;
   }
 
-  /** Of those of one millisecond the first by name, as in a sorted set. */
-  #forgetOldestLoss(): void {
-    const [oldest] = [...this.#losses].sort(([a, atA], [b, atB]) => atA - atB || (a < b ? -1 : 1));
-    if (oldest !== undefined) this.#losses.delete(oldest[0]);
+  countReturn(id: string): void {
+    if (this.guard.until > this.nowMs) {
+      if (this.sessions.size / this.guard.before >= 0.7) this.guard.until = this.nowMs;
+      return;
+    }
+    const makesGood = this.#losses.delete(id) || forgetOldest(this.#losses);
+    this.#forgetBefore(this.#arrivals, RETURN_MS);
+    if (!makesGood) this.#arrivals.set(id, this.nowMs);
   }
 
-  countReturn(id: string): void {
-    if (!this.#losses.delete(id)) this.#forgetOldestLoss();
-    const isUp = this.guard.until > this.nowMs;
-    if (isUp && this.sessions.size / this.guard.before >= 0.7) this.guard.until = this.nowMs;
+  forgetArrival(id: string): void {
+    this.#arrivals.delete(id);
   }
+
+  #forgetBefore(times: Map<string, number>, ms: number): void {
+    for (const [id, at] of times) if (at <= this.nowMs - ms) times.delete(id);
+  }
+}
+
+/** Of those of one millisecond the first by name, as in a sorted set. False when there is none. */
+function forgetOldest(times: Map<string, number>): boolean {
+  const [oldest] = [...times].sort(([a, atA], [b, atB]) => atA - atB || (a < b ? -1 : 1));
+  return oldest !== undefined && times.delete(oldest[0]);
 }

@@ -49,6 +49,43 @@ onEachRedis("losses", (scene) => {
     }
   });
 
+  test("a gateway that dies does not put it up when its workers are elsewhere before its lease ends", async () => {
+    const s = scene();
+    for (let index = 1; index <= 6; index++) await s.worker(`AW_dead${index}`, 0, {}, "NO_dead");
+    for (let index = 1; index <= 6; index++) await s.worker(`AW_${index}`);
+    s.pass(LEASE_MS);
+    await s.assert();
+    for (let index = 1; index <= 5; index++) await s.worker(`AW_again${index}`);
+    expect(await s.expireGateway("NO_dead")).toMatchObject({ sessions: 6, guard: 0 });
+    // Only so many as came are made good: with the one that did not, two more of twelve are a quarter, and three a third.
+    s.pass(9_999);
+    expect(await lose(s, 1, 4)).toEqual([0, 0, 1, 0]);
+  });
+
+  test("it knows how many there were, with those that are back counted once", async () => {
+    const s = scene();
+    for (let index = 1; index <= 9; index++) await s.worker(`AW_dead${index}`, 0, {}, "NO_dead");
+    s.pass(LEASE_MS);
+    for (let index = 1; index <= 5; index++) await s.worker(`AW_${index}`);
+    expect(await s.expireGateway("NO_dead")).toMatchObject({ sessions: 9, guard: 1 });
+    const guard = `muster:{${s.namespace}}:guard`;
+    expect(Number(await s.redis.hget(guard, "before"))).toBeLessThanOrEqual(9);
+    await s.worker("AW_6");
+    await s.worker("AW_7");
+    expect(Number(await s.redis.hget(guard, "until"))).toBe(s.nowMs);
+  });
+
+  test("who came and went, or said goodbye, makes no loss good", async () => {
+    const s = scene();
+    await workers(s, 10);
+    s.pass(20_000);
+    for (const session of ["AW_a", "AW_b", "AW_c"]) await s.worker(session);
+    await s.deregister("AW_a", true);
+    await s.deregister("AW_b");
+    await s.deregister("AW_c");
+    expect(await lose(s, 1, 2)).toEqual([0, 1]);
+  });
+
   test("what waits because of it is not ended by its own bound meanwhile, and is resumed after it", async () => {
     const s = scene();
     await workers(s, 10);

@@ -12,7 +12,8 @@ export interface ServeHttpOptions {
   host: string;
   /** 0 takes any free port. */
   port: number;
-  fetch: (request: Request) => Response | Promise<Response>;
+  /** `remoteAddress` is the peer's; undefined when it has gone already. */
+  fetch: (request: Request, remoteAddress: string | undefined) => Response | Promise<Response>;
   log: Log;
   /** The setting that moves the port, for the error that says so. */
   portSetting?: string;
@@ -29,7 +30,9 @@ const CLOSE_DEADLINE_MS = 5_000;
 /** Throws DispatchError (`failed_precondition`) when the address cannot be listened on, with what to do about it. */
 export async function serveHttp(options: ServeHttpOptions): Promise<HttpServer> {
   const { host, log } = options;
-  const server = createAdaptorServer({ fetch: options.fetch }) as Server;
+  const server = createAdaptorServer({
+    fetch: (request, { incoming }) => options.fetch(request, incoming.socket.remoteAddress),
+  }) as Server;
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   log.info({ host, port }, "listening for HTTP");

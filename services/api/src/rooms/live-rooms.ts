@@ -7,6 +7,8 @@
 import type { RedisClient } from "@muster/runtime/redis/connect";
 
 const ROOMS_KEY = "muster:rooms";
+/** A room of which nothing was heard for so long is forgotten; one that is live is heard of at least that often. */
+export const ROOM_KEEP_MS = 24 * 3_600_000;
 const ROUND_KEY = "muster:rooms-round";
 /** Rooms beyond this are not listed: a bound on a key, not on rooms. */
 const MAX_ROOMS = 100_000;
@@ -26,7 +28,9 @@ export class LiveRooms {
     await this.#redis.zadd(ROOMS_KEY, nowMs, room);
   }
 
-  async list(): Promise<string[]> {
+  /** Those that were heard of lately; of the others nobody knows anything any more, not even the book. */
+  async list(nowMs: number): Promise<string[]> {
+    await this.#redis.zremrangebyscore(ROOMS_KEY, "-inf", nowMs - ROOM_KEEP_MS);
     return this.#redis.zrevrange(ROOMS_KEY, 0, MAX_ROOMS - 1);
   }
 

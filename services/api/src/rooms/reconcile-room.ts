@@ -7,7 +7,6 @@
 
 import { namespaceName } from "@muster/domain/namespace";
 import { poolName } from "@muster/domain/pool";
-import { REJOIN_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import { type JobRecord, jobRecord, type OrderRecord, orderRecord } from "@muster/ledger/records";
 import type { RoomPerson } from "@muster/ledger/shapes";
@@ -16,7 +15,7 @@ import type { Hints } from "../hints.js";
 import type { KnownListeners } from "../known-listeners.js";
 import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
-import { agentLeave } from "./agent-leave.js";
+import { AgentsInRoom } from "./agents-in-room.js";
 import { EndedRooms } from "./ended-rooms.js";
 import { LeftParticipants } from "./left-participants.js";
 import { ReplacedPeople } from "./replaced-people.js";
@@ -24,8 +23,11 @@ import { present, type RoomLook } from "./room-look.js";
 import { type ServedTypes, wantedJobs } from "./wanted-jobs.js";
 
 export interface RoomReconciler {
-  /** Gives every order of the room, in whatever namespace, the jobs that it is due now. May be called at any time. */
-  room(room: string): Promise<void>;
+  /**
+   * Gives every order of the room, in whatever namespace, the jobs that it is due now. May be called at any time. Answers
+   * whether the room lives, as far as is known.
+   */
+  room(room: string): Promise<{ isLive: boolean }>;
 }
 
 export interface ReconcileRoomDeps extends UntilIndexedDeps {
@@ -50,17 +52,20 @@ const PEOPLE_AT_ONCE = 500;
 
 export class ReconcileRoom implements RoomReconciler {
   readonly #deps: ReconcileRoomDeps;
+  readonly #agents: AgentsInRoom;
   readonly #ended: EndedRooms;
   readonly #left: LeftParticipants;
 
   constructor(deps: ReconcileRoomDeps) {
     this.#deps = deps;
+    this.#agents = new AgentsInRoom(deps);
     this.#ended = new EndedRooms(deps);
     this.#left = new LeftParticipants(deps);
   }
 
-  async room(room: string): Promise<void> {
+  async room(room: string): Promise<{ isLive: boolean }> {
     const { ledger } = this.#deps;
+    let isLive = false;
     const replaced = new ReplacedPeople();
     for (let cursor = ""; cursor !== "0"; ) {
       const reply = await ledger.readRoom({
@@ -68,15 +73,17 @@ export class ReconcileRoom implements RoomReconciler {
         cursor: cursor === "" ? "0" : cursor,
         limit: PEOPLE_AT_ONCE,
       });
-      if (reply.status === "unknown") return;
-      const { sid, live, info } = reply;
+      if (reply.status === "unknown") return { isLive: false };
+      const { sid, info } = reply;
+      isLive = reply.live === 1;
       const people: RoomPerson[] = Object.values(reply.people);
       replaced.add(people);
-      await this.look({ room, sid, isLive: live === 1, info, people });
+      await this.look({ room, sid, isLive, info, people });
       if (reply.next === "0" && replaced.list().length > 0)
-        await this.look({ room, sid, isLive: live === 1, info, people: replaced.list() });
+        await this.look({ room, sid, isLive, info, people: replaced.list() });
       cursor = reply.next;
     }
+    return { isLive };
   }
 
   /** The same for what is known already: the room, and those of its participants of whom something was heard. */
@@ -109,7 +116,7 @@ export class ReconcileRoom implements RoomReconciler {
     const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
     const goesOn = isOver ? await this.#ended.end(namespace, order.id, boundTo) : order.state === "live";
     if (!look.isLive || !goesOn) return;
-    for (const job of jobs) await this.#noteAgent(namespace, job, look.people);
+    for (const job of jobs) await this.#agents.note(namespace, job, look.people);
     await this.#left.settle(namespace, order.id, jobs, look.people);
     await this.#extend(namespace, look, order);
   }
@@ -151,34 +158,5 @@ export class ReconcileRoom implements RoomReconciler {
     const names = types.map((type) => poolName({ agentName, type, deployment }));
     const known = await this.#deps.ledger.knownPools({ namespace, names });
     return types.filter((_, at) => known.names.includes(names[at] ?? ""));
-  }
-
-  /** Its agent, wherever it was seen: the latest of those that bear its identity is the present one. */
-  async #noteAgent(namespace: string, job: JobRecord, people: readonly RoomPerson[]): Promise<void> {
-    if (job.agentIdentity === "" || job.state === "ended") return;
-    const seen = people.filter(({ identity }) => identity === job.agentIdentity);
-    for (const person of seen.sort((a, b) => (a.joined_at ?? 0) - (b.joined_at ?? 0))) {
-      await this.#note(namespace, job, person, false);
-      if (person.left_at !== undefined) await this.#note(namespace, job, person, true);
-    }
-  }
-
-  async #note(namespace: string, job: JobRecord, person: RoomPerson, hasLeft: boolean): Promise<void> {
-    const { ledger, hints } = this.#deps;
-    const how = hasLeft ? agentLeave(person.left_reason ?? "") : "clean";
-    if (how === "not_gone") return;
-    const reply = await ledger.noteAgent({
-      ...{
-        namespace,
-        job: job.id,
-        identity: person.identity,
-        sid: person.sid,
-        joinedAt: person.joined_at ?? 0,
-      },
-      ...{ hasLeft, how, rejoinMs: REJOIN_MS },
-    });
-    // Its worker is gone too: whoever hosts the namespace has the evidence now.
-    if (reply.status === "left" && job.state === "orphaned")
-      hints.wake(namespace, { kind: "orphan", job: job.id });
   }
 }

@@ -8,7 +8,7 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { RoomChange, RoomPerson } from "@muster/ledger/shapes";
 import type { Clock } from "@muster/runtime/clock";
 import type { AdoptDispatches } from "./adopt-dispatches.js";
-import type { LiveRooms } from "./live-rooms.js";
+import { type LiveRooms, ROOM_KEEP_MS } from "./live-rooms.js";
 import type { ReconcileRoom } from "./reconcile-room.js";
 import type { RoomIntake } from "./room-intake.js";
 
@@ -20,8 +20,6 @@ export interface RoomBookDeps {
   clock: Clock;
 }
 
-/** A room of which nothing was heard for so long is forgotten; one that is live is heard of at least that often. */
-const KEEP_MS = 24 * 3_600_000;
 /** One script call. */
 const CHANGES_AT_ONCE = 200;
 
@@ -39,13 +37,15 @@ export class RoomBook implements RoomIntake {
     for (let first = 0; first === 0 || first < changes.length; first += CHANGES_AT_ONCE) {
       const some = changes.slice(first, first + CHANGES_AT_ONCE);
       const merged = await ledger.mergeRoom({
-        ...{ room, sid, createdAt, isOver, info, saidAt, changes: some, keepMs: KEEP_MS },
+        ...{ room, sid, createdAt, isOver, info, saidAt, changes: some, keepMs: ROOM_KEEP_MS },
       });
-      await rooms.note(room, merged.live === 1, clock.now());
+      // Before its orders are looked at, and off the list behind that: what broke off in between is left to the rounds.
+      if (merged.live === 1) await rooms.note(room, true, clock.now());
       if (merged.live === 1) await adopt.lookOnce(room, merged.sid);
       const people: RoomPerson[] = Object.values(merged.people);
       const known = merged.sid === sid && info !== "" ? info : await this.#infoOf(room, merged.sid);
       await reconcile.look({ room, sid: merged.sid, isLive: merged.live === 1, info: known, people });
+      if (merged.live === 0) await rooms.note(room, false, clock.now());
     }
   }
 

@@ -60,11 +60,11 @@ export class RoomRounds {
   }
 
   async #round(): Promise<void> {
-    const { rooms, roomService, everyMs, log } = this.#deps;
+    const { rooms, roomService, clock, everyMs, log } = this.#deps;
     try {
       if (!(await rooms.takeRound(Math.round(everyMs * LEASE_SHARE)))) return;
       const listed = (await roomService?.listRooms()) ?? [];
-      const names = [...new Set([...(await rooms.list()), ...listed.map(({ name }) => name)])];
+      const names = [...new Set([...(await rooms.list(clock.now())), ...listed.map(({ name }) => name)])];
       for (let first = 0; first < names.length && !this.#isStopped; first += ROOMS_AT_ONCE) {
         await Promise.all(names.slice(first, first + ROOMS_AT_ONCE).map((name) => this.#lookAt(name)));
       }
@@ -74,7 +74,7 @@ export class RoomRounds {
   }
 
   async #lookAt(room: string): Promise<void> {
-    const { ledger, roomService, clock, intake, reconciler, adopt, log } = this.#deps;
+    const { ledger, roomService, rooms, clock, intake, reconciler, adopt, log } = this.#deps;
     try {
       if (roomService !== undefined) {
         for (const facts of await askOfRoom({ ledger, roomService, room, nowMs: clock.now() })) {
@@ -82,7 +82,8 @@ export class RoomRounds {
           if (!facts.isOver) await adopt.look(room, facts.sid);
         }
       }
-      await reconciler.room(room);
+      const { isLive } = await reconciler.room(room);
+      if (!isLive) await rooms.note(room, false, clock.now());
     } catch (error) {
       log.warn({ error: String(error) }, "a room was not looked at; trying again with the next round");
     }

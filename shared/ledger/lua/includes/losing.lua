@@ -10,7 +10,7 @@ end
 -- Open offers go back without blame; started jobs become orphans, or end well when the worker said goodbye.
 -- The places of orphans, and of those who were told to stop, stay in session-jobs until that is decided: a session
 -- whose gateway only lapsed comes back under its id, and must not look empty then.
--- Adds job ids to the lists of `fates`. The session's pool, or nil when it was not there.
+-- Adds job ids to the lists of `fates`. The session's pool, or nil when it was not there; and whether it came lately.
 local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
   local pool, reports = unpack(redis.call("HMGET", session_of(id), "pool", "reports"))
   redis.call("SREM", gateway_sessions_of(gateway), id)
@@ -18,6 +18,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
   redis.call("ZREM", pool_of(pool), id)
   redis.call("DEL", session_of(id))
   redis.call("ZREM", sessions_key, id)
+  local came_lately = forget_arrival(id)
   redis.call("ZREM", deadlines_key, "session|" .. id)
   for _, member in ipairs(redis.call("ZRANGE", session_jobs_of(id), 0, -1)) do
     local job_id, epoch = string.match(member, "^(.-)#(.*)$")
@@ -39,12 +40,12 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
       end
     end
   end
-  return pool
+  return pool, came_lately
 end
 
 -- The same for one that nobody wanted to go: losses are counted, for the guard.
 local function miss_session(id, gateway, grace_ms, guard_ms, fates)
-  local pool = lose_session(id, gateway, grace_ms, guard_ms, false, fates)
-  if pool and count_loss(id) then fates.guard = 1 end
+  local pool, came_lately = lose_session(id, gateway, grace_ms, guard_ms, false, fates)
+  if pool and count_loss(id, came_lately) then fates.guard = 1 end
   return pool
 end

@@ -1,0 +1,115 @@
+/** What LiveKit sees of a job's agent: that it joins, leaves, comes back; and what that says of the job. */
+
+import type { ActorEnvelope } from "@muster/actor/actor-link";
+import type { NamespaceMessage } from "@muster/domain/node-message";
+import type { JobRecord } from "@muster/ledger/records";
+import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
+import { waitUntil } from "@muster/test/kit/wait-until";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import * as kit from "./kit.js";
+import { type House, openHouse, whomOf } from "./rooms-kit.js";
+
+const ROOM = "support";
+let server: RedisServer;
+let house: House;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+beforeEach(async () => {
+  await server.flush();
+  house = await openHouse(server);
+});
+afterEach(() => house.stop());
+afterAll(() => server.stop());
+
+const jobOf = async (order: string, whom = "the room"): Promise<JobRecord> => {
+  const { jobs } = await house.seen(ROOM, order);
+  const found = jobs.find((job) => whomOf(job) === whom);
+  if (found === undefined) throw new Error(`${whom} has no job`);
+  return found;
+};
+
+describe("the agent of a job", () => {
+  /** A job that its worker accepted, or is seen to run; and its agent's name in the room. */
+  async function started(kind: "starting" | "running") {
+    await kit.registerWorker(house.api.ledger, { namespace: "default", agent: "agent" });
+    const id = await house.order({ room: ROOM });
+    const { id: job } = await jobOf(id);
+    const held = await kit.startJob(house.api.ledger, "default", job);
+    if (kind === "running") await house.api.ledger.seen(held);
+    house.play((rooms) => rooms.startRoom(ROOM));
+    await house.tell();
+    return { id, job, session: held.session, identity: `agent-${job}` };
+  }
+  const recordOf = async (job: string) => {
+    const reply = await house.api.ledger.readRecord({ namespace: "default", kind: "job", id: job });
+    return reply.status === "found" ? reply.record : {};
+  };
+
+  test("that joins makes it run", async () => {
+    const { job, identity } = await started("starting");
+    expect(await recordOf(job)).toMatchObject({ state: "starting" });
+    const agent = house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
+    await house.tell();
+    expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: agent.sid });
+  });
+
+  test.each([
+    ["CLIENT_INITIATED", "clean"],
+    ["PARTICIPANT_REMOVED", "clean"],
+    ["SERVER_SHUTDOWN", "failed"],
+    ["SIGNAL_CLOSE", "failed"],
+    ["UNKNOWN_REASON", "unknown"],
+  ] as const)("that leaves with %s has left %s", async (reason, how) => {
+    const { job, identity } = await started("running");
+    house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
+    house.play((rooms) => rooms.leave(ROOM, identity, reason));
+    await house.tell();
+    expect(await recordOf(job)).toMatchObject({ state: "running", left_how: how });
+    expect(await house.api.redis.zscore("muster:{default}:deadlines", `job|${job}`)).not.toBeNull();
+  });
+
+  test.each(["DUPLICATE_IDENTITY", "MIGRATION"] as const)(
+    "that was put out by itself (%s) has not left",
+    async (reason) => {
+      const { job, identity } = await started("running");
+      house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
+      const back = house.play((rooms) => rooms.rejoin(ROOM, identity, reason));
+      const events = house.untold();
+      // Its leave alone, and then its return, in any order.
+      for (const event of [...events.slice(0, 2), ...events.slice(2).reverse(), ...events]) {
+        await house.deliver([event]);
+        expect(await recordOf(job)).not.toHaveProperty("left_how");
+      }
+      expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: back.sid });
+    },
+  );
+
+  test("that comes back under another sid has not left, in whatever order that is told", async () => {
+    const { job, identity } = await started("running");
+    house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
+    const back = house.play((rooms) => rooms.rejoin(ROOM, identity));
+    await house.deliver(house.untold().reverse());
+    expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: back.sid });
+    expect(await recordOf(job)).not.toHaveProperty("left_how");
+  });
+
+  test("that left while its worker was lost is evidence: whoever hosts the namespace is told at once", async () => {
+    const owner = await kit.fakeDispatcher(server);
+    const { job, session, identity } = await started("running");
+    house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
+    await house.tell();
+    await house.api.ledger.deregisterSession({
+      ...{ namespace: "default", session, goodbye: false, graceMs: 35_000, guardMs: 3_000 },
+    });
+    const hints = (): ActorEnvelope<NamespaceMessage>[] =>
+      owner.received.filter(({ message }) => message.kind === "orphan");
+    expect(hints()).toEqual([]);
+    house.play((rooms) => rooms.leave(ROOM, identity, "SIGNAL_CLOSE"));
+    await house.tell();
+    await waitUntil("the owner is told", () => hints().length > 0);
+    expect(hints()[0]).toEqual({ actor: "default", message: { kind: "orphan", job } });
+    await owner.stop();
+  });
+});
