@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { apiKeysFrom, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "@muster/api/config";
-import { createApi } from "@muster/api/start-api";
+import { createApi } from "@muster/api/create-api";
 import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
 import { dispatcherMetrics } from "@muster/dispatcher/metrics";
 import { roomPresence } from "@muster/dispatcher/room-presence";

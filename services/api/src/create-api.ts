@@ -1,0 +1,157 @@
+/**
+ * Puts the api together as a handler of requests, for whoever has a port. Stateless: everything that must outlive a
+ * request is in Redis, whose connection belongs to the caller.
+ */
+
+import { createActorLink } from "@muster/actor/actor-link";
+import { createDueIndex } from "@muster/actor/due-index";
+import { createNodeDirectory } from "@muster/actor/node-directory";
+import { createOutbox } from "@muster/actor/outbox";
+import { idFrom } from "@muster/domain/ids";
+import { DEFAULT_PROJECT } from "@muster/domain/namespace";
+import type { NamespaceMessage } from "@muster/domain/node-message";
+import { createLedger } from "@muster/ledger/ledger";
+import type { LivekitSettings } from "@muster/livekit/settings";
+import type { Clock } from "@muster/runtime/clock";
+import { ListenerBoard } from "@muster/runtime/events/listener-board";
+import type { Log } from "@muster/runtime/log";
+import type { Metrics } from "@muster/runtime/metrics";
+import { createOps, type ReadinessCheck } from "@muster/runtime/ops-http";
+import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
+import type { RedisClient } from "@muster/runtime/redis/connect";
+import { AcceptOrder } from "./accept-order.js";
+import { type ApiKeys, projectsOf } from "./auth.js";
+import type { EventSettings } from "./config.js";
+import { Enqueue } from "./enqueue.js";
+import { startEvents } from "./events/start-events.js";
+import { createFrontDoor } from "./front-door.js";
+import { Hints } from "./hints.js";
+import { KnownListeners } from "./known-listeners.js";
+import { KnownNamespaces } from "./known-namespaces.js";
+import { apiMetrics, eventMetrics } from "./metrics.js";
+import { Placement } from "./placement.js";
+import type { OrderPolicy } from "./policy.js";
+import { createLivekitProxy } from "./proxy/livekit-proxy.js";
+import { createRestApp } from "./rest/rest-app.js";
+import { RoomOrders } from "./room-orders.js";
+import { createRooms } from "./rooms/create-rooms.js";
+import { ReconcileRoom } from "./rooms/reconcile-room.js";
+import { dispatchCalls } from "./twirp/dispatch-calls.js";
+import { createTwirpService } from "./twirp/twirp-service.js";
+import { createWebhookDoor } from "./webhook/webhook-door.js";
+import { WithdrawOrder } from "./withdraw-order.js";
+
+export interface ApiDeps {
+  redis: RedisClient;
+  keys: ApiKeys;
+  /** Absent: no LiveKit is known of. */
+  livekit?: LivekitSettings;
+  /** Absent: job events are posted to nobody. */
+  events?: EventSettings;
+  policy: OrderPolicy;
+  metrics: Metrics;
+  clock: Clock;
+  randomBytes: (size: number) => Uint8Array;
+  log: Log;
+  /** Of others in the same process, for /readyz. */
+  checks?: Record<string, ReadinessCheck>;
+}
+
+export interface Api {
+  /** Answers any request that is not an agent's WebSocket. `remoteAddress` is the peer's. Never rejects. */
+  fetch(request: Request, remoteAddress?: string): Promise<Response>;
+  /** False from stop() on, and while Redis is away. */
+  ready(): boolean;
+  /** Live streams end with a word of goodbye. For whoever closes connections before stop(), which does it too. */
+  endStreams(): void;
+  /** Not ready from now on; resolves when what came in is answered and every hint is out. Requests are still taken. */
+  stop(): Promise<void>;
+}
+
+export function createApi(deps: ApiDeps): Api {
+  const { redis, keys, policy, clock, randomBytes, log } = deps;
+  const ledger = createLedger(redis);
+  const outbox = createOutbox({ redis, clock, log });
+  const directory = createNodeDirectory({ redis, clock });
+  const actors = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
+  const hints = new Hints({ actors, outbox, log });
+  const producer = createIntakeProducer({ redis, log, clock });
+  const metrics = apiMetrics(deps.metrics);
+  const known = new KnownNamespaces({ ledger, clock });
+  const placement = new Placement({ ledger, known, policy });
+  const dueIndex = createDueIndex({ redis });
+  const orders = new RoomOrders(ledger);
+  const enqueue = new Enqueue({ producer, hints });
+  const events = startEvents({
+    ...(deps.events ?? { urls: [], signing: { apiKey: "", apiSecret: "" } }),
+    ...{ redis, ledger, project: DEFAULT_PROJECT, who: idFrom("node", randomBytes(16)) },
+    ...{ metrics: eventMetrics(deps.metrics), clock, random: Math.random, log },
+  });
+  const listeners = new KnownListeners({ hooks: events.hooks, board: new ListenerBoard({ redis, clock }) });
+  const reconciler = new ReconcileRoom({
+    ...deps,
+    ledger,
+    listeners,
+    dueIndex,
+    enqueue,
+    hints,
+    projects: projectsOf(keys),
+  });
+  const acceptOrder = new AcceptOrder({
+    ...{
+      ledger,
+      placement,
+      listeners,
+      dueIndex,
+      enqueue,
+      reconciler,
+      clock,
+      randomBytes,
+      policy,
+      log,
+    },
+  });
+  const rooms = createRooms({ ...deps, ledger, reconciler, acceptOrder, known });
+  const withdrawOrder = new WithdrawOrder({ ledger, orders, hints, policy });
+  const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
+  const calls = dispatchCalls({ ...orderCalls, clock });
+  const twirp = createTwirpService({ calls, keys, metrics, clock, log });
+  const rest = createRestApp({ ...orderCalls, events, ledger, hints, policy, keys, clock, log });
+  const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
+  const url = deps.livekit?.url;
+  const frontDoor = createFrontDoor({
+    ...(url !== undefined && {
+      livekit: { url, forward: createLivekitProxy({ url, metrics, clock, log }) },
+    }),
+    webhook: createWebhookDoor({
+      ...{ keys: deps.livekit?.keys ?? keys, clock, log, metrics },
+      take: (facts) => rooms.intake.take(facts),
+    }),
+    twirp,
+    rest: async (request) => await rest.fetch(request),
+    ops: async (request) => await ops.fetch(request),
+  });
+
+  let isStopping = false;
+  let eventsEnd: Promise<void> | undefined;
+  const underWay = new Set<Promise<Response>>();
+  const ready = () => !isStopping && redis.status === "ready";
+  return {
+    ready,
+    fetch(request, remoteAddress) {
+      const answering = frontDoor(request, remoteAddress).finally(() => underWay.delete(answering));
+      underWay.add(answering);
+      return answering;
+    },
+    endStreams: () => events.live.close(),
+    async stop() {
+      isStopping = true;
+      eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
+      await rooms.rounds.stop();
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+      await hints.settled(); // the last answers' wake-ups
+      await producer.close(); // after whoever could still add to the queue
+      await eventsEnd;
+    },
+  };
+}
