@@ -16,8 +16,8 @@ import {
   SILENT_JOB_BOUND_MS,
   STOP_BOUND_MS,
 } from "@muster/domain/timing";
-import { livekitFields } from "@muster/livekit/settings";
-import { durationMs, flag, host, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
+import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
+import { durationMs, flag, host, keys, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
 import { z } from "zod";
 import type { DispatchPolicy } from "./policy.js";
 
@@ -47,27 +47,39 @@ export const placementFields = {
     .describe("How long ended jobs and orders are kept, and with them the memory of request ids."),
 };
 
-export const dispatcherSchema = z
-  .object({
-    redisUrl: redisUrl.describe("Redis, Sentinel or Cluster that holds all state."),
-    host: host.default("0.0.0.0").describe("Address that /healthz, /readyz and /metrics listen on."),
-    port: port.default(7882).describe("Port that /healthz, /readyz and /metrics listen on."),
-    logLevel: logLevel.default("info").describe("Lines below this level are not written."),
-    leaseMs: durationMs({ minMs: 300, maxMs: 60_000 })
-      .default(LEASE_MS)
-      .describe("How long this node counts as live after its last renewal."),
-    drainMs: durationMs({ minMs: 0, maxMs: 600_000 })
-      .default(5_000)
-      .describe("How long a stopping dispatcher may take to hand its namespaces over."),
-    ...placementFields,
-    ...livekitFields,
-  })
-  .refine((config) => config.livekitUrl === undefined || config.livekitKeys !== undefined, {
+const fields = z.object({
+  redisUrl: redisUrl.describe("Redis, Sentinel or Cluster that holds all state."),
+  host: host.default("0.0.0.0").describe("Address that /healthz, /readyz and /metrics listen on."),
+  port: port.default(7882).describe("Port that /healthz, /readyz and /metrics listen on."),
+  logLevel: logLevel.default("info").describe("Lines below this level are not written."),
+  leaseMs: durationMs({ minMs: 300, maxMs: 60_000 })
+    .default(LEASE_MS)
+    .describe("How long this node counts as live after its last renewal."),
+  drainMs: durationMs({ minMs: 0, maxMs: 600_000 })
+    .default(5_000)
+    .describe("How long a stopping dispatcher may take to hand its namespaces over."),
+  ...placementFields,
+  ...livekitFields,
+  keys: keys
+    .optional()
+    .describe('Muster\'s API keys, lines of "key: secret"; only for livekitUrl, where livekitKeys is unset.'),
+});
+
+export const dispatcherSchema = fields.refine(
+  (config) => config.livekitUrl === undefined || livekitFrom(config).keys.size > 0,
+  {
     path: ["livekitKeys"],
-    message: "must be given with livekitUrl: it is asked for the agents of lost workers",
+    message: "must be given with livekitUrl, or keys: LiveKit is asked for the agents of lost workers",
     // Said together with the other problems, not after them.
     when: () => true,
-  });
+  },
+);
+
+type LivekitConfig = Pick<z.output<typeof fields>, "livekitUrl" | "livekitKeys" | "keys">;
+
+export function livekitFrom({ livekitUrl: url, livekitKeys, keys: own }: LivekitConfig): LivekitSettings {
+  return { url, keys: livekitKeys ?? own ?? new Map() };
+}
 
 /** The settings that placement reads, whichever service they were given to. */
 export type PlacementConfig = z.output<z.ZodObject<typeof placementFields>>;

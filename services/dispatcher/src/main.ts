@@ -12,7 +12,7 @@ import { createMetrics } from "@muster/runtime/metrics";
 import { createOps } from "@muster/runtime/ops-http";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { serveHttp } from "@muster/runtime/serve-http";
-import { dispatcherSchema, policyFrom } from "./config.js";
+import { dispatcherSchema, livekitFrom, policyFrom } from "./config.js";
 import { dispatcherMetrics } from "./metrics.js";
 import { roomPresence } from "./room-presence.js";
 import { startDispatcher } from "./start-dispatcher.js";
@@ -40,11 +40,7 @@ const dispatcher = await startDispatcher({
   redis,
   blocking,
   policy: policyFrom(config),
-  presence: roomPresence({
-    redis,
-    livekit: { url: config.livekitUrl, keys: config.livekitKeys ?? new Map() },
-    clock: systemClock,
-  }),
+  presence: roomPresence({ redis, livekit: livekitFrom(config), clock: systemClock }),
   leaseMs: config.leaseMs,
   maxSleepMs: MAX_SLEEP_MS,
   metrics: dispatcherMetrics(metrics),
