@@ -14,7 +14,8 @@ import { Conditions, type ServiceKind } from "./conditions.js";
 import { Dispatches, type Order } from "./dispatches.js";
 import { Invariants } from "./invariants.js";
 import { Member } from "./member.js";
-import { type Store, type StoreKind, startStore } from "./store.js";
+import { type StoreKind, startStore } from "./start-store.js";
+import type { Store } from "./store.js";
 import { JOBS_PER_WORKER, settingsOf } from "./timing.js";
 import { Witness } from "./witness.js";
 
@@ -29,6 +30,10 @@ export interface ClusterOptions {
   dispatchers?: number;
   apis?: number;
   store?: StoreKind;
+  /** Of a Cluster: each master with a replica, that failover() can make the master. */
+  hasReplicas?: boolean;
+  /** Of a Cluster: how long a master may be silent before the others call the whole down. */
+  nodeTimeoutMs?: number;
   /** Namespace fields of the workers; one namespace each. */
   zones?: readonly string[];
   retentionMs?: number;
@@ -86,7 +91,9 @@ export class Cluster {
   }
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
-    const cluster = new Cluster(await startStore(options.store ?? "single"), options);
+    const { store: kind = "single", hasReplicas = false, nodeTimeoutMs } = options;
+    const limits = nodeTimeoutMs === undefined ? {} : { nodeTimeoutMs };
+    const cluster = new Cluster(await startStore({ kind, hasReplicas, ...limits }), options);
     try {
       await Promise.all([...cluster.#members.values()].map((member) => member.start()));
     } catch (error) {
@@ -116,23 +123,30 @@ export class Cluster {
   part = (name: string) => this.member(name).part();
   heal = (name: string) => this.member(name).heal();
 
-  async killRedis(): Promise<void> {
-    this.conditions.set("redis", "dead");
-    await this.#store.kill();
+  /** How many masters Redis has; the verbs below take the number of one. */
+  get shards(): number {
+    return this.#store.shards;
   }
 
-  async restartRedis(): Promise<void> {
-    await this.#store.restart();
+  async killRedis(shard = 0): Promise<void> {
+    this.conditions.set("redis", "dead");
+    await this.#store.kill(shard);
+  }
+
+  /** Resolves when all is served again. */
+  async restartRedis(shard = 0): Promise<void> {
+    await this.#store.restart(shard);
     this.conditions.set("redis", "up");
   }
 
-  freezeRedis(): void {
+  async freezeRedis(shard = 0): Promise<void> {
     this.conditions.set("redis", "frozen");
-    this.#store.freeze();
+    await this.#store.freeze(shard);
   }
 
-  thawRedis(): void {
-    this.#store.thaw();
+  /** Resolves when all is served again. */
+  async thawRedis(shard = 0): Promise<void> {
+    await this.#store.thaw(shard);
     this.conditions.set("redis", "up");
   }
 
@@ -146,10 +160,13 @@ export class Cluster {
     this.conditions.set("redis", "up");
   }
 
-  /** kill -9 of Redis, and back with its append-only file. */
-  async failover(): Promise<void> {
-    await this.killRedis();
-    await this.restartRedis();
+  /** Another process has what Redis had, and is it now. A single one is killed and comes back with its file. */
+  async failover(shard = 0): Promise<void> {
+    await this.#store.untilReplaceable(shard);
+    this.conditions.set("redis", "parted");
+    await this.#looking;
+    await this.#store.failover(shard);
+    this.conditions.set("redis", "up");
   }
 
   async reshard(): Promise<void> {

@@ -2,17 +2,16 @@
  * Owns one service of a test cluster under a name that outlives its processes: the process, its own way to Redis, and
  * the faults that can befall the two. Every change of its condition is written down.
  */
-import { type FlakyProxy, startFlakyProxy } from "../kit/flaky-proxy.js";
 import { type ServiceProcess, startService } from "../kit/service-process.js";
 import type { Conditions, ServiceKind } from "./conditions.js";
+import { type RedisAddress, WayToRedis } from "./way-to-redis.js";
 
 export interface MemberDeps {
   name: string;
   kind: ServiceKind;
   conditions: Conditions;
   env: Record<string, string>;
-  /** Where it finds Redis: through a proxy to this port, or directly when a Cluster announces its own addresses. */
-  redis: { port: number } | { url: string };
+  redis: RedisAddress;
 }
 
 const KEPT_CHARACTERS = 4_000_000;
@@ -21,7 +20,7 @@ export class Member {
   readonly name: string;
   readonly kind: ServiceKind;
   readonly #deps: MemberDeps;
-  #proxy: FlakyProxy | undefined;
+  #way: WayToRedis | undefined;
   #process: ServiceProcess | undefined;
   /** Of processes that are gone. */
   #earlier = "";
@@ -47,10 +46,8 @@ export class Member {
 
   async start(): Promise<void> {
     const { kind, env, redis, conditions, name } = this.#deps;
-    if ("port" in redis)
-      this.#proxy ??= await startFlakyProxy({ target: { host: "127.0.0.1", port: redis.port } });
-    const url = "url" in redis ? redis.url : (this.#proxy?.url ?? "");
-    this.#process = await startService(kind, { ...env, MUSTER_REDIS_URL: url });
+    this.#way ??= await WayToRedis.open(redis);
+    this.#process = await startService(kind, { ...env, ...this.#way.env });
     conditions.set(name, "up");
   }
 
@@ -83,29 +80,29 @@ export class Member {
   /** Resets its connections to Redis; it may connect again at once. */
   cut(): void {
     this.#deps.conditions.set(this.name, "parted");
-    this.#way.cut();
+    this.#open.cut();
     this.#deps.conditions.set(this.name, "up");
   }
 
   /** From now on its bytes to and from Redis go nowhere, and its connections stay open. */
   part(): void {
     this.#deps.conditions.set(this.name, "parted");
-    this.#way.drop();
+    this.#open.drop();
   }
 
   heal(): void {
-    this.#way.pass();
+    this.#open.pass();
     this.#deps.conditions.set(this.name, "up");
   }
 
   /** Instead of the reply to the next such command it gets the end of that connection. */
-  loseReply(match: Parameters<FlakyProxy["replyLost"]>[1]): ReturnType<FlakyProxy["replyLost"]> {
-    return this.#way.replyLost(1, match);
+  loseReply(match: Parameters<WayToRedis["loseReply"]>[0]): ReturnType<WayToRedis["loseReply"]> {
+    return this.#open.loseReply(match);
   }
 
   async end(): Promise<void> {
     if (this.#process !== undefined) await this.kill();
-    await this.#proxy?.stop();
+    await this.#way?.close();
   }
 
   #gone(): void {
@@ -119,9 +116,8 @@ export class Member {
     return this.#process;
   }
 
-  get #way(): FlakyProxy {
-    if (this.#proxy === undefined)
-      throw new Error(`${this.name} has no proxy before its Redis: it is a Cluster`);
-    return this.#proxy;
+  get #open(): WayToRedis {
+    if (this.#way === undefined) throw new Error(`${this.name} was never started`);
+    return this.#way;
   }
 }

@@ -31,14 +31,14 @@ it.each(["stopped", "frozen"] as const)(
 
     const awayAtMs = performance.now();
     if (how === "stopped") await cluster.killRedis();
-    else cluster.freezeRedis();
+    else await cluster.freezeRedis();
     // One caller waits for its answer, another one is impatient and asks again and again.
     const asked = ask("asked-late");
     const repeated = outage.order("python", ZONE, "repeated-late");
     await outage.pass("the outage is over", awayAtMs, OUTAGE_MS);
     python.finish(finished);
     if (how === "stopped") await cluster.restartRedis();
-    else cluster.thawRedis();
+    else await cluster.thawRedis();
     const backAtMs = performance.now();
     await repeated;
     const { status, body } = await asked;

@@ -23,7 +23,16 @@ const TRACE_LINES = 40;
 
 export async function runSiege(plan: SiegePlan): Promise<SiegeReport> {
   const { zones, gateways, dispatchers, apis, retentionMs, store } = plan;
-  const cluster = await Cluster.start({ zones, gateways, dispatchers, apis, retentionMs, store });
+  const hasReplicas = store === "cluster";
+  const cluster = await Cluster.start({
+    zones,
+    gateways,
+    dispatchers,
+    apis,
+    retentionMs,
+    store,
+    hasReplicas,
+  });
   try {
     return await besiege(cluster, plan);
   } finally {

@@ -27,7 +27,8 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
   const directory = await mkdtemp(join(tmpdir(), "muster-sentinel-"));
   const config = join(directory, "sentinel.conf");
   await writeFile(config, "");
-  const master = await startRedis();
+  // It would wait 5 s for more replicas to come.
+  const master = await startRedis({ args: ["--repl-diskless-sync-delay", "0"] });
   const replica = await startRedis({ args: ["--replicaof", "127.0.0.1", String(master.port)] });
   const sentinel = await startRedisProcess(directory, (port) => [
     ...[config, "--sentinel", "--port", String(port), "--bind", "127.0.0.1", "--dir", directory],

@@ -14,7 +14,7 @@ export interface DeadlinesDeps {
   namespace: string;
   ledger: Ledger;
   expire: Pick<Expire, "timer">;
-  hold: Pick<Hold, "isHolding" | "endsAtMs" | "awakeSinceMs">;
+  hold: Pick<Hold, "answered" | "isHolding" | "endsAtMs" | "awakeSinceMs">;
   clock: Clock;
   log: Log;
   /** Looks at least this often while the namespace is hosted: others set timers too, and their hints can be lost. */
@@ -32,6 +32,8 @@ export class Deadlines {
   #wakeAtMs = Number.POSITIVE_INFINITY;
   /** Redis time minus ours, as of the last look; only used to sleep about right. */
   #skewMs = 0;
+  /** Since when Redis owes us an answer, by our clock. */
+  #askedAtMs: number | undefined;
   /** Found due and held back, in the hold that is on: not looked at again before it is over. */
   readonly #held = new Set<string>();
   #running: Promise<void> | undefined;
@@ -74,7 +76,10 @@ export class Deadlines {
     const { namespace, ledger, hold, clock, log, maxSleepMs } = this.#deps;
     let nextAtMs = clock.now() + RETRY_AFTER_MS;
     try {
+      this.#askedAtMs ??= clock.now();
       const due = await ledger.listDue({ namespace, limit: BATCH });
+      hold.answered(this.#askedAtMs);
+      this.#askedAtMs = undefined;
       this.#skewMs = due.now - clock.now();
       await this.#fire(due.timers);
       nextAtMs = clock.now() + maxSleepMs;

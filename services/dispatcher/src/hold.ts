@@ -1,7 +1,8 @@
 /**
- * Whether this dispatcher holds back its time-outs. After any gap of its own (start, lapsed lease, reconnect, another
- * life of Redis) what looks overdue may only look so: gateways first get `holdMs` to assert what they hold. Claims go
- * on, since the scripts check the gateways' leases themselves. Taking over the namespaces of a dead dispatcher is no gap.
+ * Whether this dispatcher holds back its time-outs. After any gap of its own (start, lapsed lease, reconnect, silence,
+ * another life of Redis) what looks overdue may only look so: gateways first get `holdMs` to assert what they hold.
+ * Claims go on, since the scripts check the gateways' leases themselves. Taking over the namespaces of a dead dispatcher
+ * is no gap.
  */
 
 import type { EventEmitter } from "node:events";
@@ -16,6 +17,8 @@ export interface HoldDeps {
   redis: Pick<EventEmitter, "on" | "off">;
   clock: Clock;
   holdMs: number;
+  /** A Redis that says nothing to us for so long says nothing to the gateways either, whose leases end meanwhile. */
+  leaseMs: number;
   metrics: Pick<DispatcherMetrics, "held">;
   log: Log;
 }
@@ -62,6 +65,14 @@ export class Hold {
     // Asked of our clock at this instant: a process that was frozen does not act on what it had read before.
     if (!lease.isHeld()) return clock.now() + holdMs;
     return this.#awakeSinceMs + holdMs;
+  }
+
+  /**
+   * The ledger answered a question of ours. On a Cluster one master can be away, with the namespaces that it serves, while
+   * node leases are renewed on another and no connection is lost: then its silence is all there is to tell.
+   */
+  answered(askedAtMs: number): void {
+    if (this.#deps.clock.now() - askedAtMs >= this.#deps.leaseMs) this.#begin("silence");
   }
 
   isHolding(): boolean {

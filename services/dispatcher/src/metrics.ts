@@ -12,7 +12,7 @@ export type RedispatchReason =
   | "gateway_lost"
   | "worker_lost"
   | "agent_left";
-export type HoldCause = "start" | "lease" | "generation" | "reconnect";
+export type HoldCause = "start" | "lease" | "generation" | "reconnect" | "silence";
 
 export interface DispatcherMetrics {
   jobClaimed(): void;

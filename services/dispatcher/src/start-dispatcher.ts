@@ -82,7 +82,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
   const index = createDueIndex({ redis });
   const mover = new EventMover({ redis, log });
   const board = new ListenerBoard({ redis, clock });
-  const hold = new Hold({ lease, redis, clock, holdMs: policy.holdMs, metrics, log });
+  const hold = new Hold({ lease, redis, clock, holdMs: policy.holdMs, leaseMs, metrics, log });
   const generation = new Generation({ ledger, index, metrics, clock, log, holdMs: policy.holdMs });
   lease.subscribe({ onGenerationChange: (known, current) => generation.changed(known, current) });
 

@@ -168,7 +168,7 @@ export const METRICS = {
   holds_total: {
     type: "counter",
     help: "Times that a dispatcher held back its time-outs until gateways had asserted what they hold, by cause.",
-    labels: { cause: ["start", "lease", "generation", "reconnect"] },
+    labels: { cause: ["start", "lease", "generation", "reconnect", "silence"] },
   },
   generation_changes_total: {
     type: "counter",

@@ -55,30 +55,25 @@ export class Faults {
   }
 
   #tableOf({ store }: SiegePlan): Fault[] {
-    const { cluster, random, crew } = this.#deps;
+    const { crew } = this.#deps;
     const kinds = ["gateway", "dispatcher", "api"] as const satisfies ServiceKind[];
-    const isProxied = store === "single";
     const services = kinds.flatMap((kind) => [
       this.#fault(`${kind} killed`, 3, () => this.#killed(kind)),
       this.#fault(`${kind} drained`, 2, () => this.#drained(kind)),
       this.#fault(`${kind} frozen`, 2, () => this.#away(kind, "frozen")),
-      ...(isProxied
+      this.#fault(`${kind} cut from Redis`, 2, () => this.#away(kind, "parted")),
+      this.#fault(`${kind} connections reset`, 1, () => this.#reset(kind)),
+    ]);
+    const redis = [
+      this.#fault("Redis killed", 3, () => this.#redisKilled()),
+      this.#fault("Redis frozen", 1, () => this.#redisFrozen()),
+      ...(store === "cluster"
         ? [
-            this.#fault(`${kind} cut from Redis`, 2, () => this.#away(kind, "parted")),
-            this.#fault(`${kind} connections reset`, 1, async () => {
-              const sinceMs = performance.now();
-              cluster.cut(random.pick(cluster.names(kind)));
-              await this.#deps.recoveries.measure(`${kind} connections reset`, "loss", sinceMs);
-            }),
+            this.#fault("slots moved", 3, () => this.#slotsMoved()),
+            this.#fault("mastership moved", 3, () => this.#mastershipMoved()),
           ]
         : []),
-    ]);
-    const redis = isProxied
-      ? [
-          this.#fault("Redis killed", 3, () => this.#redisKilled()),
-          this.#fault("Redis frozen", 1, () => this.#redisFrozen()),
-        ]
-      : [this.#fault("slots moved", 3, () => this.#slotsMoved())];
+    ];
     return [
       ...services,
       ...redis,
@@ -130,26 +125,55 @@ export class Faults {
     await this.#measure(`${kind} ${words}, and back`, "partition", backMs);
   }
 
+  async #reset(kind: ServiceKind): Promise<void> {
+    const { cluster, random, recoveries } = this.#deps;
+    const sinceMs = performance.now();
+    cluster.cut(random.pick(cluster.names(kind)));
+    await recoveries.measure(`${kind} connections reset`, "loss", sinceMs);
+  }
+
+  /** Of a Cluster one master; what it had acknowledged is in its file. */
   async #redisKilled(): Promise<void> {
     const { cluster, random } = this.#deps;
-    await cluster.killRedis();
+    const shard = this.#shard();
+    await cluster.killRedis(shard);
     await pause(random.between(0, 3_000));
-    await cluster.restartRedis();
+    await cluster.restartRedis(shard);
     await this.#measure("Redis killed", "redis", performance.now());
   }
 
+  /**
+   * Of a Cluster one master. Its replica does not take over, since it may lack what the frozen one had acknowledged:
+   * beyond the nodes' timeout the whole Cluster refuses to serve instead.
+   */
   async #redisFrozen(): Promise<void> {
     const { cluster, random } = this.#deps;
-    cluster.freezeRedis();
+    const shard = this.#shard();
+    await cluster.freezeRedis(shard);
     await pause(random.between(...OUTAGE_MS));
-    cluster.thawRedis();
+    await cluster.thawRedis(shard);
     await this.#measure("Redis frozen", "redis", performance.now());
   }
 
+  /** On command, which loses nothing, and back. */
+  async #mastershipMoved(): Promise<void> {
+    const { cluster } = this.#deps;
+    const shard = this.#shard();
+    for (const kind of ["mastership moved", "mastership moved back"]) {
+      await cluster.failover(shard);
+      await this.#measure(kind, "redis", performance.now());
+    }
+  }
+
+  #shard(): number {
+    const { cluster, random } = this.#deps;
+    return random.between(0, cluster.shards - 1);
+  }
+
+  /** Key by key, which takes as long as there are keys: recovered is who serves when it is done. */
   async #slotsMoved(): Promise<void> {
-    const sinceMs = performance.now();
     await this.#deps.cluster.reshard();
-    await this.#measure("slots moved", "redis", sinceMs);
+    await this.#measure("slots moved", "redis", performance.now());
   }
 
   #measure(kind: string, bound: BoundName, sinceMs: number): Promise<void> {

@@ -14,7 +14,7 @@ export interface SiegePlan {
   readonly pauseMs: readonly [least: number, most: number];
   /** How long ended jobs are kept: longer than any outage, and short, since every look reads what is kept. */
   readonly retentionMs: number;
-  /** A Cluster takes no restarts here, and moves its slots instead. */
+  /** A Cluster has replicas here: beside all else its slots move, and its masters change. */
   readonly store: "single" | "cluster";
 }
 

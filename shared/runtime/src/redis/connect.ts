@@ -45,9 +45,20 @@ export function connectRedis({ url, name, log, blocking = false }: ConnectOption
     target.kind === "cluster"
       ? new Cluster(target.hosts, clusterOptions(target, shared))
       : new Redis({ ...shared, ...serverOptions(target), retryStrategy: retryDelayMs });
+  if (client instanceof Cluster) endLateNodes(client);
   if (blocking) blockingClients.add(client);
   watchConnection(client, log.child({ redis: describeRedisUrl(url), connection: name }));
   return client;
+}
+
+/**
+ * A Cluster that is cut or closed connects again, or ends, when its last node has ended. A redirection that is answered
+ * meanwhile adds a node, which ioredis does not end: the client would wait for it for ever, and its commands with it.
+ */
+function endLateNodes(cluster: Cluster): void {
+  cluster.on("+node", (node: Redis) => {
+    if (cluster.status === "disconnecting") node.disconnect();
+  });
 }
 
 /** Ends a connection for good: asks politely for what is in flight to finish, but only for a second. */
