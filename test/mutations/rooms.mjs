@@ -52,6 +52,14 @@ export const ROOMS = [
     caughtBy: open("one whose job is over gets no other"),
   },
   {
+    name: "a dispatch of livekit-server outlives the room's life that it was made in",
+    breaks: 3,
+    file: `${LUA}end-room-order.lua`,
+    find: 'if state == "live" and not one_life and now < waits_until',
+    replace: 'if state == "live" and now < waits_until',
+    caughtBy: open("ends an order of that life alone"),
+  },
+  {
     name: "an order that is over makes jobs",
     breaks: 7,
     file: `${LUA}extend-order.lua`,

@@ -32,6 +32,7 @@ export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts
     ...(isOpen(order) && { open: 1 }),
     ...((isOpen(order) || order.waitMs !== undefined) && { wait_ms: waitMsOf(order, settings) }),
     ...((isOpen(order) || order.maxAttempts !== undefined) && { max_attempts: attemptsOf(order, settings) }),
+    ...(order.roomSid !== undefined && { room_sid: order.roomSid, one_life: 1 }),
     ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
   };
 }
@@ -46,7 +47,7 @@ export function firstJobs(namespace: string, order: NewOrder, id: string, settin
     pool: poolName({ agentName: agent, type: "room", deployment }),
     max_attempts: attemptsOf(order, settings),
   };
-  return [{ ...job, room_sid: "", participant_info: "" }];
+  return [{ ...job, room_sid: order.roomSid ?? "", participant_info: "" }];
 }
 
 function attemptsOf(order: NewOrder, settings: OrderSettings): number {

@@ -34,6 +34,8 @@ export interface NewOrder {
   waitMs: number | undefined;
   /** Starts of a job that may fail; undefined for the setting's. */
   maxAttempts: number | undefined;
+  /** Sid of the one life of the room that it is for; undefined for the present one, or the next. */
+  roomSid?: string;
   /**
    * What a repeated call is known by; undefined when the caller gave nothing. A request id of LiveKit's clients stands
    * for this agent in this room, an idempotency key for the whole content: with another content it is refused. A

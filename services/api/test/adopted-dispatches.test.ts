@@ -80,7 +80,24 @@ describe("a dispatch that livekit-server made", () => {
     livekit.rooms.finishRoom("room");
     livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
     await told();
-    expect(new Set((await orders("room")).map(({ id }) => id)).size).toBe(2);
+    const made = await orders("room");
+    expect(new Set(made.map(({ id }) => id)).size).toBe(2);
+    // Though nobody served the first: kept for the next life, it would double the agent there.
+    expect(made.map(({ state }) => state)).toEqual(["ended", "live"]);
+  });
+
+  test("does not reach into the next life when its own was over before it was made", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    const told = livekit.events.splice(0);
+    await livekit.deliver(told, `${api.url}/webhook`);
+    livekit.rooms.finishRoom("room");
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    // Nobody hears that the first one ended.
+    const [, second] = livekit.events.splice(0);
+    if (second === undefined) throw new Error("the second life was not told of");
+    await livekit.deliver([second], `${api.url}/webhook`);
+    expect((await orders("room")).map(({ state }) => state)).toEqual(["ended", "live"]);
   });
 
   test("is left alone when livekit-server gave it to a worker of its own, or it was deleted", async () => {

@@ -7,7 +7,8 @@ import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as kit from "./kit.js";
-import { type House, openHouse, whomOf } from "./rooms-kit.js";
+import { whomOf } from "./orders-kit.js";
+import { type House, openHouse } from "./rooms-kit.js";
 
 const ROOM = "support";
 let server: RedisServer;

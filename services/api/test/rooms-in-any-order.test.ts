@@ -9,7 +9,8 @@ import { waitUntil } from "@muster/test/kit/wait-until";
 import type { WebhookEvent } from "@muster/wire/generated/livekit";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type House, type HouseOptions, liveFor, nameOf, openHouse, whomOf } from "./rooms-kit.js";
+import { liveFor, nameOf, whomOf } from "./orders-kit.js";
+import { type House, type HouseOptions, openHouse } from "./rooms-kit.js";
 import { PlayedRoom, type Somebody, type Story, stories } from "./rooms-story.js";
 
 const ROUND_MS = 200;

@@ -4,15 +4,15 @@
  */
 
 import { createHash } from "node:crypto";
-import { type JobRecord, jobRecord, type OrderRecord, orderRecord } from "@muster/ledger/records";
 import { type LivekitStandIn, startLivekitStandIn } from "@muster/test/kit/livekit-stand-in";
 import type { LivekitRooms } from "@muster/test/kit/livekit-stand-in/rooms";
 import { signWebhook } from "@muster/test/kit/livekit-stand-in/webhooks";
 import type { RedisServer } from "@muster/test/kit/redis-server";
 import { signAccessToken } from "@muster/wire/access-token";
-import { ParticipantInfo, type WebhookEvent } from "@muster/wire/generated/livekit";
+import type { WebhookEvent } from "@muster/wire/generated/livekit";
 import { expect } from "vitest";
 import * as kit from "./kit.js";
+import { makeOrder, type OrderBody, seenOrder } from "./orders-kit.js";
 
 export type House = Awaited<ReturnType<typeof openHouse>>;
 
@@ -22,11 +22,6 @@ export interface HouseOptions {
   /** How often it looks after rooms by itself; hardly ever, unless given. */
   roomsEveryMs?: number;
   stepMs?: number;
-}
-
-interface SeenOrder {
-  order: OrderRecord;
-  jobs: JobRecord[];
 }
 
 const DAY_MS = 86_400_000;
@@ -85,40 +80,11 @@ export async function openHouse(
       const signed = { apiKey: kit.API_KEY, apiSecret: secret, nowMs: Date.now(), ttlMs: 60_000, sha256 };
       return fetch(webhook, { method: "POST", body, headers: { authorization: signAccessToken(signed) } });
     },
-    async order(body: { room: string; agent_name?: string; namespace?: string; target?: object }) {
-      const answer = await api.rest("/v1/orders", {
-        ...{ method: "POST", video: { roomAdmin: true } },
-        body: JSON.stringify({ agent_name: "agent", ...body }),
-        headers: { "content-type": "application/json" },
-      });
-      const made = (await answer.json()) as { id: string };
-      expect({ status: answer.status, made }).toMatchObject({ status: 201 });
-      return made.id;
-    },
-    async seen(room: string, id: string, namespace = "default"): Promise<SeenOrder> {
-      const { orders } = await api.ledger.listRoomOrders({ namespace, room, only: id, limit: 1_000 });
-      const [found] = Object.values(orders);
-      if (found === undefined) throw new Error(`the order ${id} is not in ${namespace}`);
-      return { order: orderRecord(found.order), jobs: Object.values(found.jobs).map(jobRecord) };
-    },
+    order: (body: OrderBody) => makeOrder(api, body),
+    seen: (room: string, id: string, namespace?: string) => seenOrder(api, room, id, namespace),
     async stop() {
       await api.stop();
       await livekit.stop();
     },
   };
 }
-
-/** Who a job is for: "identity sid", or the room. */
-export function whomOf({ participantInfo }: Pick<JobRecord, "participantInfo">): string {
-  if (participantInfo === "") return "the room";
-  return nameOf(ParticipantInfo.decode(Buffer.from(participantInfo, "base64")));
-}
-
-export const nameOf = ({ identity, sid }: { identity: string; sid: string }) => `${identity} ${sid}`;
-
-/** Of the jobs that are not over, whom each is for, in order. */
-export const liveFor = ({ jobs }: SeenOrder): string[] =>
-  jobs
-    .filter(({ state }) => state !== "ended")
-    .map(whomOf)
-    .sort();

@@ -3,7 +3,8 @@ import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as kit from "./kit.js";
-import { type House, liveFor, nameOf, openHouse, whomOf } from "./rooms-kit.js";
+import { liveFor, nameOf, whomOf } from "./orders-kit.js";
+import { type House, openHouse } from "./rooms-kit.js";
 
 const ROOM = "support";
 let server: RedisServer;

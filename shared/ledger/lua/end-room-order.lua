@@ -3,7 +3,7 @@
 -- and is told to stop, in case it did not notice. An order of which no worker ever accepted anything goes back to waiting
 -- for the room's next life, as long as it may wait at all: a room that closed empty was not served, and an order that was
 -- made while the end of the life before was on its way was never meant for that one. Its jobs for participants end: those
--- are gone.
+-- are gone. Not so an order of one life: whoever made it makes another for the next.
 -- An order with more jobs than `limit` is ended by repeating the call. Dying after it: what was not reached is ended by
 -- the repeat, or by its own timer.
 -- @key order order:<order>
@@ -21,8 +21,8 @@
 -- @reply closed state:string
 -- @reply unknown
 
-local state, bound_to, created_at, own_wait_ms, retain_ms =
-  unpack(redis.call("HMGET", order_key, "state", "room_sid", "created_at", "wait_ms", "retain_ms"))
+local state, bound_to, one_life, created_at, own_wait_ms, retain_ms =
+  unpack(redis.call("HMGET", order_key, "state", "room_sid", "one_life", "created_at", "wait_ms", "retain_ms"))
 if not state then return { "unknown" } end
 if bound_to ~= room_sid then return { "other_life", bound_to or "" } end
 local live_jobs = redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)
@@ -35,7 +35,7 @@ local function was_served()
   return false
 end
 local waits_until = tonumber(created_at) + (tonumber(own_wait_ms) or wait_ms)
-if state == "live" and now < waits_until and not was_served() then
+if state == "live" and not one_life and now < waits_until and not was_served() then
   local serve = {}
   redis.call("HDEL", order_key, "room_sid")
   for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0)) do

@@ -46,6 +46,9 @@ export interface OrderFacts {
   /** Of an open order's jobs: starts that may fail, and how long each may wait. */
   max_attempts?: number;
   wait_ms?: number;
+  /** Sid of the one life of its room that it is for; otherwise it is bound to the first that is heard of. */
+  room_sid?: string;
+  one_life?: 1;
 }
 
 export interface NewJob {

@@ -155,6 +155,14 @@ onEachRedis("the end of a room", (scene) => {
     expect(await s.field("job", "AJ_1", "room_sid")).toBe("RM_2");
   });
 
+  test("ends an order of that life alone, though nobody served it", async () => {
+    const s = scene();
+    await s.order("AD_1", undefined, { room_sid: "RM_1", one_life: 1 });
+    expect(await s.extend("AD_1", [], "RM_2")).toEqual({ status: "other_life", roomSid: "RM_1" });
+    expect(await s.endRoom("AD_1")).toMatchObject({ status: "ended", outcomes: ["canceled"] });
+    expect(await job("AJ_1")).toEqual(["ended", "canceled", "room_finished"]);
+  });
+
   test("that nobody served takes back the jobs of an open order, and leaves it to the next life", async () => {
     const s = scene();
     await s.openOrder("AD_1");

@@ -83,7 +83,9 @@ export class AdoptDispatches {
     });
     try {
       checkDispatchId(id);
-      await acceptOrder.accept({ ...orderOf(project, request, undefined), repeat: { by: "id", value: id } });
+      const order = orderOf(project, request, undefined);
+      // The next life has dispatches of its own: one that outlived this one would double the agent there.
+      await acceptOrder.accept({ ...order, roomSid: sid, repeat: { by: "id", value: id } });
     } catch (error) {
       if (!(error instanceof DispatchError) || error.code === "unavailable") throw error;
       log.warn(
