@@ -1,6 +1,6 @@
 /**
- * The entry of a stock Node agent: writes down what it was given, and ends when it is told to. Never connects to a
- * media server: none is at hand.
+ * The entry of a stock Node agent: writes down what it was given, and ends when it is told to. With AGENT_CONNECTS it
+ * comes into its room, as agents do; else it never connects to a media server, since none is at hand.
  */
 
 import { appendFileSync } from "node:fs";
@@ -15,5 +15,6 @@ export default defineAgent({
     const { url, token } = ctx.info;
     record({ event: "entry", job: ctx.job, url, token });
     ctx.addShutdownCallback(async () => record({ event: "shutdown", jobId: ctx.job.id }));
+    if (process.env.AGENT_CONNECTS !== undefined) await ctx.connect();
   },
 });

@@ -31,6 +31,8 @@ const SILENCE_MS = 5_000;
 /** Attempts to reconnect, about 8 s of them, after which waiting commands fail and their callers decide. */
 const MAX_ATTEMPTS_PER_COMMAND = 20;
 const CLOSE_DEADLINE_MS = 1_000;
+/** How often one that still loads its data is asked; by itself ioredis waits for as long as Redis guesses, up to 10 s. */
+const LOADING_RECHECK_MS = 200;
 
 /** Quick at first and never slow: an outage should end for us when it ends for Redis. */
 const retryDelayMs = (attempt: number): number => Math.min(50 * attempt, 500);
@@ -108,6 +110,7 @@ function sharedOptions(target: RedisTarget, name: string, blocking: boolean) {
     connectTimeout: SILENCE_MS,
     disconnectTimeout: CLOSE_DEADLINE_MS,
     socketTimeout: blocking ? MAX_BLOCK_MS + SILENCE_MS : SILENCE_MS,
+    maxLoadingRetryTime: LOADING_RECHECK_MS,
     maxRetriesPerRequest: blocking ? null : MAX_ATTEMPTS_PER_COMMAND,
     ...(target.username === undefined ? {} : { username: target.username }),
     ...(target.password === undefined ? {} : { password: target.password }),
