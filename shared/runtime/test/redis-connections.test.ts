@@ -64,6 +64,21 @@ describe("a single server", () => {
     expect(performance.now() - restartedAt).toBeLessThan(1_500);
   });
 
+  test("that loads its data is used as soon as it has, not when it guessed that it would", async () => {
+    // As Redis reckons by bytes: the many small keys that come first are slow, the large one behind them is not.
+    const redis = await single({ appendOnly: true, args: ["--key-load-delay", "500"] });
+    const client = connect(redis.url);
+    const small = Array.from({ length: 4_000 }, (_, at) => client.set(`muster:k${at}`, "v"));
+    await Promise.all(small);
+    await client.set("muster:large", Buffer.alloc(20_000_000));
+    const answers: number[] = [];
+    client.on("ready", () => answers.push(performance.now()));
+    await redis.restart();
+    const servesAtMs = performance.now();
+    await waitUntil("it is used again", () => answers.length > 0, { deadlineMs: 15_000 });
+    expect((answers[0] ?? 0) - servesAtMs).toBeLessThan(1_000);
+  });
+
   test("that falls silent is left, and used again when it speaks", async () => {
     const redis = await single();
     const client = connect(redis.url);
