@@ -15,8 +15,14 @@ const ARG_TS = {
   bool: "boolean",
   strings: "readonly string[]",
 };
-/** The argument that names the slot, by the kind of slot. */
-const OWNERS = { namespace: "namespace", directory: "project", room: "room" };
+/** The argument that names the slot, and what makes the tag of it, by the kind of slot. */
+const OWNERS = { namespace: "namespace", directory: "project", definitions: "project", room: "room" };
+const TAGS = {
+  namespace: "namespaceTag",
+  directory: "projectTag",
+  definitions: "definitionsTag",
+  room: "roomTag",
+};
 
 const REPLY_TS = {
   string: "string",
@@ -68,7 +74,7 @@ ${shape.join("\n")}
 } as const satisfies ReplyShape;
 
 async function ${camel(script.name)}(redis: RedisClient, args: ${type}Args): Promise<${type}Reply> {
-  const tag = ${owner}Tag(args.${owner});
+  const tag = ${TAGS[script.slot]}(args.${owner});
   const keys = [${linked.keys.map((key) => keyExpression(key.value)).join(", ")}];
   const values = [${[...linked.args.map(argExpression), 'args.nowMs ?? ""'].join(", ")}];
   return parseReply<${type}Reply>("${script.name}", await runScript(redis, ${camel(script.name)}Script, keys, values), ${camel(script.name)}Shape);

@@ -18,7 +18,7 @@ const HEAD = `// Generated from lua/*.lua by \`npm run generate\`. Never edit; t
 
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { runScript, type Script } from "@muster/runtime/redis/script";
-import { namespaceTag, projectTag, roomTag } from "../keys.js";
+import { definitionsTag, namespaceTag, projectTag, roomTag } from "../keys.js";
 import { parseReply, type ReplyShape } from "../reply.js";
 import type * as shapes from "../shapes.js";
 `;

@@ -3,7 +3,7 @@
  * Owns the grammar below and refuses what is not in it; knows nothing of TypeScript or of Redis.
  *
  *   -- <name>: <what it does>            first line; further plain lines are prose
- *   -- @slot   namespace | directory | room   which hash tag the keys carry (default namespace)
+ *   -- @slot   namespace | directory | definitions | room   which hash tag the keys carry (default namespace)
  *   -- @key    <name> <template>         one key: `job:<job>` with <arg> filled in by the caller
  *   -- @family <name> <prefix>           keys that the script names itself: prefix .. id, same tag
  *   -- @arg    <name> <type> <meaning>   string | int | float | bool | strings | json <TypeScript type>
@@ -12,6 +12,7 @@
  */
 
 const TAGS = ["slot", "key", "family", "arg", "reply", "include"];
+const SLOTS = ["namespace", "directory", "definitions", "room"];
 const ARG_TYPES = ["string", "int", "float", "bool", "strings", "json"];
 const REPLY_TYPES = ["string", "int", "float", "hash", "strings", "json"];
 
@@ -56,8 +57,7 @@ function readTag(header, tag, rest, where) {
   const words = rest.split(/\s+/);
   switch (tag) {
     case "slot":
-      if (!["namespace", "directory", "room"].includes(rest))
-        throw new HeaderError(`${where}: unknown slot ${rest}`);
+      if (!SLOTS.includes(rest)) throw new HeaderError(`${where}: unknown slot ${rest}`);
       header.slot = rest;
       return;
     case "key":

@@ -16,6 +16,11 @@ export function projectTag(project: string): string {
   return `${KEY_PREFIX}{directory:${project}}:`;
 }
 
+/** Start of the keys of what a project has defined: its rules and room configurations. No namespace has a slash in its name. */
+export function definitionsTag(project: string): string {
+  return `${KEY_PREFIX}{definitions/${project}}:`;
+}
+
 /**
  * Start of the keys of one room of LiveKit, whoever has work in it. No namespace has a slash in its name. A room's name
  * may hold a brace; its keys then share a slot with those of another room, and are still its own.

@@ -67,6 +67,7 @@ function orderProblems({ hashes, zsets }: Snapshot): string[] {
     }
     if (!zsets.get(`room-orders:${order.room}`)?.has(id))
       found.push(`${id} is not among the orders of its room`);
+    if (order.one_life === "1" && !order.room_sid) found.push(`${id} is for one life, and knows of none`);
     const jobs = [...(zsets.get(`order-jobs:${id}`)?.values() ?? [])];
     if (isLive && order.open !== "1" && jobs.length > 0 && !jobs.includes(0)) {
       found.push(`${id} is live and all its jobs ended`);

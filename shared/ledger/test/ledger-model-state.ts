@@ -14,6 +14,8 @@ export interface ModelJob {
   excluded: Set<string>;
   priority: number;
   restarts: boolean;
+  /** Its order was made for one life of the room. */
+  oneLife: boolean;
   createdAt: number;
   startedAt: number;
   waitUntil: number;
@@ -65,14 +67,14 @@ export class ModelState {
   readonly #places = new Map<string, Map<string, number>>();
   readonly #pool = new Map<string, number>();
 
-  newJob(priority: number, restarts: boolean): ModelJob {
+  newJob(priority: number, restarts: boolean, oneLife = false): ModelJob {
     const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
     const epochs = { refusedEpoch: NEVER, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
     const texts = { session: "", outcome: "", cause: "", failedWire: "", excluded: new Set<string>() };
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, startedAt: 0, orphanedAt: 0 };
     const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
     const rest = { state: "queued" as JobState, holderReports: false };
-    return { priority, restarts, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
+    return { priority, restarts, oneLife, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
   }
 
   newSession(gateway: string, cap: number): ModelSession {

@@ -34,10 +34,10 @@ export class LedgerModel {
     return "sampled";
   }
 
-  order(id: string, priority: number, restarts: boolean): string {
+  order(id: string, priority: number, restarts: boolean, oneLife: boolean): string {
     const { state } = this;
     if (state.jobs.has(id)) return "exists";
-    state.jobs.set(id, state.newJob(priority, restarts));
+    state.jobs.set(id, state.newJob(priority, restarts, oneLife));
     return "created";
   }
 
@@ -183,6 +183,19 @@ export class LedgerModel {
     if (job.state === "ended") return `final ${job.outcome}`;
     this.state.end(id, job, "success", "room_finished");
     return "ended";
+  }
+
+  endRoom(id: string): string {
+    const { state } = this;
+    const job = state.jobs.get(id);
+    if (job === undefined) return "unknown";
+    if (!job.oneLife) return "other_life";
+    if (job.state === "ended") return "closed";
+    const isHeld = job.state === "starting" || job.state === "running";
+    const outcome = isHeld || job.state === "orphaned" ? "success" : "canceled";
+    if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`);
+    state.end(id, job, outcome, "room_finished", isHeld);
+    return `ended ${outcome}`;
   }
 
   expireJob(id: string, awakeSinceMs: number): string {

@@ -20,7 +20,10 @@ export const operation = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: is("sample"), session, load, full: fc.nat({ max: 5 }) }) },
   {
     weight: 5,
-    arbitrary: fc.record({ do: is("order"), job, priority: fc.nat({ max: 1 }), never: fc.nat({ max: 4 }) }),
+    arbitrary: fc.record({
+      ...{ do: is("order"), job, priority: fc.nat({ max: 1 }), never: fc.nat({ max: 4 }) },
+      oneLife: fc.boolean(),
+    }),
   },
   { weight: 6, arbitrary: fc.record({ do: is("admit"), job }) },
   { weight: 5, arbitrary: fc.record({ do: is("expireJob"), at, away }) },
@@ -40,7 +43,7 @@ export const operation = fc.oneof(
       ...{ do: is("report"), at, status: is("running", "running", "success", "failed") },
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: is("terminate", "delete", "end"), job }) },
+  { weight: 1, arbitrary: fc.record({ do: is("terminate", "delete", "end", "endRoom"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ do: is("expireSession"), session }) },
   { weight: 3, arbitrary: fc.record({ do: is("assert"), held: fc.array(at, { maxLength: 3 }) }) },

@@ -48,7 +48,7 @@ export class ModelStep {
       await this.run({ do: "sample", session: `AW_${index}`, load: 0, full: 1 });
     }
     for (let index = 0; index < jobs; index++)
-      await this.run({ do: "order", job: `AJ_${index}`, priority: 0, never: 1 });
+      await this.run({ do: "order", job: `AJ_${index}`, priority: 0, never: 1, oneLife: index % 2 === 0 });
   }
 
   async run(op: Operation): Promise<Answers> {
@@ -68,8 +68,10 @@ export class ModelStep {
       }
       case "order": {
         const policy = { restart_policy: op.never === 0 ? "never" : "on_failure" } as const;
-        const reply = await scene.order(op.job, [newJob(op.job)], { priority: op.priority, ...policy });
-        return [reply.status, model.order(op.job, op.priority, op.never !== 0)];
+        const life = op.oneLife ? ({ one_life: 1, room_sid: "RM_1" } as const) : {};
+        const facts = { priority: op.priority, ...policy, ...life };
+        const reply = await scene.order(op.job, [newJob(op.job)], facts);
+        return [reply.status, model.order(op.job, op.priority, op.never !== 0, op.oneLife)];
       }
       case "admit": {
         const reply = await scene.admit(op.job);
@@ -131,6 +133,13 @@ export class ModelStep {
       case "end": {
         const reply = await scene.endJob(op.job);
         return [words(reply.status, reply.status === "final" ? reply.outcome : ""), model.endJob(op.job)];
+      }
+      case "endRoom": {
+        const reply = await scene.endRoom(op.job);
+        return [
+          words(reply.status, reply.status === "ended" ? reply.outcomes.join() : ""),
+          model.endRoom(op.job),
+        ];
       }
       case "expireSession":
         return [(await scene.expireSession(op.session)).status, model.expireSession(op.session)];

@@ -15,7 +15,7 @@ const SEQUENCE_LENGTH = 100;
 const MUST_OCCUR = [
   ...["settle kept", "settle resumed", "expireJob requeued", "deregister deregistered", "assert renewed"],
   ...["migrate migrated", "report retrying", "report running", "withdraw requeued", "restore restored"],
-  ...["assert lapsed", "expireGateway lost", "reject requeued", "serve offered"],
+  ...["assert lapsed", "expireGateway lost", "reject requeued", "serve offered", "endRoom ended"],
 ];
 
 let redis: RedisServer;

@@ -2,7 +2,7 @@
 
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { runScript, type Script } from "@muster/runtime/redis/script";
-import { namespaceTag, projectTag, roomTag } from "../keys.js";
+import { definitionsTag, namespaceTag, projectTag, roomTag } from "../keys.js";
 import { parseReply, type ReplyShape } from "../reply.js";
 import type * as shapes from "../shapes.js";
 
@@ -184,6 +184,45 @@ async function assertGateway(redis: RedisClient, args: AssertGatewayArgs): Promi
 }
 
 /**
+ * changed-definitions: what a reader that has a project's rules and room configurations of one revision needs to have those
+ * of the present one: all ids with their versions, and the texts that changed since, the longest unchanged first. Where
+ * these become too much for one answer, `read-up-to` is before `revision`, and the call is repeated from there.
+ * Reads only. A revision that is not the present one may also be later: Redis forgot what came behind it.
+ */
+export interface ChangedDefinitionsArgs {
+  project: string;
+  /** Revision that the reader has; 0 = nothing. */
+  since: number;
+  /** Of texts; the one that goes beyond is the last one. */
+  maxBytes: number;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type ChangedDefinitionsReply =
+  | { status: "unchanged" }
+  | { status: "changed"; revision: number; readUpTo: number; rules: string[]; configurations: string[]; texts: string[] };
+
+const changedDefinitionsScript: Script = {
+  name: "changed-definitions",
+  sha: "8e0023d32e19e37b937b2101c9f0979cff1afa63",
+  keyCount: 5,
+  source: "local rules_key = KEYS[1]\nlocal rules_versions_key = KEYS[2]\nlocal configurations_key = KEYS[3]\nlocal configurations_versions_key = KEYS[4]\nlocal revision_key = KEYS[5]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal since = tonumber(ARGV[1])\nlocal max_bytes = tonumber(ARGV[2])\nlocal now = tonumber(ARGV[3])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nlocal revision = tonumber(redis.call(\"GET\", revision_key) or 0)\nif revision == since then return { \"unchanged\" } end\n\nlocal newer = {}\nlocal function list(kind, texts, versions)\n  local there = redis.call(\"ZRANGE\", versions, 0, -1, \"WITHSCORES\")\n  for i = 1, #there, 2 do\n    local version = tonumber(there[i + 1])\n    if version > since then newer[#newer + 1] = { kind, there[i], version, texts } end\n  end\n  return there\nend\nlocal rules = list(\"rules\", rules_key, rules_versions_key)\nlocal configurations = list(\"configurations\", configurations_key, configurations_versions_key)\ntable.sort(newer, function(a, b) return a[3] < b[3] end)\n\nlocal texts, bytes, read_up_to = {}, 0, revision\nfor _, one in ipairs(newer) do\n  if bytes >= max_bytes then break end\n  local text = redis.call(\"HGET\", one[4], one[2])\n  for _, part in ipairs({ one[1], one[2], text }) do texts[#texts + 1] = part end\n  bytes, read_up_to = bytes + #text, one[3]\nend\nif #texts == #newer * 3 then read_up_to = revision end\nreturn { \"changed\", revision, read_up_to, rules, configurations, texts }\n",
+};
+
+const changedDefinitionsShape = {
+  unchanged: [],
+  changed: [["revision", "int"], ["readUpTo", "int"], ["rules", "strings"], ["configurations", "strings"], ["texts", "strings"]],
+} as const satisfies ReplyShape;
+
+async function changedDefinitions(redis: RedisClient, args: ChangedDefinitionsArgs): Promise<ChangedDefinitionsReply> {
+  const tag = definitionsTag(args.project);
+  const keys = [`${tag}rules`, `${tag}rules-versions`, `${tag}configurations`, `${tag}configurations-versions`, `${tag}revision`];
+  const values = [args.since, args.maxBytes, args.nowMs ?? ""];
+  return parseReply<ChangedDefinitionsReply>("changed-definitions", await runScript(redis, changedDefinitionsScript, keys, values), changedDefinitionsShape);
+}
+
+/**
  * create-order: a work order is accepted, with the jobs known now. The second of three steps: directory, this, queue.
  * Repeating it answers `exists`, with the jobs that still want their queue entry. Dying after it: the guard timer of
  * each job finds it, and the index finds the namespace.
@@ -235,6 +274,46 @@ async function createOrder(redis: RedisClient, args: CreateOrderArgs): Promise<C
   const keys = [`${tag}order:${args.order}`, `${tag}orders`, `${tag}order-jobs:${args.order}`, `${tag}room-orders:${args.room}`, `${tag}index`, `${tag}listening`, `${tag}events`, `${tag}deadlines`, `${tag}jobs`];
   const values = [args.order, args.room, JSON.stringify(args.facts), JSON.stringify(args.newJobs), args.retainMs, args.guardMs, args.waitMs, args.listenMs, args.rests, args.nowMs ?? ""];
   return parseReply<CreateOrderReply>("create-order", await runScript(redis, createOrderScript, keys, values), createOrderShape);
+}
+
+/**
+ * delete-definition: a rule or a room configuration of a project goes. Repeating it finds nothing, and changes nothing.
+ */
+export interface DeleteDefinitionArgs {
+  project: string;
+  /** rules | configurations */
+  kind: string;
+  /** Id. */
+  id: string;
+  /** Only this version; 0 = whatever there is. */
+  ifVersion: number;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type DeleteDefinitionReply =
+  | { status: "deleted"; version: number }
+  | { status: "changed"; version: number }
+  | { status: "unknown" };
+
+const deleteDefinitionScript: Script = {
+  name: "delete-definition",
+  sha: "211115f6dfd3a34312e24d90c37043c18fa5c9ae",
+  keyCount: 3,
+  source: "local texts_key = KEYS[1]\nlocal versions_key = KEYS[2]\nlocal revision_key = KEYS[3]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal id = ARGV[1]\nlocal if_version = tonumber(ARGV[2])\nlocal now = tonumber(ARGV[3])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nlocal version = tonumber(redis.call(\"ZSCORE\", versions_key, id) or 0)\nif version == 0 then return { \"unknown\" } end\nif if_version > 0 and if_version ~= version then return { \"changed\", version } end\nlocal next_version = math.max(now, tonumber(redis.call(\"GET\", revision_key) or 0) + 1)\nredis.call(\"SET\", revision_key, string.format(\"%.0f\", next_version))\nredis.call(\"HDEL\", texts_key, id)\nredis.call(\"ZREM\", versions_key, id)\nreturn { \"deleted\", version }\n",
+};
+
+const deleteDefinitionShape = {
+  deleted: [["version", "int"]],
+  changed: [["version", "int"]],
+  unknown: [],
+} as const satisfies ReplyShape;
+
+async function deleteDefinition(redis: RedisClient, args: DeleteDefinitionArgs): Promise<DeleteDefinitionReply> {
+  const tag = definitionsTag(args.project);
+  const keys = [`${tag}${args.kind}`, `${tag}${args.kind}-versions`, `${tag}revision`];
+  const values = [args.id, args.ifVersion, args.nowMs ?? ""];
+  return parseReply<DeleteDefinitionReply>("delete-definition", await runScript(redis, deleteDefinitionScript, keys, values), deleteDefinitionShape);
 }
 
 /**
@@ -769,6 +848,46 @@ async function findPerson(redis: RedisClient, args: FindPersonArgs): Promise<Fin
 }
 
 /**
+ * follow-rules: whether a project's rules were followed at the start of one life of a room. Called a second time with
+ * `is-done` when all that they ask for is made: from then on they are not followed again in that life, whatever they
+ * become. Dying between the two: the next look makes what is missing, under the same ids.
+ */
+export interface FollowRulesArgs {
+  room: string;
+  /** Sid of the room's life. */
+  sid: string;
+  /** Whose rules. */
+  project: string;
+  /** They were followed. */
+  isDone: boolean;
+  /** How long this is remembered, from the last look at it. */
+  keepMs: number;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type FollowRulesReply =
+  | { status: "followed"; done: number };
+
+const followRulesScript: Script = {
+  name: "follow-rules",
+  sha: "fe4cddf9dea626cc8d6948bbde082a968c348eeb",
+  keyCount: 1,
+  source: "local ruled_key = KEYS[1]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal project = ARGV[1]\nlocal is_done = ARGV[2] == \"1\"\nlocal keep_ms = tonumber(ARGV[3])\nlocal now = tonumber(ARGV[4])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nif is_done then redis.call(\"HSET\", ruled_key, project, 1) end\nredis.call(\"PEXPIRE\", ruled_key, keep_ms)\nreturn { \"followed\", redis.call(\"HEXISTS\", ruled_key, project) }\n",
+};
+
+const followRulesShape = {
+  followed: [["done", "int"]],
+} as const satisfies ReplyShape;
+
+async function followRules(redis: RedisClient, args: FollowRulesArgs): Promise<FollowRulesReply> {
+  const tag = roomTag(args.room);
+  const keys = [`${tag}ruled:${args.sid}`];
+  const values = [args.project, args.isDone ? 1 : 0, args.keepMs, args.nowMs ?? ""];
+  return parseReply<FollowRulesReply>("follow-rules", await runScript(redis, followRulesScript, keys, values), followRulesShape);
+}
+
+/**
  * known-pools: which of these pools were ever seen in the namespace, with a worker or since without. Reads only.
  */
 export interface KnownPoolsArgs {
@@ -830,6 +949,45 @@ async function listAgent(redis: RedisClient, args: ListAgentArgs): Promise<ListA
   const keys = [`${tag}agent:${args.agent}`];
   const values = [args.nowMs ?? ""];
   return parseReply<ListAgentReply>("list-agent", await runScript(redis, listAgentScript, keys, values), listAgentShape);
+}
+
+/**
+ * list-definitions: a page of a project's rules or room configurations, the longest unchanged first. Reads only. Ends early,
+ * but never before its first one, where the texts become too much for one answer.
+ */
+export interface ListDefinitionsArgs {
+  project: string;
+  /** rules | configurations */
+  kind: string;
+  /** First rank. */
+  offset: number;
+  /** Objects, at most 500. */
+  limit: number;
+  /** Of texts; the one that goes beyond is the last one. */
+  maxBytes: number;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type ListDefinitionsReply =
+  | { status: "page"; ids: string[]; versions: string[]; texts: string[]; total: number };
+
+const listDefinitionsScript: Script = {
+  name: "list-definitions",
+  sha: "8743c268c89d6f45b1ca11bcd534636279bf1a08",
+  keyCount: 2,
+  source: "local texts_key = KEYS[1]\nlocal versions_key = KEYS[2]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal offset = tonumber(ARGV[1])\nlocal limit = tonumber(ARGV[2])\nlocal max_bytes = tonumber(ARGV[3])\nlocal now = tonumber(ARGV[4])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nlocal ids, versions, texts, bytes = {}, {}, {}, 0\nfor _, id in ipairs(redis.call(\"ZRANGE\", versions_key, offset, offset + limit - 1)) do\n  if bytes >= max_bytes then break end\n  local text = redis.call(\"HGET\", texts_key, id)\n  ids[#ids + 1], texts[#texts + 1] = id, text\n  versions[#versions + 1] = redis.call(\"ZSCORE\", versions_key, id)\n  bytes = bytes + #text\nend\nreturn { \"page\", ids, versions, texts, redis.call(\"ZCARD\", versions_key) }\n",
+};
+
+const listDefinitionsShape = {
+  page: [["ids", "strings"], ["versions", "strings"], ["texts", "strings"], ["total", "int"]],
+} as const satisfies ReplyShape;
+
+async function listDefinitions(redis: RedisClient, args: ListDefinitionsArgs): Promise<ListDefinitionsReply> {
+  const tag = definitionsTag(args.project);
+  const keys = [`${tag}${args.kind}`, `${tag}${args.kind}-versions`];
+  const values = [args.offset, args.limit, args.maxBytes, args.nowMs ?? ""];
+  return parseReply<ListDefinitionsReply>("list-definitions", await runScript(redis, listDefinitionsScript, keys, values), listDefinitionsShape);
 }
 
 /**
@@ -1124,6 +1282,93 @@ async function noteAgent(redis: RedisClient, args: NoteAgentArgs): Promise<NoteA
   const keys = [`${tag}job:${args.job}`, `${tag}listening`, `${tag}events`, `${tag}deadlines`];
   const values = [args.job, args.identity, args.sid, args.joinedAt, args.hasLeft ? 1 : 0, args.how, args.rejoinMs, args.nowMs ?? ""];
   return parseReply<NoteAgentReply>("note-agent", await runScript(redis, noteAgentScript, keys, values), noteAgentShape);
+}
+
+/**
+ * put-definition: a rule or a room configuration of a project is stored, in place of the one of its id if there is one. Each
+ * change has a version that is later than all before it, of whatever object, also when Redis forgot some: the time of the
+ * change, or one more than the last one. So a version is never used twice, and what changed since one can be told.
+ * Repeating it answers the same: what is stored already stays as it is, whatever version was asked for.
+ */
+export interface PutDefinitionArgs {
+  project: string;
+  /** rules | configurations */
+  kind: string;
+  /** Id. */
+  id: string;
+  /** The object as JSON; the same text is the same object. */
+  text: string;
+  /** Only in place of this version; 0 = whatever there is, or nothing. */
+  ifVersion: number;
+  /** Objects of this kind, at most. */
+  maxCount: number;
+  /** Of the texts of this kind together, at most. */
+  maxBytes: number;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type PutDefinitionReply =
+  | { status: "stored"; version: number; created: number }
+  | { status: "changed"; version: number }
+  | { status: "full"; count: number }
+  | { status: "too_large"; bytes: number };
+
+const putDefinitionScript: Script = {
+  name: "put-definition",
+  sha: "9851329b5a62733989c321a7b1972ccc21a92aac",
+  keyCount: 3,
+  source: "local texts_key = KEYS[1]\nlocal versions_key = KEYS[2]\nlocal revision_key = KEYS[3]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal id = ARGV[1]\nlocal text = ARGV[2]\nlocal if_version = tonumber(ARGV[3])\nlocal max_count = tonumber(ARGV[4])\nlocal max_bytes = tonumber(ARGV[5])\nlocal now = tonumber(ARGV[6])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nlocal present = redis.call(\"HGET\", texts_key, id)\nlocal version = tonumber(redis.call(\"ZSCORE\", versions_key, id) or 0)\nif present == text then return { \"stored\", version, 0 } end\nif if_version > 0 and if_version ~= version then return { \"changed\", version } end\n\nlocal count = redis.call(\"HLEN\", texts_key)\nif not present and count >= max_count then return { \"full\", count } end\nlocal bytes = #text - #(present or \"\")\nfor _, other in ipairs(redis.call(\"ZRANGE\", versions_key, 0, max_count)) do\n  bytes = bytes + redis.call(\"HSTRLEN\", texts_key, other)\nend\nif bytes > max_bytes then return { \"too_large\", bytes } end\n\nlocal next_version = math.max(now, tonumber(redis.call(\"GET\", revision_key) or 0) + 1)\nredis.call(\"SET\", revision_key, string.format(\"%.0f\", next_version))\nredis.call(\"HSET\", texts_key, id, text)\nredis.call(\"ZADD\", versions_key, next_version, id)\nreturn { \"stored\", next_version, present and 0 or 1 }\n",
+};
+
+const putDefinitionShape = {
+  stored: [["version", "int"], ["created", "int"]],
+  changed: [["version", "int"]],
+  full: [["count", "int"]],
+  too_large: [["bytes", "int"]],
+} as const satisfies ReplyShape;
+
+async function putDefinition(redis: RedisClient, args: PutDefinitionArgs): Promise<PutDefinitionReply> {
+  const tag = definitionsTag(args.project);
+  const keys = [`${tag}${args.kind}`, `${tag}${args.kind}-versions`, `${tag}revision`];
+  const values = [args.id, args.text, args.ifVersion, args.maxCount, args.maxBytes, args.nowMs ?? ""];
+  return parseReply<PutDefinitionReply>("put-definition", await runScript(redis, putDefinitionScript, keys, values), putDefinitionShape);
+}
+
+/**
+ * read-definition: one rule or room configuration of a project. Reads only.
+ */
+export interface ReadDefinitionArgs {
+  project: string;
+  /** rules | configurations */
+  kind: string;
+  /** Id. */
+  id: string;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type ReadDefinitionReply =
+  | { status: "found"; version: number; text: string }
+  | { status: "unknown" };
+
+const readDefinitionScript: Script = {
+  name: "read-definition",
+  sha: "f1870da791e2d322e8749a4ca5afbfab86b4b27d",
+  keyCount: 2,
+  source: "local texts_key = KEYS[1]\nlocal versions_key = KEYS[2]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal id = ARGV[1]\nlocal now = tonumber(ARGV[2])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nlocal text = redis.call(\"HGET\", texts_key, id)\nif not text then return { \"unknown\" } end\nreturn { \"found\", tonumber(redis.call(\"ZSCORE\", versions_key, id)), text }\n",
+};
+
+const readDefinitionShape = {
+  found: [["version", "int"], ["text", "string"]],
+  unknown: [],
+} as const satisfies ReplyShape;
+
+async function readDefinition(redis: RedisClient, args: ReadDefinitionArgs): Promise<ReadDefinitionReply> {
+  const tag = definitionsTag(args.project);
+  const keys = [`${tag}${args.kind}`, `${tag}${args.kind}-versions`];
+  const values = [args.id, args.nowMs ?? ""];
+  return parseReply<ReadDefinitionReply>("read-definition", await runScript(redis, readDefinitionScript, keys, values), readDefinitionShape);
 }
 
 /**
@@ -1826,7 +2071,9 @@ export interface BoundScripts {
   admit(args: AdmitArgs): Promise<AdmitReply>;
   adoptDispatch(args: AdoptDispatchArgs): Promise<AdoptDispatchReply>;
   assertGateway(args: AssertGatewayArgs): Promise<AssertGatewayReply>;
+  changedDefinitions(args: ChangedDefinitionsArgs): Promise<ChangedDefinitionsReply>;
   createOrder(args: CreateOrderArgs): Promise<CreateOrderReply>;
+  deleteDefinition(args: DeleteDefinitionArgs): Promise<DeleteDefinitionReply>;
   deleteOrder(args: DeleteOrderArgs): Promise<DeleteOrderReply>;
   deregisterSession(args: DeregisterSessionArgs): Promise<DeregisterSessionReply>;
   endJob(args: EndJobArgs): Promise<EndJobReply>;
@@ -1839,8 +2086,10 @@ export interface BoundScripts {
   extendOrder(args: ExtendOrderArgs): Promise<ExtendOrderReply>;
   findOrder(args: FindOrderArgs): Promise<FindOrderReply>;
   findPerson(args: FindPersonArgs): Promise<FindPersonReply>;
+  followRules(args: FollowRulesArgs): Promise<FollowRulesReply>;
   knownPools(args: KnownPoolsArgs): Promise<KnownPoolsReply>;
   listAgent(args: ListAgentArgs): Promise<ListAgentReply>;
+  listDefinitions(args: ListDefinitionsArgs): Promise<ListDefinitionsReply>;
   listDue(args: ListDueArgs): Promise<ListDueReply>;
   listRecords(args: ListRecordsArgs): Promise<ListRecordsReply>;
   listRoomOrders(args: ListRoomOrdersArgs): Promise<ListRoomOrdersReply>;
@@ -1848,6 +2097,8 @@ export interface BoundScripts {
   mergeRoom(args: MergeRoomArgs): Promise<MergeRoomReply>;
   migrateJobs(args: MigrateJobsArgs): Promise<MigrateJobsReply>;
   noteAgent(args: NoteAgentArgs): Promise<NoteAgentReply>;
+  putDefinition(args: PutDefinitionArgs): Promise<PutDefinitionReply>;
+  readDefinition(args: ReadDefinitionArgs): Promise<ReadDefinitionReply>;
   readRecord(args: ReadRecordArgs): Promise<ReadRecordReply>;
   readRoom(args: ReadRoomArgs): Promise<ReadRoomReply>;
   registerSession(args: RegisterSessionArgs): Promise<RegisterSessionReply>;
@@ -1872,7 +2123,9 @@ export function bindScripts(redis: RedisClient): BoundScripts {
     admit: (args) => admit(redis, args),
     adoptDispatch: (args) => adoptDispatch(redis, args),
     assertGateway: (args) => assertGateway(redis, args),
+    changedDefinitions: (args) => changedDefinitions(redis, args),
     createOrder: (args) => createOrder(redis, args),
+    deleteDefinition: (args) => deleteDefinition(redis, args),
     deleteOrder: (args) => deleteOrder(redis, args),
     deregisterSession: (args) => deregisterSession(redis, args),
     endJob: (args) => endJob(redis, args),
@@ -1885,8 +2138,10 @@ export function bindScripts(redis: RedisClient): BoundScripts {
     extendOrder: (args) => extendOrder(redis, args),
     findOrder: (args) => findOrder(redis, args),
     findPerson: (args) => findPerson(redis, args),
+    followRules: (args) => followRules(redis, args),
     knownPools: (args) => knownPools(redis, args),
     listAgent: (args) => listAgent(redis, args),
+    listDefinitions: (args) => listDefinitions(redis, args),
     listDue: (args) => listDue(redis, args),
     listRecords: (args) => listRecords(redis, args),
     listRoomOrders: (args) => listRoomOrders(redis, args),
@@ -1894,6 +2149,8 @@ export function bindScripts(redis: RedisClient): BoundScripts {
     mergeRoom: (args) => mergeRoom(redis, args),
     migrateJobs: (args) => migrateJobs(redis, args),
     noteAgent: (args) => noteAgent(redis, args),
+    putDefinition: (args) => putDefinition(redis, args),
+    readDefinition: (args) => readDefinition(redis, args),
     readRecord: (args) => readRecord(redis, args),
     readRoom: (args) => readRoom(redis, args),
     registerSession: (args) => registerSession(redis, args),
