@@ -7,6 +7,8 @@ const agents = (test) => ({
 });
 const open = (test) => ({ file: "shared/ledger/test/open-orders.test.ts", test: `single Redis ${test}` });
 const book = (test) => ({ file: "shared/ledger/test/room-book.test.ts", test: `single Redis ${test}` });
+const defined = (test) => ({ file: "shared/ledger/test/definitions.test.ts", test: `single Redis ${test}` });
+const ruled = (test) => ({ file: "services/api/test/rules-in-rooms.test.ts", test });
 const door = (test) => ({ file: "services/api/test/webhook-door.test.ts", test });
 
 export const ROOMS = [
@@ -98,5 +100,79 @@ export const ROOMS = [
     find: '      throw new DispatchError("unavailable", "the event could not be kept; send it again");\n',
     replace: "",
     caughtBy: door("what was not kept is not answered with 200"),
+  },
+  {
+    name: "a rule is replaced whatever version was asked for",
+    breaks: 3,
+    file: `${LUA}put-definition.lua`,
+    find: 'if if_version > 0 and if_version ~= version then return { "changed", version } end\n',
+    replace: 'if if_version < 0 then return { "changed", version } end\n',
+    caughtBy: defined("of several writers who saw the same version, one wins"),
+  },
+  {
+    name: "rules that Redis forgot are followed on",
+    breaks: 5,
+    file: "services/api/src/rules/definitions.ts",
+    find: "if (isWhole(copy, reply)) break;",
+    replace: "if (isWhole(copy, reply) || copy.revision > 0) break;",
+    caughtBy: {
+      file: "services/api/test/definitions-copy.test.ts",
+      test: "is what a Redis has that lost its last writes",
+    },
+  },
+  {
+    name: "a rule that was just stored is not in a read that others wait for",
+    breaks: 1,
+    file: "services/api/src/rules/definitions.ts",
+    find: "    this.#following.set(project, following);\n    return following;",
+    replace: "    this.#following.set(project, following);\n    return reading;",
+    caughtBy: {
+      file: "services/api/test/definitions-copy.test.ts",
+      test: "has what was stored before the call",
+    },
+  },
+  {
+    name: "a life is marked before its rules were followed",
+    breaks: 4,
+    file: "services/api/src/rules/follow-rules.ts",
+    find: `      made += await this.#follow({ project, room, sid }, metadata);
+      await ledger.followRules({ ...mark, isDone: true });`,
+    replace: `      await ledger.followRules({ ...mark, isDone: true });
+      made += await this.#follow({ project, room, sid }, metadata);`,
+    caughtBy: ruled("after its step 3 leaves it to the next word of the room"),
+  },
+  {
+    name: "a rule reaches into rooms that live",
+    breaks: 3,
+    file: "services/api/src/rules/follow-rules.ts",
+    find: "      await ledger.followRules({ ...mark, isDone: true });\n",
+    replace: "",
+    caughtBy: ruled("does not reach into a room that lives"),
+  },
+  {
+    name: "the orders of a rule are those of the room's life before",
+    breaks: 3,
+    file: "services/api/src/order-ids.ts",
+    find: "digest([from.kind, project, from.id, roomSid, String(from.index)])",
+    replace: "digest([from.kind, project, from.id, String(from.index)])",
+    caughtBy: ruled("is followed anew in the room's next life"),
+  },
+  {
+    name: "a rule orders anew for each api that hears of the room",
+    breaks: 3,
+    file: "services/api/src/rules/accept-planned.ts",
+    find: 'const repeat = { by: "id", value: definedOrderId(project, from, sid) } as const;',
+    replace:
+      'const repeat = definedOrderId(project, from, sid) === "" ? { by: "id" as const, value: "" } : undefined;',
+    caughtBy: ruled("is followed once by two apis"),
+  },
+  {
+    name: "the admin of one room writes rules for all",
+    breaks: 9,
+    file: "services/api/src/auth.ts",
+    find: 'if (video.roomAdmin && video.room === "") return;\n  throw new DispatchError("permission_denied", "the token needs the grant video.roomAdmin, without a room");',
+    replace:
+      'if (video.roomAdmin) return;\n  throw new DispatchError("permission_denied", "the token needs the grant video.roomAdmin, without a room");',
+    caughtBy: { file: "services/api/test/rules.test.ts", test: "are for the admin of one room" },
   },
 ];

@@ -4,7 +4,8 @@
  *
  * Rules: a dispatch call needs `video.roomAdmin` for that very room, as in livekit-server. The REST API is read with
  * `video.roomList`, or with `video.roomAdmin`; what it changes needs `video.roomAdmin`. A token that names a room and
- * has no roomList sees and changes only the jobs and orders of that room, one at a time: lists and workers span rooms.
+ * has no roomList sees and changes only the jobs and orders of that room, one at a time: lists, workers and rules span
+ * rooms. A room is made with `video.roomCreate`, as in livekit-server, and `video.roomAdmin` for it, as its orders are.
  */
 
 import { DispatchError } from "@muster/domain/errors";
@@ -79,6 +80,19 @@ export function requireReadRoom({ claims: { video } }: Caller, room: string): vo
 
 export function requireChangeRoom({ claims: { video } }: Caller, room: string): void {
   requireSomeAdmin(video.roomAdmin);
+  refuseOtherRoom(video.room, room);
+}
+
+/** For what changes things in rooms of all kinds: rules and room configurations. */
+export function requireChangeAll({ claims: { video } }: Caller): void {
+  if (video.roomAdmin && video.room === "") return;
+  throw new DispatchError("permission_denied", "the token needs the grant video.roomAdmin, without a room");
+}
+
+export function requireCreateRoom({ claims: { video } }: Caller, room: string): void {
+  requireSomeAdmin(video.roomAdmin);
+  if (!video.roomCreate)
+    throw new DispatchError("permission_denied", "the token needs the grant video.roomCreate");
   refuseOtherRoom(video.room, room);
 }
 

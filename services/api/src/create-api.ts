@@ -36,6 +36,8 @@ import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { createRooms } from "./rooms/create-rooms.js";
 import { ReconcileRoom } from "./rooms/reconcile-room.js";
+import { DefinitionStore } from "./rules/definition-store.js";
+import { Definitions } from "./rules/definitions.js";
 import { dispatchCalls } from "./twirp/dispatch-calls.js";
 import { createTwirpService } from "./twirp/twirp-service.js";
 import { createWebhookDoor } from "./webhook/webhook-door.js";
@@ -88,6 +90,7 @@ export function createApi(deps: ApiDeps): Api {
     ...{ metrics: eventMetrics(deps.metrics), clock, random: Math.random, log },
   });
   const listeners = new KnownListeners({ hooks: events.hooks, board: new ListenerBoard({ redis, clock }) });
+  const projects = projectsOf(keys);
   const reconciler = new ReconcileRoom({
     ...deps,
     ledger,
@@ -95,7 +98,7 @@ export function createApi(deps: ApiDeps): Api {
     dueIndex,
     enqueue,
     hints,
-    projects: projectsOf(keys),
+    projects,
   });
   const acceptOrder = new AcceptOrder({
     ...{
@@ -111,12 +114,17 @@ export function createApi(deps: ApiDeps): Api {
       log,
     },
   });
-  const rooms = createRooms({ ...deps, ledger, reconciler, acceptOrder, known });
+  const definitions = new Definitions({ ledger, log });
+  const rooms = createRooms({
+    ...{ ...deps, ledger, reconciler, acceptOrder, known, definitions, projects, metrics },
+  });
   const withdrawOrder = new WithdrawOrder({ ledger, orders, hints, policy });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
   const twirp = createTwirpService({ calls, keys, metrics, clock, log });
-  const rest = createRestApp({ ...orderCalls, events, ledger, hints, policy, keys, clock, log });
+  const store = new DefinitionStore({ ledger });
+  const defined = { store, definitions, placement, makeRoom: rooms.makeRoom };
+  const rest = createRestApp({ ...orderCalls, ...defined, events, ledger, hints, policy, keys, clock, log });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;
   const frontDoor = createFrontDoor({

@@ -7,8 +7,8 @@ import { WEBHOOK_EVENTS } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
 import type { EventMetrics } from "./events/event-metrics.js";
 
-/** Through which API. */
-export type OrderDoor = "twirp" | "rest";
+/** Through which API, or by a rule. */
+export type OrderDoor = "twirp" | "rest" | "rule";
 
 export interface ApiMetrics {
   /** Not counted again when the call is repeated. */
@@ -19,6 +19,8 @@ export interface ApiMetrics {
   /** A webhook that was answered with 200, by the name of its event as LiveKit gave it. */
   webhookReceived(event: string): void;
   webhookRefused(reason: DispatchErrorCode): void;
+  /** At the start of a room's life, by what named it. */
+  configurationMissing(namedBy: "rule" | "metadata"): void;
 }
 
 const KNOWN_EVENTS = new Map(WEBHOOK_EVENTS.map((event) => [event as string, event]));
@@ -29,12 +31,14 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
   const refusals = metrics.counter("refusals_total");
   const webhooks = metrics.counter("webhooks_received_total");
   const refusedWebhooks = metrics.counter("webhooks_refused_total");
+  const missing = metrics.counter("room_configurations_missing_total");
   return {
     orderAccepted: (api) => accepted.add({ api }),
     orderRefused: (api) => refusedOrders.add({ api }),
     refused: (reason) => refusals.add({ reason }),
     webhookReceived: (event) => webhooks.add({ event: KNOWN_EVENTS.get(event) ?? "other" }),
     webhookRefused: (reason) => refusedWebhooks.add({ reason }),
+    configurationMissing: (namedBy) => missing.add({ named_by: namedBy }),
   };
 }
 

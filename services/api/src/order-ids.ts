@@ -30,6 +30,15 @@ export function orderIdOf(order: NewOrder, randomBytes: (size: number) => Uint8A
   }
 }
 
+/** An order that a rule or a room configuration asks for in one life of a room; `index` is its place there. */
+export function definedOrderId(
+  project: string,
+  from: { kind: "rule" | "configuration"; id: string; index: number },
+  roomSid: string,
+): string {
+  return idFrom("order", digest([from.kind, project, from.id, roomSid, String(from.index)]));
+}
+
 /** The job of a room order in one namespace. */
 export function roomJobId(orderId: string, namespace: string, room: string): string {
   return idFrom("job", digest([orderId, namespace, room]));

@@ -39,10 +39,13 @@ export interface NewOrder {
   /**
    * What a repeated call is known by; undefined when the caller gave nothing. A request id of LiveKit's clients stands
    * for this agent in this room, an idempotency key for the whole content: with another content it is refused. A
-   * dispatch that livekit-server made has its id already.
+   * dispatch that livekit-server made or a rule asked for has its id already.
    */
   repeat: { by: "request_id" | "idempotency_key" | "id"; value: string } | undefined;
 }
+
+/** What of an order does not depend on the room and the call that it is made for. */
+export type OrderTerms = Omit<NewOrder, "project" | "room" | "repeat" | "roomSid">;
 
 /** LiveKit's call has no priority; theirs is in the middle, so that others can be above and below. */
 export const DEFAULT_PRIORITY = 500;
@@ -76,6 +79,11 @@ export function orderOf(
 /** The bounds that a schema cannot say, since they are in bytes. @throws DispatchError `invalid_argument` */
 export function checkContent(order: NewOrder): void {
   checkRoom(order.room);
+  checkTerms(order);
+}
+
+/** The same for all but the room. @throws DispatchError `invalid_argument` */
+export function checkTerms(order: OrderTerms): void {
   checkBytes("agent_name", order.agent, MAX_AGENT_NAME_BYTES);
   checkBytes("metadata", order.metadata, MAX_METADATA_BYTES);
   checkAttributes(order.attributes);
@@ -84,9 +92,9 @@ export function checkContent(order: NewOrder): void {
   checkTarget(order.target);
 }
 
-export function checkRoom(room: string): void {
-  if (room === "") throw new DispatchError("invalid_argument", "is required", "room");
-  checkBytes("room", room, MAX_ROOM_NAME_BYTES);
+export function checkRoom(room: string, field = "room"): void {
+  if (room === "") throw new DispatchError("invalid_argument", "is required", field);
+  checkBytes(field, room, MAX_ROOM_NAME_BYTES);
 }
 
 export function checkDispatchId(id: string): void {
@@ -96,7 +104,8 @@ export function checkDispatchId(id: string): void {
   }
 }
 
-function checkBytes(field: string, text: string, maxBytes: number): void {
+/** @throws DispatchError `invalid_argument` */
+export function checkBytes(field: string, text: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) {
     throw new DispatchError("invalid_argument", `${bytes} bytes; at most ${maxBytes} are taken`, field);

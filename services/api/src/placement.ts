@@ -27,7 +27,7 @@ export class Placement {
   /** @throws DispatchError `already_exists`, before anything is written */
   async place(order: NewOrder, id: string): Promise<readonly string[]> {
     const fallback = namespaceName(order.project, "");
-    const chosen = await this.#choose(order, fallback);
+    const chosen = await this.choose(order);
     const isPlain = isOnly(chosen, fallback);
     // Also where it would go to the default one alone: its key may stand for something elsewhere.
     const isKeyed = order.repeat?.by === "idempotency_key";
@@ -44,10 +44,15 @@ export class Placement {
     return namespaces;
   }
 
-  async #choose({ project, agent, namespace }: NewOrder, fallback: string): Promise<readonly string[]> {
+  /** Where a first call would go now. Writes nothing. */
+  async choose({
+    project,
+    agent,
+    namespace,
+  }: Pick<NewOrder, "project" | "agent" | "namespace">): Promise<readonly string[]> {
     if (namespace !== undefined) return [namespaceName(project, namespace)];
     const known = await this.#deps.known.of(project, agent);
-    return known.length === 0 ? [fallback] : known;
+    return known.length === 0 ? [namespaceName(project, "")] : known;
   }
 
   /** Where an earlier call that this one repeats went, if there was one. */

@@ -12,7 +12,7 @@ import type { GatewayMessage, NamespaceMessage } from "@muster/domain/node-messa
 import { type JobType, poolName } from "@muster/domain/pool";
 import { createLedger, type Ledger } from "@muster/ledger/ledger";
 import { type Clock, systemClock } from "@muster/runtime/clock";
-import { createLog } from "@muster/runtime/log";
+import { createLog, type Log } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { freePort } from "@muster/test/kit/ports";
@@ -90,12 +90,14 @@ export async function runApi(
     livekitUrl,
     events,
     roomsEveryMs = policy.roomsEveryMs,
+    log = silent,
   }: {
     clock?: Clock;
     events?: EventSettings;
     drainMs?: number;
     livekitUrl?: string;
     roomsEveryMs?: number;
+    log?: Log;
   } = {},
 ): Promise<RunningApi> {
   const redis = server.client();
@@ -104,7 +106,7 @@ export async function runApi(
   const api = await startApi({
     ...(events !== undefined && { events }),
     ...(livekitUrl !== undefined && { livekit: { url: livekitUrl, keys } }),
-    ...{ redis, keys, policy: { ...policy, roomsEveryMs }, metrics, clock, randomBytes, log: silent },
+    ...{ redis, keys, policy: { ...policy, roomsEveryMs }, metrics, clock, randomBytes, log },
     ...{ host: "127.0.0.1", port, drainMs },
   });
   const url = `http://127.0.0.1:${port}`;

@@ -120,6 +120,8 @@ test("has every route that the app answers, and no other", () => {
   expect([...new Set(answered)].sort()).toEqual(described.sort());
   expect(described).toEqual([
     "DELETE /v1/orders/{id}",
+    "DELETE /v1/room-configurations/{id}",
+    "DELETE /v1/rules/{id}",
     "GET /v1/events",
     "GET /v1/events/dead",
     "GET /v1/jobs",
@@ -127,13 +129,53 @@ test("has every route that the app answers, and no other", () => {
     "GET /v1/openapi.json",
     "GET /v1/orders",
     "GET /v1/orders/{id}",
+    "GET /v1/room-configurations",
+    "GET /v1/room-configurations/{id}",
+    "GET /v1/rules",
+    "GET /v1/rules/{id}",
     "GET /v1/workers",
     "GET /v1/workers/{id}",
     "POST /v1/events/dead/replay",
     "POST /v1/events/dead/{id}/replay",
     "POST /v1/jobs/{id}/terminate",
     "POST /v1/orders",
+    "POST /v1/rooms",
+    "POST /v1/rules/dry-run",
+    "PUT /v1/room-configurations/{id}",
+    "PUT /v1/rules/{id}",
   ]);
+});
+
+test("a rule's orders and a configuration's agents take the very fields of an order, without its room", () => {
+  const schemas = document.components.schemas as Record<string, Json & { properties: Record<string, Json> }>;
+  const { room: _room, ...fields } = schemas.NewOrder?.properties ?? {};
+  expect(schemas.OrderTemplate).toMatchObject({ required: ["agent_name"], additionalProperties: false });
+  expect(schemas.OrderTemplate?.properties).toEqual(fields);
+  const templates = {
+    type: "array",
+    minItems: 1,
+    maxItems: 32,
+    items: { $ref: "#/components/schemas/OrderTemplate" },
+  };
+  expect(schemas.RuleBody).toMatchObject({
+    ...{ required: ["when"], additionalProperties: false },
+    properties: {
+      enabled: { type: "boolean", default: true },
+      orders: templates,
+      configuration: { type: "string" },
+    },
+  });
+  expect(schemas.RoomConfigurationBody).toMatchObject({
+    ...{ required: ["agents"], additionalProperties: false },
+    properties: { agents: templates, metadata: { type: "string" } },
+  });
+  expect(schemas.RoomCondition?.properties).toMatchObject({
+    room_pattern: { type: "string" },
+    metadata: { type: "object" },
+  });
+  for (const name of ["RuleBody", "RoomCondition", "RoomConfigurationBody", "NewRoom", "RuleDryRun"])
+    for (const [field, schema] of Object.entries(schemas[name]?.properties ?? {}))
+      expect(schema.description ?? schema.$ref, `${name}.${field}`).toEqual(expect.any(String));
 });
 
 test("says all of what an order takes, and how a repeated call is known", () => {

@@ -1,23 +1,12 @@
 /** Taking orders in: a call that is repeated, raced, or broken off between any two of its steps makes one order. */
 
-import { randomBytes } from "node:crypto";
-import { createActorLink } from "@muster/actor/actor-link";
 import { createDueIndex } from "@muster/actor/due-index";
-import { createNodeDirectory } from "@muster/actor/node-directory";
-import { createOutbox } from "@muster/actor/outbox";
-import type { NamespaceMessage } from "@muster/domain/node-message";
-import { createLedger } from "@muster/ledger/ledger";
-import { systemClock as clock } from "@muster/runtime/clock";
-import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { AcceptOrder } from "../src/accept-order.js";
-import { Enqueue } from "../src/enqueue.js";
-import { Hints } from "../src/hints.js";
-import { KnownNamespaces } from "../src/known-namespaces.js";
+import type { AcceptOrder } from "../src/accept-order.js";
 import type { NewOrder } from "../src/order-request.js";
-import { Placement } from "../src/placement.js";
 import type { RoomReconciler } from "../src/rooms/reconcile-room.js";
+import { acceptOrderOf, intakeParts } from "./accept-order-kit.js";
 import * as kit from "./kit.js";
 
 let server: RedisServer;
@@ -145,12 +134,7 @@ function dyingAfter(
   reconciler: RoomReconciler = kit.recordedLooks(),
 ): AcceptOrder {
   const redis = server.client();
-  const ledger = createLedger(redis);
-  const dueIndex = createDueIndex({ redis });
-  const producer = createIntakeProducer({ redis, log: kit.silent, clock });
-  const outbox = createOutbox({ redis, clock, log: kit.silent });
-  const directory = createNodeDirectory({ redis, clock });
-  const actors = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
+  const { ledger, dueIndex, producer } = intakeParts(redis);
   let done = 0;
   let isDead = false;
   const mortal = <A extends unknown[], R>(name: typeof step, run: (...args: A) => Promise<R>) => {
@@ -165,27 +149,16 @@ function dyingAfter(
       return result;
     };
   };
-  const mortalLedger = {
-    ...ledger,
-    enterOrder: mortal("enterOrder", ledger.enterOrder),
-    createOrder: mortal("createOrder", ledger.createOrder),
-  };
-  const known = new KnownNamespaces({ ledger, clock });
-  return new AcceptOrder({
-    ledger: mortalLedger,
-    placement: new Placement({ ledger: mortalLedger, known, policy: kit.policy }),
+  const parts = {
+    ledger: {
+      ...ledger,
+      enterOrder: mortal("enterOrder", ledger.enterOrder),
+      createOrder: mortal("createOrder", ledger.createOrder),
+    },
     dueIndex: { markDue: mortal("markDue", dueIndex.markDue) },
-    enqueue: new Enqueue({
-      producer: { add: mortal("add", producer.add) },
-      hints: new Hints({ actors, outbox, log: kit.silent }),
-    }),
-    listeners: { listenMs: async () => 0 },
-    policy: kit.policy,
-    reconciler,
-    log: kit.silent,
-    clock,
-    randomBytes,
-  });
+    producer: { add: mortal("add", producer.add) },
+  };
+  return acceptOrderOf(redis, parts, reconciler);
 }
 
 test.each([

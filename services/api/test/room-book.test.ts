@@ -25,6 +25,7 @@ function bookThat(dies: boolean) {
     ledger: createLedger(redis),
     reconcile: { look },
     adopt: { lookOnce: () => Promise.resolve() },
+    rules: { lookOnce: () => Promise.resolve() },
     rooms: new LiveRooms(redis),
     clock,
   });

@@ -61,12 +61,17 @@ export const METRICS = {
   orders_accepted_total: {
     type: "counter",
     help: "Work orders taken in, by the door they came through.",
-    labels: { api: ["twirp", "rest", "webhook"] },
+    labels: { api: ["twirp", "rest", "webhook", "rule"] },
   },
   orders_refused_total: {
     type: "counter",
     help: "Work orders refused, by the door they came to.",
-    labels: { api: ["twirp", "rest", "webhook"] },
+    labels: { api: ["twirp", "rest", "webhook", "rule"] },
+  },
+  room_configurations_missing_total: {
+    type: "counter",
+    help: "Times that a room which started was to have a room configuration that there is none of, by what named it.",
+    labels: { named_by: ["rule", "metadata"] },
   },
   jobs_claimed_total: { type: "counter", help: "Claims that reserved a worker for a job.", labels: {} },
   jobs_parked_total: { type: "counter", help: "Times that a job had to wait for a worker.", labels: {} },

@@ -1,11 +1,12 @@
 /**
  * What POST /v1/orders takes: the schema of the body and of the headers by which a repeated call is known, and the way
- * to an order. Bounds in bytes are order-request's and the target's own.
+ * to an order. The same without a room is a template, of which rules and room configurations make orders. Bounds in
+ * bytes are order-request's and the target's own.
  */
 
 import { z } from "@hono/zod-openapi";
 import { MAX_AGENT_NAME_BYTES, MAX_ATTRIBUTES_BYTES, MAX_METADATA_BYTES } from "@muster/domain/limits";
-import type { NewOrder } from "../order-request.js";
+import type { NewOrder, OrderTerms } from "../order-request.js";
 import { checkContent, DEFAULT_PRIORITY, MAX_PRIORITY } from "../order-request.js";
 import { namespaceText } from "./schemas.js";
 import { Target, targetOf } from "./target.js";
@@ -58,6 +59,10 @@ export const NewOrderBody = z
   })
   .openapi("NewOrder");
 
+/** The very fields of an order. */
+export const OrderTemplate = NewOrderBody.omit({ room: true }).openapi("OrderTemplate");
+export type OrderTemplateBody = z.infer<typeof OrderTemplate>;
+
 const key = z
   .string()
   .regex(
@@ -85,8 +90,16 @@ export function newOrderOf(
 ): NewOrder {
   const value = headers["idempotency-key"] ?? headers["x-livekit-request-id"];
   const order: NewOrder = {
-    project,
-    room: body.room,
+    ...{ project, room: body.room, ...termsOf(body) },
+    repeat: value === undefined ? undefined : { by: "idempotency_key", value },
+  };
+  checkContent(order);
+  return order;
+}
+
+/** Bounds in bytes are not checked. */
+export function termsOf(body: OrderTemplateBody): OrderTerms {
+  return {
     agent: body.agent_name,
     deployment: body.deployment,
     metadata: body.metadata,
@@ -97,8 +110,5 @@ export function newOrderOf(
     namespace: body.namespace,
     waitMs: body.deadline_ms,
     maxAttempts: body.max_attempts,
-    repeat: value === undefined ? undefined : { by: "idempotency_key", value },
   };
-  checkContent(order);
-  return order;
 }

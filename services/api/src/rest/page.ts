@@ -9,7 +9,14 @@ export const MAX_PAGE = 500;
 export const DEFAULT_PAGE = 100;
 const MAX_RANK = 1_000_000_000;
 
-export type List = "sessions" | "jobs" | "ended-jobs" | "orders" | "ended-orders";
+export type List =
+  | "sessions"
+  | "jobs"
+  | "ended-jobs"
+  | "orders"
+  | "ended-orders"
+  | "rules"
+  | "configurations";
 
 export function rankOf(cursor: string | undefined, list: List): number {
   if (cursor === undefined) return 0;

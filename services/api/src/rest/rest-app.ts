@@ -19,15 +19,25 @@ import { jobRoutes } from "./jobs.js";
 import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
 import { orderRoutes } from "./orders.js";
 import { problemAnswer } from "./problem.js";
+import { CONFIGURATIONS_PATH, roomConfigurationRoutes } from "./room-configurations.js";
+import { ROOMS_PATH, type RoomRouteDeps, roomRoutes } from "./rooms.js";
+import { type DryRunDeps, dryRunRoutes } from "./rule-dry-run.js";
+import { type DefinitionRouteDeps, RULES_PATH, ruleRoutes } from "./rules.js";
 import { workerRoutes } from "./workers.js";
 
-export interface RestAppDeps extends RestDeps, EventRouteDeps {
+export interface RestAppDeps
+  extends RestDeps,
+    EventRouteDeps,
+    DefinitionRouteDeps,
+    DryRunDeps,
+    RoomRouteDeps {
   keys: ApiKeys;
   clock: Clock;
   log: Log;
 }
 
-/** No other route takes more than a reason. */
+/** Where metadata comes in; no other route takes more than a reason. */
+const LARGE_BODY_PATHS = [ORDERS_PATH, RULES_PATH, CONFIGURATIONS_PATH, ROOMS_PATH];
 const MAX_REST_BODY_BYTES = 64 * 1024;
 const DOCUMENT_PATH = "/v1/openapi.json";
 
@@ -56,13 +66,17 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   });
   app.use(
     "/v1/*",
-    bodyBound((path) => (path === ORDERS_PATH ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES)),
+    bodyBound((path) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES)),
   );
   app.route("/", workerRoutes(deps));
   app.route("/", jobRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", changeOrderRoutes(deps));
   app.route("/", eventRoutes(deps));
+  app.route("/", dryRunRoutes(deps));
+  app.route("/", ruleRoutes(deps));
+  app.route("/", roomConfigurationRoutes(deps));
+  app.route("/", roomRoutes(deps));
   app.openapi(documentRoute, (c) => c.json(documentOf(app), 200));
   app.openAPIRegistry.registerComponent("securitySchemes", "accessToken", {
     type: "http",
@@ -70,7 +84,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
     bearerFormat: "JWT",
     description:
       "A LiveKit access token. Reading needs video.roomList or video.roomAdmin, changing video.roomAdmin; with a " +
-      "video.room and no roomList, only single jobs and orders of that room.",
+      "video.room and no roomList, only single jobs and orders of that room. Rules and room configurations span rooms.",
   });
   app.notFound((c) => {
     const message = `no such route: ${c.req.method} ${c.req.path}; ${DOCUMENT_PATH} lists them`;
@@ -84,6 +98,10 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   return app;
 }
 
+function isLarge(path: string): boolean {
+  return LARGE_BODY_PATHS.some((large) => path === large || path.startsWith(`${large}/`));
+}
+
 function documentOf(app: OpenAPIHono<RestEnv>): OpenApiDocument {
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
@@ -91,8 +109,8 @@ function documentOf(app: OpenAPIHono<RestEnv>): OpenApiDocument {
       title: "Muster",
       version: "1",
       description:
-        "What a Muster has to do and does: workers, jobs, work orders, job events. Orders are also made by LiveKit's own clients, " +
-        "through livekit.AgentDispatchService.",
+        "What a Muster has to do and does: workers, jobs, work orders, rules by which rooms get theirs, job events. Orders are " +
+        "also made by LiveKit's own clients, through livekit.AgentDispatchService.",
     },
     security: [{ accessToken: [] }],
   });

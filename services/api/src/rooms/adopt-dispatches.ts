@@ -17,6 +17,7 @@ import { AgentDispatch, CreateAgentDispatchRequest } from "@muster/wire/generate
 import type { AcceptOrder } from "../accept-order.js";
 import type { KnownNamespaces } from "../known-namespaces.js";
 import { checkDispatchId, orderOf } from "../order-request.js";
+import { LivesSeen } from "./lives-seen.js";
 
 export interface AdoptDispatchesDeps {
   ledger: Pick<Ledger, "adoptDispatch">;
@@ -31,12 +32,10 @@ export interface AdoptDispatchesDeps {
 
 /** Longer than any room is reckoned to live without a look at it. */
 const KEEP_MS = 7 * 24 * 3_600_000;
-const MAX_REMEMBERED = 10_000;
 
 export class AdoptDispatches {
   readonly #deps: AdoptDispatchesDeps;
-  /** Sids of lives that this process has asked about, the oldest first. */
-  readonly #lookedAt = new Set<string>();
+  readonly #lookedAt = new LivesSeen();
 
   constructor(deps: AdoptDispatchesDeps) {
     this.#deps = deps;
@@ -49,8 +48,6 @@ export class AdoptDispatches {
       await this.#adopt(room, sid, likeness, dispatch);
     }
     this.#lookedAt.add(sid);
-    const [oldest] = this.#lookedAt;
-    if (this.#lookedAt.size > MAX_REMEMBERED && oldest !== undefined) this.#lookedAt.delete(oldest);
   }
 
   /** For each word that is heard of a room: asks at the first, and leaves later ones to the rounds. Never rejects. */

@@ -11,7 +11,11 @@ import type { Log } from "@muster/runtime/log";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import type { AcceptOrder } from "../accept-order.js";
 import type { KnownNamespaces } from "../known-namespaces.js";
+import type { ApiMetrics } from "../metrics.js";
 import type { OrderPolicy } from "../policy.js";
+import type { Definitions } from "../rules/definitions.js";
+import { FollowRules } from "../rules/follow-rules.js";
+import { MakeRoom } from "../rules/make-room.js";
 import { AdoptDispatches } from "./adopt-dispatches.js";
 import { LiveRooms } from "./live-rooms.js";
 import type { ReconcileRoom } from "./reconcile-room.js";
@@ -25,6 +29,10 @@ export interface RoomsDeps {
   reconciler: ReconcileRoom;
   acceptOrder: AcceptOrder;
   known: KnownNamespaces;
+  definitions: Definitions;
+  /** Of which rules are followed. */
+  projects: readonly string[];
+  metrics: ApiMetrics;
   livekit?: LivekitSettings;
   policy: Pick<OrderPolicy, "roomsEveryMs">;
   clock: Clock;
@@ -34,6 +42,7 @@ export interface RoomsDeps {
 export interface Rooms {
   intake: RoomIntake;
   rounds: RoomRounds;
+  makeRoom: MakeRoom;
 }
 
 /** The rounds begin at once. */
@@ -42,8 +51,12 @@ export function createRooms(deps: RoomsDeps): Rooms {
   const roomService = livekit === undefined ? undefined : roomServiceOf(livekit, clock);
   const rooms = new LiveRooms(redis);
   const adopt = new AdoptDispatches({ ...deps, roomService, project: DEFAULT_PROJECT });
-  const intake = new RoomBook({ ...deps, reconcile: reconciler, rooms, adopt });
-  const rounds = new RoomRounds({ ...deps, roomService, rooms, intake, adopt, everyMs: policy.roomsEveryMs });
+  const rules = new FollowRules({ ...deps, roomService });
+  const intake = new RoomBook({ ...deps, reconcile: reconciler, rooms, adopt, rules });
+  const rounds = new RoomRounds({
+    ...{ ...deps, roomService, rooms, intake, adopt, rules },
+    everyMs: policy.roomsEveryMs,
+  });
   rounds.start();
-  return { intake, rounds };
+  return { intake, rounds, makeRoom: new MakeRoom({ ...deps, roomService, intake }) };
 }

@@ -25,9 +25,9 @@ import { type ServedTypes, wantedJobs } from "./wanted-jobs.js";
 export interface RoomReconciler {
   /**
    * Gives every order of the room, in whatever namespace, the jobs that it is due now. May be called at any time. Answers
-   * whether the room lives, as far as is known.
+   * whether the room lives, as far as is known, and which life that is; `info` is its Room message, base64, if known.
    */
-  room(room: string): Promise<{ isLive: boolean }>;
+  room(room: string): Promise<{ isLive: boolean; life?: { sid: string; info: string } }>;
 }
 
 export interface ReconcileRoomDeps extends UntilIndexedDeps {
@@ -63,9 +63,10 @@ export class ReconcileRoom implements RoomReconciler {
     this.#left = new LeftParticipants(deps);
   }
 
-  async room(room: string): Promise<{ isLive: boolean }> {
+  async room(room: string): ReturnType<RoomReconciler["room"]> {
     const { ledger } = this.#deps;
     let isLive = false;
+    let life = { sid: "", info: "" };
     const replaced = new ReplacedPeople();
     for (let cursor = ""; cursor !== "0"; ) {
       const reply = await ledger.readRoom({
@@ -76,6 +77,7 @@ export class ReconcileRoom implements RoomReconciler {
       if (reply.status === "unknown") return { isLive: false };
       const { sid, info } = reply;
       isLive = reply.live === 1;
+      life = { sid, info };
       const people: RoomPerson[] = Object.values(reply.people);
       replaced.add(people);
       await this.look({ room, sid, isLive, info, people });
@@ -83,7 +85,7 @@ export class ReconcileRoom implements RoomReconciler {
         await this.look({ room, sid, isLive, info, people: replaced.list() });
       cursor = reply.next;
     }
-    return { isLive };
+    return { isLive, life };
   }
 
   /** The same for what is known already: the room, and those of its participants of whom something was heard. */

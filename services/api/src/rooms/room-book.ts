@@ -7,6 +7,7 @@ import type { RoomFacts } from "@muster/domain/room";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { RoomChange, RoomPerson } from "@muster/ledger/shapes";
 import type { Clock } from "@muster/runtime/clock";
+import type { FollowRules } from "../rules/follow-rules.js";
 import type { AdoptDispatches } from "./adopt-dispatches.js";
 import { type LiveRooms, ROOM_KEEP_MS } from "./live-rooms.js";
 import type { ReconcileRoom } from "./reconcile-room.js";
@@ -17,6 +18,7 @@ export interface RoomBookDeps {
   reconcile: Pick<ReconcileRoom, "look">;
   rooms: Pick<LiveRooms, "note">;
   adopt: Pick<AdoptDispatches, "lookOnce">;
+  rules: Pick<FollowRules, "lookOnce">;
   clock: Clock;
 }
 
@@ -31,7 +33,7 @@ export class RoomBook implements RoomIntake {
   }
 
   async take(facts: RoomFacts): Promise<void> {
-    const { ledger, reconcile, rooms, adopt, clock } = this.#deps;
+    const { ledger, reconcile, rooms, adopt, rules, clock } = this.#deps;
     const { room, sid, createdAtMs: createdAt, isOver, info, asOfMs: saidAt } = facts;
     const changes = facts.participants.map(changeOf);
     for (let first = 0; first === 0 || first < changes.length; first += CHANGES_AT_ONCE) {
@@ -41,9 +43,12 @@ export class RoomBook implements RoomIntake {
       });
       // Before its orders are looked at, and off the list behind that: what broke off in between is left to the rounds.
       if (merged.live === 1) await rooms.note(room, true, clock.now());
-      if (merged.live === 1) await adopt.lookOnce(room, merged.sid);
       const people: RoomPerson[] = Object.values(merged.people);
       const known = merged.sid === sid && info !== "" ? info : await this.#infoOf(room, merged.sid);
+      if (merged.live === 1) {
+        const begun = { room, sid: merged.sid, info: known };
+        await Promise.all([adopt.lookOnce(room, merged.sid), rules.lookOnce(begun)]);
+      }
       await reconcile.look({ room, sid: merged.sid, isLive: merged.live === 1, info: known, people });
       if (merged.live === 0) await rooms.note(room, false, clock.now());
     }

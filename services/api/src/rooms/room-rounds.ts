@@ -8,6 +8,7 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
+import type { FollowRules } from "../rules/follow-rules.js";
 import type { AdoptDispatches } from "./adopt-dispatches.js";
 import { askOfRoom } from "./ask-of-room.js";
 import type { LiveRooms } from "./live-rooms.js";
@@ -21,6 +22,7 @@ export interface RoomRoundsDeps {
   intake: RoomIntake;
   reconciler: RoomReconciler;
   adopt: Pick<AdoptDispatches, "look">;
+  rules: Pick<FollowRules, "look">;
   clock: Clock;
   log: Log;
   everyMs: number;
@@ -74,7 +76,7 @@ export class RoomRounds {
   }
 
   async #lookAt(room: string): Promise<void> {
-    const { ledger, roomService, rooms, clock, intake, reconciler, adopt, log } = this.#deps;
+    const { ledger, roomService, rooms, clock, intake, reconciler, adopt, rules, log } = this.#deps;
     try {
       if (roomService !== undefined) {
         for (const facts of await askOfRoom({ ledger, roomService, room, nowMs: clock.now() })) {
@@ -82,8 +84,9 @@ export class RoomRounds {
           if (!facts.isOver) await adopt.look(room, facts.sid);
         }
       }
-      const { isLive } = await reconciler.room(room);
+      const { isLive, life } = await reconciler.room(room);
       if (!isLive) await rooms.note(room, false, clock.now());
+      else if (life !== undefined) await rules.look({ room, ...life });
     } catch (error) {
       log.warn({ error: String(error) }, "a room was not looked at; trying again with the next round");
     }

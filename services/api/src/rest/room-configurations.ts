@@ -1,0 +1,139 @@
+/**
+ * /v1/room-configurations: several agents under one id, which a rule, a room's metadata or POST /v1/rooms names. Put,
+ * read, listed and deleted here, as rules are.
+ */
+
+import { createRoute } from "@hono/zod-openapi";
+import { requireChangeAll, requireReadAll } from "../auth.js";
+import type { StoredDefinition } from "../rules/definition-store.js";
+import { CONFIGURATION_FIELD } from "../rules/plan-orders.js";
+import { newRoutes } from "./context.js";
+import {
+  ConfigurationBody,
+  checkConfiguration,
+  DefinitionParams,
+  DefinitionsQuery,
+  Deleted,
+  RoomConfiguration,
+  RoomConfigurationPage,
+  VersionHeaders,
+  versionOf,
+} from "./definition-schemas.js";
+import { problems } from "./problem.js";
+import type { DefinitionRouteDeps } from "./rules.js";
+
+export const CONFIGURATIONS_PATH = "/v1/room-configurations";
+const ONE_CONFIGURATION_PATH = "/v1/room-configurations/{id}";
+
+const configuration = { "application/json": { schema: RoomConfiguration } };
+
+const putRoute = createRoute({
+  method: "put",
+  path: ONE_CONFIGURATION_PATH,
+  operationId: "putRoomConfiguration",
+  summary: "Makes a room configuration, or puts another one in its place. May be repeated.",
+  description:
+    "Its agents are ordered, once in each life of a room, when a rule that applies names it, when the room's metadata is " +
+    `a JSON object whose field ${CONFIGURATION_FIELD} is its id as the room starts, or by POST /v1/rooms. At most 1000 are ` +
+    "kept, each of at most 1 MiB of JSON, and 64 MiB all together.",
+  request: {
+    params: DefinitionParams,
+    headers: VersionHeaders,
+    body: { required: true, content: { "application/json": { schema: ConfigurationBody } } },
+  },
+  responses: {
+    201: { description: "The room configuration, which is new.", content: configuration },
+    200: {
+      description: "The room configuration, in place of an earlier one or as it was.",
+      content: configuration,
+    },
+    ...problems("invalid_argument", "failed_precondition", "too_large"),
+  },
+});
+
+const listRoute = createRoute({
+  method: "get",
+  path: CONFIGURATIONS_PATH,
+  operationId: "listRoomConfigurations",
+  summary: "Room configurations, the longest unchanged first.",
+  request: { query: DefinitionsQuery },
+  responses: {
+    200: {
+      description: "A page, without metadata and attributes.",
+      content: { "application/json": { schema: RoomConfigurationPage } },
+    },
+    ...problems("invalid_argument"),
+  },
+});
+
+const readRoute = createRoute({
+  method: "get",
+  path: ONE_CONFIGURATION_PATH,
+  operationId: "readRoomConfiguration",
+  summary: "One room configuration, as it was put.",
+  request: { params: DefinitionParams },
+  responses: {
+    200: { description: "The room configuration.", content: configuration },
+    ...problems("invalid_argument", "not_found"),
+  },
+});
+
+const deleteRoute = createRoute({
+  method: "delete",
+  path: ONE_CONFIGURATION_PATH,
+  operationId: "deleteRoomConfiguration",
+  summary:
+    "Deletes a room configuration. Orders that it asked for stay; rules that name it order nothing by it. May be repeated.",
+  request: { params: DefinitionParams, headers: VersionHeaders },
+  responses: {
+    200: { description: "It is not there any more.", content: { "application/json": { schema: Deleted } } },
+    ...problems("invalid_argument", "failed_precondition"),
+  },
+});
+
+export function roomConfigurationRoutes({ store }: DefinitionRouteDeps) {
+  const kind = "configurations" as const;
+  return newRoutes()
+    .openapi(putRoute, async (c) => {
+      const caller = c.get("caller");
+      requireChangeAll(caller);
+      const { id } = c.req.valid("param");
+      const body = c.req.valid("json");
+      checkConfiguration(body);
+      const key = { project: caller.project, kind, id };
+      const { version, isNew } = await store.put(key, body, versionOf(c.req.valid("header")));
+      return isNew ? c.json({ id, version, ...body }, 201) : c.json({ id, version, ...body }, 200);
+    })
+    .openapi(listRoute, async (c) => {
+      const caller = c.get("caller");
+      requireReadAll(caller);
+      const { found, ...page } = await store.list({ project: caller.project, kind }, c.req.valid("query"));
+      return c.json({ room_configurations: found.map(listedView), ...page }, 200);
+    })
+    .openapi(readRoute, async (c) => {
+      const caller = c.get("caller");
+      requireReadAll(caller);
+      const { id } = c.req.valid("param");
+      return c.json(configurationView(await store.read({ project: caller.project, kind, id })), 200);
+    })
+    .openapi(deleteRoute, async (c) => {
+      const caller = c.get("caller");
+      requireChangeAll(caller);
+      const { id } = c.req.valid("param");
+      const key = { project: caller.project, kind, id };
+      const version = await store.delete(key, versionOf(c.req.valid("header")));
+      return c.json({ id, version: version ?? null }, 200);
+    });
+}
+
+function configurationView({ id, version, text }: StoredDefinition) {
+  return { id, version, ...ConfigurationBody.parse(JSON.parse(text)) };
+}
+
+function listedView(stored: StoredDefinition) {
+  const { id, version, agents } = configurationView(stored);
+  return {
+    ...{ id, version },
+    agents: agents.map(({ metadata: _metadata, attributes: _attributes, ...agent }) => agent),
+  };
+}
