@@ -11,7 +11,7 @@ import { idFrom } from "@muster/domain/ids";
 import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
-import type { LivekitSettings } from "@muster/livekit/settings";
+import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
 import { ListenerBoard } from "@muster/runtime/events/listener-board";
 import type { Log } from "@muster/runtime/log";
@@ -35,7 +35,9 @@ import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { createRooms } from "./rooms/create-rooms.js";
+import { MissingRooms } from "./rooms/missing-rooms.js";
 import { ReconcileRoom } from "./rooms/reconcile-room.js";
+import { WantedRooms } from "./rooms/wanted-rooms.js";
 import { dispatchCalls } from "./twirp/dispatch-calls.js";
 import { createTwirpService } from "./twirp/twirp-service.js";
 import { createWebhookDoor } from "./webhook/webhook-door.js";
@@ -81,6 +83,7 @@ export function createApi(deps: ApiDeps): Api {
   const placement = new Placement({ ledger, known, policy });
   const dueIndex = createDueIndex({ redis });
   const orders = new RoomOrders(ledger);
+  const projects = projectsOf(keys);
   const enqueue = new Enqueue({ producer, hints });
   const events = startEvents({
     ...(deps.events ?? { urls: [], signing: { apiKey: "", apiSecret: "" } }),
@@ -95,8 +98,17 @@ export function createApi(deps: ApiDeps): Api {
     dueIndex,
     enqueue,
     hints,
-    projects: projectsOf(keys),
+    projects,
   });
+  const roomService = deps.livekit && roomServiceOf(deps.livekit, clock, deps.metrics);
+  const missingRooms =
+    roomService && policy.createRooms
+      ? new MissingRooms({
+          ...{ roomService, wanted: new WantedRooms(redis), orders, projects, clock, log },
+          // Those who take a room in know AcceptOrder, which knows this.
+          intake: { take: (facts) => rooms.intake.take(facts) },
+        })
+      : undefined;
   const acceptOrder = new AcceptOrder({
     ...{
       ledger,
@@ -105,13 +117,14 @@ export function createApi(deps: ApiDeps): Api {
       dueIndex,
       enqueue,
       reconciler,
+      missingRooms,
       clock,
       randomBytes,
       policy,
       log,
     },
   });
-  const rooms = createRooms({ ...deps, ledger, reconciler, acceptOrder, known });
+  const rooms = createRooms({ ...deps, ledger, reconciler, acceptOrder, known, roomService, missingRooms });
   const withdrawOrder = new WithdrawOrder({ ledger, orders, hints, policy });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
@@ -148,6 +161,7 @@ export function createApi(deps: ApiDeps): Api {
       isStopping = true;
       eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
       await rooms.rounds.stop();
+      await missingRooms?.stop();
       while (underWay.size > 0) await Promise.allSettled(underWay);
       await hints.settled(); // the last answers' wake-ups
       await producer.close(); // after whoever could still add to the queue

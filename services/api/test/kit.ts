@@ -35,6 +35,7 @@ export const policy = {
   stopMs: 20_000,
   roomsEveryMs: 600_000,
   keepEntryMs: 120_000,
+  createRooms: false,
 };
 
 /** Time stands still, so that no cache runs out; timers run. */
@@ -90,12 +91,14 @@ export async function runApi(
     livekitUrl,
     events,
     roomsEveryMs = policy.roomsEveryMs,
+    createRooms = policy.createRooms,
   }: {
     clock?: Clock;
     events?: EventSettings;
     drainMs?: number;
     livekitUrl?: string;
     roomsEveryMs?: number;
+    createRooms?: boolean;
   } = {},
 ): Promise<RunningApi> {
   const redis = server.client();
@@ -104,7 +107,15 @@ export async function runApi(
   const api = await startApi({
     ...(events !== undefined && { events }),
     ...(livekitUrl !== undefined && { livekit: { url: livekitUrl, keys } }),
-    ...{ redis, keys, policy: { ...policy, roomsEveryMs }, metrics, clock, randomBytes, log: silent },
+    ...{
+      redis,
+      keys,
+      policy: { ...policy, roomsEveryMs, createRooms },
+      metrics,
+      clock,
+      randomBytes,
+      log: silent,
+    },
     ...{ host: "127.0.0.1", port, drainMs },
   });
   const url = `http://127.0.0.1:${port}`;

@@ -145,6 +145,11 @@ export const METRICS = {
     help: "Records removed because their retention was over, by what they were.",
     labels: { kind: ["job", "order"] },
   },
+  livekit_calls_total: {
+    type: "counter",
+    help: "Calls to livekit-server's API that are over, by method and by what came of them.",
+    labels: { method: OPEN, outcome: OPEN },
+  },
   redis_commands_total: {
     type: "counter",
     help: "Commands issued to Redis, by name; a script is one.",

@@ -5,7 +5,7 @@
 
 import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { Ledger } from "@muster/ledger/ledger";
-import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
+import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { RedisClient } from "@muster/runtime/redis/connect";
@@ -14,6 +14,7 @@ import type { KnownNamespaces } from "../known-namespaces.js";
 import type { OrderPolicy } from "../policy.js";
 import { AdoptDispatches } from "./adopt-dispatches.js";
 import { LiveRooms } from "./live-rooms.js";
+import type { MissingRooms } from "./missing-rooms.js";
 import type { ReconcileRoom } from "./reconcile-room.js";
 import { RoomBook } from "./room-book.js";
 import type { RoomIntake } from "./room-intake.js";
@@ -25,7 +26,10 @@ export interface RoomsDeps {
   reconciler: ReconcileRoom;
   acceptOrder: AcceptOrder;
   known: KnownNamespaces;
-  livekit?: LivekitSettings;
+  /** undefined: LiveKit cannot be asked. */
+  roomService: RoomService | undefined;
+  /** undefined: rooms are not created. */
+  missingRooms: MissingRooms | undefined;
   policy: Pick<OrderPolicy, "roomsEveryMs">;
   clock: Clock;
   log: Log;
@@ -38,12 +42,11 @@ export interface Rooms {
 
 /** The rounds begin at once. */
 export function createRooms(deps: RoomsDeps): Rooms {
-  const { redis, livekit, reconciler, policy, clock } = deps;
-  const roomService = livekit === undefined ? undefined : roomServiceOf(livekit, clock);
+  const { redis, reconciler, policy } = deps;
   const rooms = new LiveRooms(redis);
-  const adopt = new AdoptDispatches({ ...deps, roomService, project: DEFAULT_PROJECT });
+  const adopt = new AdoptDispatches({ ...deps, project: DEFAULT_PROJECT });
   const intake = new RoomBook({ ...deps, reconcile: reconciler, rooms, adopt });
-  const rounds = new RoomRounds({ ...deps, roomService, rooms, intake, adopt, everyMs: policy.roomsEveryMs });
+  const rounds = new RoomRounds({ ...deps, rooms, intake, adopt, everyMs: policy.roomsEveryMs });
   rounds.start();
   return { intake, rounds };
 }
