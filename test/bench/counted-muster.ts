@@ -81,7 +81,7 @@ export async function startCountedMuster(url: string, key: string, secret: strin
     ...shared,
     redis: connect("api"),
     keys: apiKeysFrom({ keys, dev: false }),
-    policy: orderPolicyFrom({ waitBoundMs: 3_600_000, retentionMs: 3_600_000, maxAttempts: 3 }),
+    policy: orderPolicyFrom({ waitBoundMs: 3_600_000, retentionMs: 3_600_000, maxAttempts: 3, createRooms: false }),
     metrics: createMetrics({ service: "api" }),
     randomBytes,
     host: "127.0.0.1",

@@ -57,9 +57,10 @@ onEachRedis("the room book", (scene) => {
     });
     const ann = {
       ...{ sid: "PA_1", identity: "ann", kind: "standard", attributes: { at: "2000" }, info: "info-2000" },
-      ...{ joined_at: 2_000, publishes: 1, heard_at: scene().nowMs },
+      ...{ joined_at: 2_000, publishes: 1, said_at: 2_000, heard_at: scene().nowMs },
     };
-    expect(reply).toEqual({ status: "merged", sid: ROOM_A, live: 1, people: [ann] });
+    const known = { sid: ROOM_A, live: 1, info: "room", infoAt: 1_000 };
+    expect(reply).toEqual({ status: "merged", ...known, people: [ann] });
     await merge({
       ...{ sid: ROOM_A, saidAt: 4_000 },
       changes: [{ sid: "PA_1", identity: "ann", left_at: 4_000, left_reason: "CLIENT_INITIATED" }],
@@ -79,7 +80,7 @@ onEachRedis("the room book", (scene) => {
     await merge({ sid: ROOM_A, createdAt: 1_000, saidAt: 1_000, changes: [joined("PA_1", "ann", 1_000)] });
     expect(await merge({ sid: ROOM_A, isOver: true, saidAt: 5_000 })).toMatchObject({ sid: ROOM_A, live: 0 });
     expect(await merge({ sid: ROOM_A, saidAt: 1_000, changes: [joined("PA_1", "ann", 1_000)] })).toEqual({
-      ...{ status: "merged", sid: ROOM_A, live: 0, people: [] },
+      ...{ status: "merged", sid: ROOM_A, live: 0, info: "", infoAt: 0, people: [] },
     });
     expect(await read()).toMatchObject({ sid: ROOM_A, live: 0, people: [] });
   });

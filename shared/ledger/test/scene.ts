@@ -230,10 +230,20 @@ export class Scene {
     return this.order(order, [], { ...open, ...facts });
   }
 
-  extend(order: string, jobs: NewJob[] = [], roomSid = "RM_1", roomInfo = "", opens = false) {
+  extend(order: string, jobs: NewJob[] = [], roomSid = "RM_1", roomInfo = "", opens = false, infoAt = 1_000) {
     return this.ledger.extendOrder({
       ...this.at,
-      ...{ order, roomSid, roomInfo, newJobs: jobs, opens, waitMs: WAIT_MS, guardMs: GUARD_MS, rests: -1 },
+      ...{
+        order,
+        roomSid,
+        roomInfo,
+        roomInfoAt: infoAt,
+        newJobs: jobs,
+        opens,
+        waitMs: WAIT_MS,
+        guardMs: GUARD_MS,
+        rests: -1,
+      },
       listenMs: this.listenMs,
     });
   }

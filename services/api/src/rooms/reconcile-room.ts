@@ -74,13 +74,13 @@ export class ReconcileRoom implements RoomReconciler {
         limit: PEOPLE_AT_ONCE,
       });
       if (reply.status === "unknown") return { isLive: false };
-      const { sid, info } = reply;
+      const { sid, info, infoAt } = reply;
       isLive = reply.live === 1;
       const people: RoomPerson[] = Object.values(reply.people);
       replaced.add(people);
-      await this.look({ room, sid, isLive, info, people });
+      await this.look({ room, sid, isLive, info, infoAt, people });
       if (reply.next === "0" && replaced.list().length > 0)
-        await this.look({ room, sid, isLive, info, people: replaced.list() });
+        await this.look({ room, sid, isLive, info, infoAt, people: replaced.list() });
       cursor = reply.next;
     }
     return { isLive };
@@ -130,8 +130,15 @@ export class ReconcileRoom implements RoomReconciler {
       const listenMs = await listeners.listenMs(namespace);
       const reply = await untilIndexed(this.#deps, namespace, (rests) =>
         ledger.extendOrder({
-          ...{ namespace, order: order.id, roomSid: look.sid, roomInfo: look.info, newJobs, rests },
-          ...{ listenMs, opens: served.length > 0, guardMs: policy.guardMs, waitMs: policy.waitMs },
+          ...{ namespace, order: order.id, roomSid: look.sid, roomInfo: look.info, roomInfoAt: look.infoAt },
+          ...{
+            newJobs,
+            rests,
+            listenMs,
+            opens: served.length > 0,
+            guardMs: policy.guardMs,
+            waitMs: policy.waitMs,
+          },
         }),
       );
       if (reply.status !== "extended") return;
