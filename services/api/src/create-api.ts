@@ -35,6 +35,7 @@ import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { createRooms } from "./rooms/create-rooms.js";
+import { FormerAgents } from "./rooms/former-agents.js";
 import { MissingRooms } from "./rooms/missing-rooms.js";
 import { ReconcileRoom } from "./rooms/reconcile-room.js";
 import { WantedRooms } from "./rooms/wanted-rooms.js";
@@ -91,6 +92,8 @@ export function createApi(deps: ApiDeps): Api {
     ...{ metrics: eventMetrics(deps.metrics), clock, random: Math.random, log },
   });
   const listeners = new KnownListeners({ hooks: events.hooks, board: new ListenerBoard({ redis, clock }) });
+  const roomService = deps.livekit && roomServiceOf(deps.livekit, clock, deps.metrics);
+  const formerAgents = new FormerAgents({ roomService, metrics, log });
   const reconciler = new ReconcileRoom({
     ...deps,
     ledger,
@@ -98,9 +101,9 @@ export function createApi(deps: ApiDeps): Api {
     dueIndex,
     enqueue,
     hints,
+    formerAgents,
     projects,
   });
-  const roomService = deps.livekit && roomServiceOf(deps.livekit, clock, deps.metrics);
   const missingRooms =
     roomService && policy.createRooms
       ? new MissingRooms({
@@ -162,6 +165,7 @@ export function createApi(deps: ApiDeps): Api {
       eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
       await rooms.rounds.stop();
       await missingRooms?.stop();
+      await formerAgents.settled();
       while (underWay.size > 0) await Promise.allSettled(underWay);
       await hints.settled(); // the last answers' wake-ups
       await producer.close(); // after whoever could still add to the queue

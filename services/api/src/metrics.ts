@@ -19,6 +19,8 @@ export interface ApiMetrics {
   /** A webhook that was answered with 200, by the name of its event as LiveKit gave it. */
   webhookReceived(event: string): void;
   webhookRefused(reason: DispatchErrorCode): void;
+  /** A former holder of a job was put out of its room. */
+  agentRemoved(): void;
 }
 
 const KNOWN_EVENTS = new Map(WEBHOOK_EVENTS.map((event) => [event as string, event]));
@@ -29,12 +31,14 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
   const refusals = metrics.counter("refusals_total");
   const webhooks = metrics.counter("webhooks_received_total");
   const refusedWebhooks = metrics.counter("webhooks_refused_total");
+  const removed = metrics.counter("agents_removed_total");
   return {
     orderAccepted: (api) => accepted.add({ api }),
     orderRefused: (api) => refusedOrders.add({ api }),
     refused: (reason) => refusals.add({ reason }),
     webhookReceived: (event) => webhooks.add({ event: KNOWN_EVENTS.get(event) ?? "other" }),
     webhookRefused: (reason) => refusedWebhooks.add({ reason }),
+    agentRemoved: () => removed.add({ reason: "older_epoch" }),
   };
 }
 

@@ -36,6 +36,7 @@ export const policy = {
   roomsEveryMs: 600_000,
   keepEntryMs: 120_000,
   createRooms: false,
+  removeMs: 0,
 };
 
 /** Time stands still, so that no cache runs out; timers run. */

@@ -150,6 +150,11 @@ export interface Stop {
   gateway: string;
   wire: string;
   reason?: string;
+  /** Where LiveKit can be asked: whom to look for in which room, until when, and how often that was done. */
+  room?: string;
+  identity?: string;
+  ends_at?: number;
+  looks?: number;
 }
 
 /** A session that a claim looked at, and why it was not taken. */

@@ -1,6 +1,6 @@
 /**
  * Brings the orders of a room in line with what is known of the room: each participant that matches has its job, what
- * LiveKit saw of an agent is told to its job, and what was bound to a life that is over ends. Looks at states, never at
+ * LiveKit saw of an agent is told to its job, former holders are put out, and what was bound to a life that is over ends. Looks at states, never at
  * events, so that it does no harm to be called twice, late, or by several at once: every write is a script that checks
  * for itself, and ids of jobs are derived.
  */
@@ -17,6 +17,7 @@ import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
 import { AgentsInRoom } from "./agents-in-room.js";
 import { EndedRooms } from "./ended-rooms.js";
+import type { FormerAgents } from "./former-agents.js";
 import { LeftParticipants } from "./left-participants.js";
 import { ReplacedPeople } from "./replaced-people.js";
 import { present, type RoomLook } from "./room-look.js";
@@ -35,6 +36,7 @@ export interface ReconcileRoomDeps extends UntilIndexedDeps {
   enqueue: Enqueue;
   listeners: Pick<KnownListeners, "listenMs">;
   hints: Hints;
+  formerAgents: Pick<FormerAgents, "look">;
   /** Whose orders may be for a room: one LiveKit serves them all. */
   projects: readonly string[];
   policy: OrderPolicy;
@@ -116,7 +118,10 @@ export class ReconcileRoom implements RoomReconciler {
     const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
     const goesOn = isOver ? await this.#ended.end(namespace, order.id, boundTo) : order.state === "live";
     if (!look.isLive || !goesOn) return;
-    for (const job of jobs) await this.#agents.note(namespace, job, look.people);
+    for (const job of jobs) {
+      this.#deps.formerAgents.look(job, look.people);
+      await this.#agents.note(namespace, job, look.people);
+    }
     await this.#left.settle(namespace, order.id, jobs, look.people);
     await this.#extend(namespace, look, order);
   }
