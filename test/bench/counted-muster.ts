@@ -61,6 +61,7 @@ export async function startCountedMuster(url: string, key: string, secret: strin
     maxSleepMs: 5_000,
     metrics: dispatcherMetrics(createMetrics({ service: "dispatcher" })),
     presence: noPresence,
+    roomService: undefined,
     random: Math.random,
   });
   const gateway = await startGateway({
@@ -81,7 +82,12 @@ export async function startCountedMuster(url: string, key: string, secret: strin
     ...shared,
     redis: connect("api"),
     keys: apiKeysFrom({ keys, dev: false }),
-    policy: orderPolicyFrom({ waitBoundMs: 3_600_000, retentionMs: 3_600_000, maxAttempts: 3 }),
+    policy: orderPolicyFrom({
+      waitBoundMs: 3_600_000,
+      retentionMs: 3_600_000,
+      maxAttempts: 3,
+      createRooms: false,
+    }),
     metrics: createMetrics({ service: "api" }),
     randomBytes,
     host: "127.0.0.1",

@@ -46,8 +46,8 @@ export const API = [
     name: "an order is answered before its queue entry is written",
     breaks: 1,
     file: `${SRC}accept-order.ts`,
-    find: "await enqueue.add(namespace, {",
-    replace: "void enqueue.add(namespace, {",
+    find: "await Promise.all([\n      enqueue.add(",
+    replace: "void Promise.all([\n      enqueue.add(",
     caughtBy: intake("broken off after add (1), the repeat of an order for an unknown agent"),
   },
   {

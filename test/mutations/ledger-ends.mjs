@@ -164,7 +164,7 @@ export const LEDGER_ENDS = [
     name: "a place waits for ever for a worker that does not confirm its stop",
     breaks: 4,
     file: `${LUA}includes/stopping.lua`,
-    find: 'set_timer("stop|" .. field, until_ms)',
+    find: 'set_timer("stop|" .. field, is_looked_for and remove_at or until_ms)',
     replace: 'set_timer("stop|" .. field, until_ms * 2)',
     caughtBy: running("the place of one that never confirms, 0 ms from the end of its stop"),
   },

@@ -9,6 +9,8 @@ const open = (test) => ({ file: "shared/ledger/test/open-orders.test.ts", test: 
 const book = (test) => ({ file: "shared/ledger/test/room-book.test.ts", test: `single Redis ${test}` });
 const defined = (test) => ({ file: "shared/ledger/test/definitions.test.ts", test: `single Redis ${test}` });
 const ruled = (test) => ({ file: "services/api/test/rules-in-rooms.test.ts", test });
+const missing = (test) => ({ file: "services/api/test/missing-rooms.test.ts", test });
+const seen = (test) => ({ file: "services/api/test/room-agents.test.ts", test });
 const door = (test) => ({ file: "services/api/test/webhook-door.test.ts", test });
 
 export const ROOMS = [
@@ -174,5 +176,100 @@ export const ROOMS = [
     replace:
       'if (video.roomAdmin) return;\n  throw new DispatchError("permission_denied", "the token needs the grant video.roomAdmin, without a room");',
     caughtBy: { file: "services/api/test/rules.test.ts", test: "are for the admin of one room" },
+  },
+  {
+    name: "a job that waits is described as somebody said earlier, because it is told later",
+    breaks: 3,
+    file: `${LUA}extend-order.lua`,
+    find: 'if info == "" or at < known_at then return end',
+    replace: 'if info == "" then return end',
+    caughtBy: open("whoever waits is described as the book has it by now"),
+  },
+  {
+    name: "the room of an order is forgotten with the api that was to make it",
+    breaks: 4,
+    file: "services/api/src/rooms/missing-rooms.ts",
+    find: "    await wanted.add({ room, untilMs });\n",
+    replace: "    if (untilMs < 0) await wanted.add({ room, untilMs });\n",
+    caughtBy: missing("when LiveKit was away"),
+  },
+  {
+    name: "a room that is there is made all the same",
+    breaks: 1,
+    file: "services/api/src/rooms/missing-rooms.ts",
+    find: "if (live !== undefined) return live;",
+    replace: 'if (live?.name === "") return live;',
+    caughtBy: missing("that is there already is not touched"),
+  },
+  {
+    name: "an agent is put out of its room for its identity alone",
+    breaks: 2,
+    file: "shared/livekit/src/remove-agent.ts",
+    find: 'if (marks.job !== job || marks.epoch > upToEpoch) return "absent";',
+    replace: 'if (job === "" || upToEpoch < 0) return "absent";',
+    caughtBy: {
+      file: "shared/livekit/test/remove-agent.test.ts",
+      test: "the agent of another job under the same identity stays",
+    },
+  },
+  {
+    name: "who came back on another socket is taken for a former holder",
+    breaks: 2,
+    file: "services/api/src/rooms/former-agents.ts",
+    find: "marks.epoch < job.acceptedEpoch;",
+    replace: "marks.epoch < job.epoch;",
+    caughtBy: seen(
+      "is left alone until another has accepted, and so is the present holder after a migration",
+    ),
+  },
+  {
+    name: "a former holder that joins is taken for the present one",
+    breaks: 2,
+    file: "services/api/src/rooms/agents-in-room.ts",
+    find: " && !isFormer(job, person)",
+    replace: "",
+    caughtBy: seen("and joins is put out, and no news of its job: by a webhook"),
+  },
+  {
+    name: "the agent of a stopped job is looked for once, and not when LiveKit is back",
+    breaks: 4,
+    file: `${LUA}expire-stop.lua`,
+    find: "local again_at = math.min(stop.ends_at, now + again_ms * 2 ^ math.min(10, stop.looks))",
+    replace: "local again_at = math.max(stop.ends_at, now + again_ms)",
+    caughtBy: {
+      file: "shared/ledger/test/stopped-agents.test.ts",
+      test: "single Redis is looked for 3 s after it was terminated",
+    },
+  },
+  {
+    name: "a job is given to another in a room that everybody has left",
+    breaks: 2,
+    file: `${LUA}settle-orphan.lua`,
+    find: 'if deserted then return finish("success", "nobody_left", "") end\n',
+    replace: "",
+    caughtBy: {
+      file: "shared/ledger/test/orphans.test.ts",
+      test: "in a room where nobody is left ends well",
+    },
+  },
+  {
+    name: "a caller who loads the page anew has left for good",
+    breaks: 1,
+    file: `${LUA}find-company.lua`,
+    find: "person.left_at and now - person.heard_at >= rejoin_ms",
+    replace: "person.left_at and rejoin_ms >= 0",
+    caughtBy: book("somebody is there, or was, or nobody but agents and recorders ever came"),
+  },
+  {
+    name: "a LiveKit that is away makes nothing of what it told before",
+    breaks: 2,
+    file: "services/dispatcher/src/room-presence.ts",
+    find: "      if (error instanceof LivekitError) return otherwise;\n",
+    replace: "",
+    also: [{ find: 'import { LivekitError } from "@muster/livekit/livekit-error";\n', replace: "" }],
+    caughtBy: {
+      file: "services/dispatcher/test/room-presence.test.ts",
+      test: "while RoomService is away, or too slow",
+    },
   },
 ];

@@ -11,6 +11,7 @@
  *    repeat makes the others.
  * 3. The queue entry, and behind it the wake-up of the dispatcher. Died after the entry: the order is durable and in the
  *    queue, only later by one look at the index; the repeat adds an entry under the same id, which changes nothing.
+ * At the same time the room is put on the list of wanted ones, where Muster creates rooms (rooms/missing-rooms.ts).
  *
  * An order that stays open for participants has no job yet in step 2, and none in step 3: its jobs are made by looking
  * at the room, at once and then whenever something is heard of it. Died before that look: the next one makes them.
@@ -28,6 +29,7 @@ import { orderIdOf } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
 import type { Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
+import type { MissingRooms } from "./rooms/missing-rooms.js";
 import type { RoomReconciler } from "./rooms/reconcile-room.js";
 import { refuseAnother } from "./same-order.js";
 import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
@@ -38,6 +40,8 @@ export interface AcceptOrderDeps extends UntilIndexedDeps {
   listeners: Pick<KnownListeners, "listenMs">;
   enqueue: Enqueue;
   reconciler: RoomReconciler;
+  /** Absent: an order waits for its room. */
+  missingRooms?: Pick<MissingRooms, "want"> | undefined;
   randomBytes: (size: number) => Uint8Array;
   policy: OrderPolicy;
   log: Log;
@@ -85,7 +89,11 @@ export class AcceptOrder {
     // Somebody came first between the look for an earlier call and this one.
     if (created.status === "exists") await refuseAnother(ledger, order, id, [namespace]);
     const queued = created.status === "created" ? newJobs.map((job) => job.id) : created.queued;
-    await enqueue.add(namespace, { order: id, priority: order.priority, jobs: queued });
+    const isOver = created.status === "exists" && created.state !== "live";
+    await Promise.all([
+      enqueue.add(namespace, { order: id, priority: order.priority, jobs: queued }),
+      ...(isOver ? [] : [this.#wantRoom(order)]),
+    ]);
     return { status: created.status, jobs: newJobs.map((job) => ({ id: job.id, namespace })) };
   }
 
@@ -98,6 +106,13 @@ export class AcceptOrder {
     return untilIndexed(this.#deps, order.namespace, (rests) =>
       ledger.createOrder({ ...order, retainMs, guardMs, listenMs, rests }),
     );
+  }
+
+  /** What livekit-server made a dispatch for has its room from there. */
+  async #wantRoom(order: NewOrder): Promise<void> {
+    const { missingRooms, policy } = this.#deps;
+    if (order.repeat?.by === "id") return;
+    await missingRooms?.want(order.room, waitMsOf(order, policy));
   }
 
   /** The order is kept by now: what cannot be seen of its room at this moment is no reason to refuse it. */

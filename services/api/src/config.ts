@@ -3,7 +3,7 @@
  */
 
 import { DEFAULT_MAX_ATTEMPTS } from "@muster/domain/job";
-import { GUARD_MS, RETENTION_MS, STOP_BOUND_MS, WAIT_BOUND_MS } from "@muster/domain/timing";
+import { GUARD_MS, REMOVE_AGENT_MS, RETENTION_MS, STOP_BOUND_MS, WAIT_BOUND_MS } from "@muster/domain/timing";
 import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
 import {
   durationMs,
@@ -33,6 +33,11 @@ export const intakeFields = {
   retentionMs: durationMs({ minMs: 1_000, maxMs: 30 * DAY_MS })
     .default(RETENTION_MS)
     .describe("How long ended jobs and orders are kept, and with them the memory of request ids."),
+  createRooms: flag
+    .default(true)
+    .describe(
+      "With livekitUrl: create the room of an order when it is not there. Off: the order waits for it.",
+    ),
 };
 
 export const keyFields = {
@@ -112,13 +117,16 @@ const ROOMS_EVERY_MS = 15_000;
 /** The longest that a job is reckoned to run, for what must be remembered until it is over. */
 const LONGEST_RUN_MS = 30 * DAY_MS;
 
-export function orderPolicyFrom({ waitBoundMs, retentionMs, maxAttempts }: IntakeConfig): OrderPolicy {
+export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "livekitUrl">): OrderPolicy {
+  const { waitBoundMs, retentionMs, maxAttempts, createRooms, livekitUrl } = config;
   return {
     retainMs: retentionMs,
     guardMs: GUARD_MS,
     maxAttempts,
     waitMs: waitBoundMs,
     stopMs: STOP_BOUND_MS,
+    removeMs: livekitUrl === undefined ? 0 : REMOVE_AGENT_MS,
+    createRooms,
     roomsEveryMs: ROOMS_EVERY_MS,
     keepEntryMs: waitBoundMs + LONGEST_RUN_MS + retentionMs,
   };

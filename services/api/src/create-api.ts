@@ -11,7 +11,7 @@ import { idFrom } from "@muster/domain/ids";
 import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
-import type { LivekitSettings } from "@muster/livekit/settings";
+import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
 import { ListenerBoard } from "@muster/runtime/events/listener-board";
 import type { Log } from "@muster/runtime/log";
@@ -35,7 +35,10 @@ import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { createRooms } from "./rooms/create-rooms.js";
+import { FormerAgents } from "./rooms/former-agents.js";
+import { MissingRooms } from "./rooms/missing-rooms.js";
 import { ReconcileRoom } from "./rooms/reconcile-room.js";
+import { WantedRooms } from "./rooms/wanted-rooms.js";
 import { DefinitionStore } from "./rules/definition-store.js";
 import { Definitions } from "./rules/definitions.js";
 import { dispatchCalls } from "./twirp/dispatch-calls.js";
@@ -91,6 +94,8 @@ export function createApi(deps: ApiDeps): Api {
   });
   const listeners = new KnownListeners({ hooks: events.hooks, board: new ListenerBoard({ redis, clock }) });
   const projects = projectsOf(keys);
+  const roomService = deps.livekit && roomServiceOf(deps.livekit, clock, deps.metrics);
+  const formerAgents = new FormerAgents({ roomService, metrics, log });
   const reconciler = new ReconcileRoom({
     ...deps,
     ledger,
@@ -98,8 +103,17 @@ export function createApi(deps: ApiDeps): Api {
     dueIndex,
     enqueue,
     hints,
+    formerAgents,
     projects,
   });
+  const missingRooms =
+    roomService && policy.createRooms
+      ? new MissingRooms({
+          ...{ roomService, wanted: new WantedRooms(redis), orders, projects, clock, log },
+          // Those who take a room in know AcceptOrder, which knows this.
+          intake: { take: (facts) => rooms.intake.take(facts) },
+        })
+      : undefined;
   const acceptOrder = new AcceptOrder({
     ...{
       ledger,
@@ -108,6 +122,7 @@ export function createApi(deps: ApiDeps): Api {
       dueIndex,
       enqueue,
       reconciler,
+      missingRooms,
       clock,
       randomBytes,
       policy,
@@ -117,6 +132,7 @@ export function createApi(deps: ApiDeps): Api {
   const definitions = new Definitions({ ledger, log });
   const rooms = createRooms({
     ...{ ...deps, ledger, reconciler, acceptOrder, known, definitions, projects, metrics },
+    ...{ roomService, missingRooms },
   });
   const withdrawOrder = new WithdrawOrder({ ledger, orders, hints, policy });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
@@ -156,6 +172,8 @@ export function createApi(deps: ApiDeps): Api {
       isStopping = true;
       eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
       await rooms.rounds.stop();
+      await missingRooms?.stop();
+      await formerAgents.settled();
       while (underWay.size > 0) await Promise.allSettled(underWay);
       await hints.settled(); // the last answers' wake-ups
       await producer.close(); // after whoever could still add to the queue

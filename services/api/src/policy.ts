@@ -13,6 +13,10 @@ export interface OrderPolicy {
   waitMs: number;
   /** How long a worker's place stays taken when it does not confirm that it stopped. */
   stopMs: number;
+  /** How soon after a stop its agent is put out of the room, when it is still there; 0 = LiveKit cannot be asked. */
+  removeMs: number;
+  /** Whether the room of an order is created when it is not there; only with a LiveKit that can be asked. */
+  createRooms: boolean;
   /** How often rooms are looked after whose events may be lost. */
   roomsEveryMs: number;
   /** How long the directory remembers where an order went; longer than any order lives. */

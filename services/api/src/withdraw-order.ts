@@ -43,6 +43,7 @@ export class WithdrawOrder {
         namespace,
         order,
         stopMs: policy.stopMs,
+        removeMs: policy.removeMs,
         limit: JOBS_PER_CALL,
       });
       if (reply.status === "unknown") return;

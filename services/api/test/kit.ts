@@ -35,6 +35,8 @@ export const policy = {
   stopMs: 20_000,
   roomsEveryMs: 600_000,
   keepEntryMs: 120_000,
+  createRooms: false,
+  removeMs: 0,
 };
 
 /** Time stands still, so that no cache runs out; timers run. */
@@ -91,6 +93,7 @@ export async function runApi(
     events,
     roomsEveryMs = policy.roomsEveryMs,
     log = silent,
+    createRooms = policy.createRooms,
   }: {
     clock?: Clock;
     events?: EventSettings;
@@ -98,6 +101,7 @@ export async function runApi(
     livekitUrl?: string;
     roomsEveryMs?: number;
     log?: Log;
+    createRooms?: boolean;
   } = {},
 ): Promise<RunningApi> {
   const redis = server.client();
@@ -106,7 +110,7 @@ export async function runApi(
   const api = await startApi({
     ...(events !== undefined && { events }),
     ...(livekitUrl !== undefined && { livekit: { url: livekitUrl, keys } }),
-    ...{ redis, keys, policy: { ...policy, roomsEveryMs }, metrics, clock, randomBytes, log },
+    ...{ redis, keys, policy: { ...policy, roomsEveryMs, createRooms }, metrics, clock, randomBytes, log },
     ...{ host: "127.0.0.1", port, drainMs },
   });
   const url = `http://127.0.0.1:${port}`;

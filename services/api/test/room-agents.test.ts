@@ -113,4 +113,102 @@ describe("the agent of a job", () => {
     expect(hints()[0]).toEqual({ actor: "default", message: { kind: "orphan", job } });
     await owner.stop();
   });
+
+  describe("that held its job before", () => {
+    /** The job was taken from its first worker, and a second one accepted it. */
+    async function takenOver() {
+      await house.stop();
+      house = await openHouse(server, { asks: true });
+      const { ledger } = house.api;
+      const first = await started("running");
+      await kit.registerWorker(ledger, { namespace: "default", agent: "agent" });
+      const lost = { namespace: "default", session: first.session, goodbye: false };
+      await ledger.deregisterSession({ ...lost, graceMs: 35_000, guardMs: 3_000 });
+      await ledger.settleOrphan({
+        ...{ namespace: "default", job: first.job, epoch: 1, verdict: "absent", deserted: false },
+        ...{ resumeUnproven: false, removeMs: 0, recheckMs: 30_000, silentMs: 60_000 },
+      });
+      const joins = (epoch: number, job = first.job) =>
+        house.play((rooms) =>
+          rooms.join(ROOM, first.identity, {
+            kind: "agent",
+            attributes: { "muster.job": job, "muster.epoch": String(epoch) },
+          }),
+        );
+      const isThere = () => house.livekit.rooms.hasLive(ROOM, first.identity);
+      return { ...first, joins, isThere };
+    }
+    const removed = async () => {
+      const text = await house.api.metrics.render();
+      return Number(/^muster_agents_removed_total\{reason="older_epoch"\} (\d+)$/m.exec(text)?.[1]);
+    };
+    const looked = () => house.livekit.calls.filter(({ method }) => method === "GetParticipant").length;
+
+    test.each(["a webhook", "a round"])("and joins is put out, and no news of its job: by %s", async (by) => {
+      const { job, joins, isThere } = await takenOver();
+      await kit.startJob(house.api.ledger, "default", job);
+      joins(1);
+      if (by === "a webhook") await house.tell();
+      else {
+        house.untold();
+        await house.api.redis.del("muster:rooms-round");
+        const api = await kit.runApi(server, { livekitUrl: house.livekit.url, roomsEveryMs: 100 });
+        await waitUntil("it is put out", () => !isThere());
+        await api.stop();
+      }
+      await waitUntil("it is put out", () => !isThere());
+      if (by === "a webhook") await waitUntil("it is counted", async () => (await removed()) === 1);
+      await house.tell();
+      const record = await recordOf(job);
+      expect(record).toMatchObject({ state: "starting", accepted_epoch: "2" });
+      expect(record).not.toHaveProperty("participant_sid");
+      expect(record).not.toHaveProperty("left_at");
+    });
+
+    test("is left alone until another has accepted, and so is the present holder after a migration", async () => {
+      const { job, joins, isThere } = await takenOver();
+      joins(1);
+      await house.tell();
+      const { session, epoch } = await kit.startJob(house.api.ledger, "default", job);
+      const back = await kit.registerWorker(house.api.ledger, { namespace: "default", agent: "agent" });
+      const migrated = await house.api.ledger.migrateJobs({
+        ...{ namespace: "default", session: back, claims: [{ job, wire: `${job}.2` }] },
+        ...{ graceMs: 35_000, guardMs: 3_000, stopMs: 20_000 },
+      });
+      expect(migrated).toMatchObject({ moved: [{ epoch: epoch + 1 }], closed: [{ session }] });
+      joins(epoch);
+      house.untold();
+      joins(epoch);
+      await house.tell();
+      expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: expect.any(String) });
+      expect(isThere()).toBe(true);
+      expect(looked()).toBe(0);
+    });
+
+    test("of another job, or without a mark, is nobody of ours to put out", async () => {
+      const { job, identity, joins, isThere } = await takenOver();
+      await kit.startJob(house.api.ledger, "default", job);
+      joins(1, "AJ_another");
+      await house.tell();
+      house.play((rooms) => rooms.join(ROOM, identity));
+      await house.tell();
+      expect(isThere()).toBe(true);
+      expect(looked()).toBe(0);
+    });
+
+    test("and is told of late, when the present holder is there, puts nobody out", async () => {
+      const { job, joins, isThere } = await takenOver();
+      await kit.startJob(house.api.ledger, "default", job);
+      joins(1);
+      const [before] = house.untold().filter(({ event }) => event === "participant_joined");
+      const holder = joins(2);
+      if (before === undefined) throw new Error("its joining was not told");
+      await house.deliver([before]);
+      await waitUntil("it was asked about", () => looked() === 1);
+      await house.tell();
+      expect(isThere()).toBe(true);
+      expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: holder.sid });
+      expect(await removed()).toBe(0);
+    });
+  });
 });

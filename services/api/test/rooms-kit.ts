@@ -21,6 +21,8 @@ export interface HouseOptions {
   asks?: boolean;
   /** How often it looks after rooms by itself; hardly ever, unless given. */
   roomsEveryMs?: number;
+  /** Whether it creates the rooms of orders that are not there. */
+  createRooms?: boolean;
   stepMs?: number;
 }
 
@@ -28,7 +30,7 @@ const DAY_MS = 86_400_000;
 
 export async function openHouse(
   server: RedisServer,
-  { asks = false, roomsEveryMs = 600_000, stepMs = 1_000 }: HouseOptions = {},
+  { asks = false, roomsEveryMs = 600_000, createRooms = false, stepMs = 1_000 }: HouseOptions = {},
 ) {
   // Its rooms had their times yesterday, so that a long story stays in the past; its tokens are of now.
   let storyMs = Date.now() - DAY_MS;
@@ -36,7 +38,11 @@ export async function openHouse(
   const livekit: LivekitStandIn = await startLivekitStandIn({
     nowMs: () => (isPlaying ? storyMs : Date.now()),
   });
-  const api = await kit.runApi(server, { roomsEveryMs, ...(asks && { livekitUrl: livekit.url }) });
+  const api = await kit.runApi(server, {
+    roomsEveryMs,
+    createRooms,
+    ...(asks && { livekitUrl: livekit.url }),
+  });
   const webhook = `${api.url}/webhook`;
   let toldUpTo = 0;
 

@@ -1,6 +1,7 @@
 import type { JobRecord } from "@muster/ledger/records";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
+import { ParticipantInfo, Room } from "@muster/wire/generated/livekit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as kit from "./kit.js";
 import { liveFor, nameOf, whomOf } from "./orders-kit.js";
@@ -163,6 +164,40 @@ describe("an order on participants", () => {
       ["east", "west"].map((name) => house.api.redis.zcard(`muster:{default:${name}}:jobs`)),
     );
     expect(jobs).toEqual([1, 1]);
+  });
+});
+
+describe("a job that waits", () => {
+  const describedTo = async (order: string, whom: string) => {
+    const { roomInfo, participantInfo } = await jobOf(order, whom);
+    const [room, participant] = [roomInfo, participantInfo].map((info) => Buffer.from(info, "base64"));
+    return {
+      people: Room.decode(room ?? Buffer.alloc(0)).numParticipants,
+      tracks: ParticipantInfo.decode(participant ?? Buffer.alloc(0)).tracks.length,
+    };
+  };
+
+  test("has its room as LiveKit described it last, in whatever order that is told", async () => {
+    const id = await house.order({ room: ROOM, target: { for: "participants" } });
+    const ann = house.play((rooms) => rooms.join(ROOM, "ann"));
+    await house.tell();
+    expect(await describedTo(id, nameOf(ann))).toMatchObject({ people: 1 });
+    house.play((rooms) => rooms.join(ROOM, "ben"));
+    house.play((rooms) => rooms.join(ROOM, "cleo"));
+    await house.deliver(house.untold().reverse());
+    expect(await describedTo(id, nameOf(ann))).toMatchObject({ people: 3 });
+  });
+
+  test("has its participant as RoomService described it last, where webhooks say less or nothing", async () => {
+    await house.stop();
+    house = await openHouse(server, { asks: true, roomsEveryMs: 100 });
+    const id = await house.order({ room: ROOM, target: { for: "participants" } });
+    const ann = house.play((rooms) => rooms.join(ROOM, "ann"));
+    await house.tell();
+    expect(await describedTo(id, nameOf(ann))).toEqual({ people: 1, tracks: 0 });
+    house.play((rooms) => rooms.publish(ROOM, "ann"));
+    house.untold();
+    await waitUntil("a round sees it", async () => (await describedTo(id, nameOf(ann))).tracks === 1);
   });
 });
 

@@ -6,6 +6,7 @@
 
 import type { Outbox } from "@muster/actor/outbox";
 import { InvariantError } from "@muster/domain/assert";
+import { REMOVE_AGENT_AGAIN_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Stop } from "@muster/ledger/shapes";
 import type { Log } from "@muster/runtime/log";
@@ -14,6 +15,7 @@ import type { Hold } from "./hold.js";
 import type { DispatcherMetrics } from "./metrics.js";
 import type { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
+import type { StoppedAgents } from "./stopped-agents.js";
 import type { ToldEvents } from "./told-events.js";
 
 export interface ExpireDeps {
@@ -22,6 +24,7 @@ export interface ExpireDeps {
   outbox: Outbox;
   assign: Pick<Assign, "admit" | "serve">;
   orphans: Pick<Orphans, "look">;
+  stoppedAgents: Pick<StoppedAgents, "look">;
   hold: Pick<Hold, "isHolding">;
   told: Pick<ToldEvents, "expect">;
   policy: DispatchPolicy;
@@ -95,9 +98,12 @@ export class Expire {
   }
 
   async #stop(field: string): Promise<void> {
-    const { namespace, ledger } = this.#deps;
-    const reply = await ledger.expireStop({ namespace, field });
+    const { namespace, ledger, stoppedAgents } = this.#deps;
+    const reply = await ledger.expireStop({ namespace, field, againMs: REMOVE_AGENT_AGAIN_MS });
     if (reply.status === "released") await this.#serve(reply.serve);
+    if (reply.status !== "looking") return;
+    const { job, room, identity, epoch: upToEpoch } = reply;
+    stoppedAgents.look(field, { job, room, identity, upToEpoch });
   }
 
   async #session(session: string): Promise<void> {

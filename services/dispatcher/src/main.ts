@@ -4,6 +4,8 @@
 
 import { randomBytes } from "node:crypto";
 import { idFrom } from "@muster/domain/ids";
+import { createLedger } from "@muster/ledger/ledger";
+import { roomServiceOf } from "@muster/livekit/settings";
 import { systemClock } from "@muster/runtime/clock";
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
 import { createLifecycle } from "@muster/runtime/lifecycle";
@@ -14,7 +16,7 @@ import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { serveHttp } from "@muster/runtime/serve-http";
 import { dispatcherSchema, livekitFrom, policyFrom } from "./config.js";
 import { dispatcherMetrics } from "./metrics.js";
-import { roomPresence } from "./room-presence.js";
+import { RoomPresence } from "./room-presence.js";
 import { startDispatcher } from "./start-dispatcher.js";
 
 /** Beyond the drain itself: the last writes, and closing. */
@@ -35,12 +37,14 @@ const metrics = createMetrics({ service: "dispatcher" });
 const redis = connectRedis({ url: config.redisUrl, name: "dispatcher", log });
 const blocking = connectRedis({ url: config.redisUrl, name: "dispatcher-inbox", log, blocking: true });
 
+const roomService = roomServiceOf(livekitFrom(config), systemClock, metrics);
 const dispatcher = await startDispatcher({
   nodeId: idFrom("node", randomBytes(16)),
   redis,
   blocking,
   policy: policyFrom(config),
-  presence: roomPresence({ redis, livekit: livekitFrom(config), clock: systemClock }),
+  presence: new RoomPresence({ ledger: createLedger(redis), roomService }),
+  roomService,
   leaseMs: config.leaseMs,
   maxSleepMs: MAX_SLEEP_MS,
   metrics: dispatcherMetrics(metrics),

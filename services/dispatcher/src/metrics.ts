@@ -25,6 +25,8 @@ export interface DispatcherMetrics {
   /** So many sessions vanished at once that nothing is resumed without evidence for now. */
   guardRaised(): void;
   held(cause: HoldCause): void;
+  /** Its agent was in a room that it had no business in any more, and was put out. */
+  agentRemoved(reason: "stopped" | "resumed"): void;
   /** Redis was flushed or rolled back. */
   generationChanged(): void;
   /** Ended records whose time of keeping was over. */
@@ -39,6 +41,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const orphans = metrics.counter("orphans_settled_total");
   const guards = metrics.counter("guards_raised_total");
   const holds = metrics.counter("holds_total");
+  const removed = metrics.counter("agents_removed_total");
   const generations = metrics.counter("generation_changes_total");
   const expirations = metrics.counter("retention_expirations_total");
   return {
@@ -49,6 +52,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     orphanSettled: (verdict, outcome) => orphans.add({ verdict, outcome }),
     guardRaised: () => guards.add({}),
     held: (cause) => holds.add({ cause }),
+    agentRemoved: (reason) => removed.add({ reason }),
     generationChanged: () => generations.add({}),
     forgotten(jobs, orders) {
       expirations.add({ kind: "job" }, jobs);

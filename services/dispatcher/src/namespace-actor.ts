@@ -15,6 +15,7 @@ import type { Deadlines } from "./deadlines.js";
 import type { Generation } from "./generation.js";
 import { jobsOf } from "./intake.js";
 import type { Orphans } from "./orphans.js";
+import type { StoppedAgents } from "./stopped-agents.js";
 import type { ToldEvents } from "./told-events.js";
 
 export interface NamespaceActorDeps {
@@ -23,6 +24,7 @@ export interface NamespaceActorDeps {
   hub: IntakeHub;
   assign: Assign;
   orphans: Orphans;
+  stoppedAgents: StoppedAgents;
   deadlines: Deadlines;
   generation: Generation;
   told: ToldEvents;
@@ -93,17 +95,19 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
   }
 
   mayRest(): boolean {
-    const { orphans } = this.#deps;
-    return this.#resting && this.#underWay.size === 0 && orphans.idle() && (this.#intake?.idle() ?? true);
+    const { orphans, stoppedAgents } = this.#deps;
+    if (!this.#resting || !orphans.idle() || !stoppedAgents.idle()) return false;
+    return this.#underWay.size === 0 && (this.#intake?.idle() ?? true);
   }
 
   /** First nothing new comes in, then no timer fires, then what is under way ends. */
   async stop(): Promise<void> {
-    const { namespace, deadlines, orphans, generation, told } = this.#deps;
+    const { namespace, deadlines, orphans, stoppedAgents, generation, told } = this.#deps;
     generation.forget(namespace);
     await this.#intake?.close();
     await deadlines.stop();
     await orphans.stop();
+    await stoppedAgents.stop();
     await Promise.allSettled(this.#underWay);
     await told.stop();
   }

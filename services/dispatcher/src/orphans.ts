@@ -2,23 +2,28 @@
  * Decides the fate of orphans: asks presence, at once when the worker is lost and again whenever the orphan's timer is
  * due, and has the ledger settle what follows. At once only evidence counts; what nobody knows is the timer's business,
  * so that an overdue grace can start again after a gap of ours. Keeps no fact: an answer that never comes costs time.
+ * An agent that may still be in its room is put out before its job is offered to another: within a second, or not at all.
  */
 
 import { within } from "@muster/actor/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import { jobRecord } from "@muster/ledger/records";
+import { type FormerAgent, removeAgent } from "@muster/livekit/remove-agent";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Assign } from "./assign.js";
 import type { Hold } from "./hold.js";
 import type { DispatcherMetrics } from "./metrics.js";
 import type { DispatchPolicy } from "./policy.js";
-import type { Presence, PresenceVerdict } from "./presence.js";
+import type { Presence, PresenceQuestion, PresenceVerdict } from "./presence.js";
+import type { RoomAttendant } from "./stopped-agents.js";
 
 export interface OrphansDeps {
   namespace: string;
   ledger: Ledger;
   presence: Presence;
+  /** undefined: nobody can put an agent out of its room. */
+  roomService: RoomAttendant | undefined;
   assign: Pick<Assign, "admit" | "serve">;
   hold: Pick<Hold, "isHolding" | "endsAtMs">;
   policy: DispatchPolicy;
@@ -31,6 +36,9 @@ export interface OrphansDeps {
 
 /** A gateway that dies leaves thousands; whoever answers for LiveKit is not asked all of them at once. */
 const MOST_AT_ONCE = 16;
+/** To see who is there, and to put it out: both together hold an offer up for no more than a second. */
+const REMOVAL_CALL_MS = 500;
+const REMOVAL_MS = 2 * REMOVAL_CALL_MS;
 
 type Cause = "lost" | "timer";
 
@@ -93,37 +101,47 @@ export class Orphans {
       const { state, epoch, room, agentIdentity } = jobRecord(found.record);
       if (state !== "orphaned") return;
       const participantSid = found.record.participant_sid ?? "";
-      const verdict = await this.#verdict({ namespace, job, room, agentIdentity, participantSid });
+      const question = { namespace, job, room, agentIdentity, participantSid };
+      const [verdict, isDeserted] = await Promise.all([this.#verdict(question), this.#isDeserted(question)]);
       if (verdict === "unknown" && cause === "lost") return;
-      await this.#settle(job, epoch, verdict);
+      await this.#settle({ room, identity: agentIdentity, job, upToEpoch: epoch }, verdict, isDeserted);
     } catch (error) {
       log.warn({ namespace, job, err: error }, "an orphan could not be settled; its timer asks again");
     }
   }
 
   /** What presence says, if it says so in time. */
-  async #verdict(question: Parameters<Presence["ask"]>[0]): Promise<PresenceVerdict> {
-    const { presence, policy, clock, log } = this.#deps;
+  #verdict(question: PresenceQuestion): Promise<PresenceVerdict> {
+    return this.#inTime<PresenceVerdict>(question, "unknown", this.#deps.presence.ask(question));
+  }
+
+  #isDeserted(question: PresenceQuestion): Promise<boolean> {
+    return this.#inTime(question, false, this.#deps.presence.isDeserted(question.room));
+  }
+
+  async #inTime<T>({ namespace, job }: PresenceQuestion, otherwise: T, asking: Promise<T>): Promise<T> {
+    const { policy, clock, log } = this.#deps;
     const askedAtMs = clock.now();
     try {
-      const answer = await within(clock, policy.presenceLimitMs, presence.ask(question));
+      const answer = await within(clock, policy.presenceLimitMs, asking);
       // By our clock too: in a process that was frozen, the answer may be taken up before the timer.
-      if (answer.late || clock.now() - askedAtMs > policy.presenceLimitMs) return "unknown";
+      if (answer.late || clock.now() - askedAtMs > policy.presenceLimitMs) return otherwise;
       return answer.value;
     } catch (error) {
-      const { namespace, job } = question;
       log.warn({ namespace, job, err: error }, "presence could not be asked");
-      return "unknown";
+      return otherwise;
     }
   }
 
-  async #settle(job: string, epoch: number, verdict: PresenceVerdict): Promise<void> {
-    const { namespace, ledger, assign, hold, policy, metrics, log, onDue } = this.#deps;
+  async #settle(agent: FormerAgent, verdict: PresenceVerdict, deserted: boolean): Promise<void> {
+    const { namespace, ledger, roomService, assign, hold, policy, metrics, log, onDue } = this.#deps;
+    const { job, upToEpoch: epoch } = agent;
     // A gap while we asked: what was said before it is no evidence after it. The timer asks again.
     if (hold.isHolding()) return;
     const { resumeUnproven, recheckMs, silentJobMs: silentMs } = policy;
     const reply = await ledger.settleOrphan({
-      ...{ namespace, job, epoch, verdict },
+      ...{ namespace, job, epoch, verdict, deserted },
+      removeMs: roomService === undefined ? 0 : REMOVAL_MS,
       ...{ resumeUnproven, recheckMs, silentMs },
     });
     if (reply.status === "stale") return;
@@ -135,6 +153,7 @@ export class Orphans {
       case "resumed":
         log.info({ namespace, job, verdict }, "job is resumed on another worker");
         metrics.redispatched("worker_lost");
+        if (verdict !== "absent") await this.#putOut(agent);
         await assign.admit(job);
         break;
       case "ended":
@@ -143,5 +162,20 @@ export class Orphans {
         break;
     }
     if (reply.serve !== "") await assign.serve(reply.serve);
+  }
+
+  /** Best effort: the token of the next holder puts out who is still there anyway, once it joins. */
+  async #putOut(agent: FormerAgent): Promise<void> {
+    const { namespace, roomService, metrics, log } = this.#deps;
+    if (roomService === undefined || agent.identity === "") return;
+    try {
+      if ((await removeAgent(roomService, agent, REMOVAL_CALL_MS)) === "removed")
+        metrics.agentRemoved("resumed");
+    } catch (error) {
+      log.warn(
+        { namespace, job: agent.job, err: error },
+        "the agent of a lost worker could not be put out of its room; its job is resumed all the same",
+      );
+    }
   }
 }

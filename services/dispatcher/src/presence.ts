@@ -25,7 +25,12 @@ export interface PresenceQuestion {
 export interface Presence {
   /** May reject and may take long: whoever asks bounds it and takes both for "unknown". */
   ask(question: PresenceQuestion): Promise<PresenceVerdict>;
+  /**
+   * True only when somebody was in the room and it is known that nobody but agents is there any more. Where nobody ever
+   * was (the agent is to call somebody) it is false, and so it is when nobody knows. May reject, as above.
+   */
+  isDeserted(room: string): Promise<boolean>;
 }
 
 /** No LiveKit is configured: nobody knows. */
-export const noPresence: Presence = { ask: async () => "unknown" };
+export const noPresence: Presence = { ask: async () => "unknown", isDeserted: async () => false };

@@ -31,6 +31,7 @@ import { NamespaceActor } from "./namespace-actor.js";
 import { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
 import type { Presence } from "./presence.js";
+import { type RoomAttendant, StoppedAgents } from "./stopped-agents.js";
 import { ToldEvents } from "./told-events.js";
 
 export interface DispatcherDeps {
@@ -42,6 +43,8 @@ export interface DispatcherDeps {
   policy: DispatchPolicy;
   /** Who knows whether an agent is in its room. */
   presence: Presence;
+  /** undefined: LiveKit cannot be asked, and no agent is put out of its room. */
+  roomService: RoomAttendant | undefined;
   leaseMs: number;
   /** How often a hosted namespace's timers are looked at, at least. */
   maxSleepMs: number;
@@ -62,7 +65,7 @@ export interface Dispatcher {
 
 export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher> {
   const { redis, blocking, nodeId, clock, log, random, newGeneration, leaseMs } = deps;
-  const { policy, presence, metrics, maxSleepMs } = deps;
+  const { policy, presence, roomService, metrics, maxSleepMs } = deps;
   const ledger = createLedger(redis);
   const outbox = createOutbox({ redis, clock, log });
   const hub = createIntakeHub({ redis, log, clock });
@@ -91,9 +94,10 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     // The loop and who sets its timers know each other; the loop is told of a timer only after both exist.
     const onDue = (atMs: number) => deadlines.nudge(atMs);
     const assign = new Assign({ ...shared, onDue });
-    const orphans = new Orphans({ ...shared, presence, assign, onDue });
+    const orphans = new Orphans({ ...shared, presence, roomService, assign, onDue });
+    const stoppedAgents = new StoppedAgents({ ...shared, roomService, assign });
     const told = new ToldEvents({ namespace, mover, board, clock, log });
-    const expire = new Expire({ ...shared, assign, orphans, told });
+    const expire = new Expire({ ...shared, assign, orphans, stoppedAgents, told });
     const deadlines = new Deadlines({ ...shared, expire, maxSleepMs });
     return new NamespaceActor({
       namespace,
@@ -101,6 +105,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
       hub,
       assign,
       orphans,
+      stoppedAgents,
       deadlines,
       generation,
       told,

@@ -3,7 +3,7 @@ import type { Log } from "@muster/runtime/log";
 import { startFlakyProxy } from "@muster/test/kit/flaky-proxy";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { describe, expect, it } from "vitest";
-import type { PresenceVerdict } from "../src/presence.js";
+import { noPresence, type PresenceVerdict } from "../src/presence.js";
 import { log, runDispatcher, staticPresence, testPolicy } from "./kit.js";
 import { setStage } from "./stage.js";
 
@@ -167,7 +167,7 @@ describe("a connection that is lost while presence is asked", () => {
     const holdMs = 1_500;
     const answers: ((verdict: PresenceVerdict) => void)[] = [];
     const ask = () => new Promise<PresenceVerdict>((resolve) => void answers.push(resolve));
-    const presence = { ask };
+    const presence = { ...noPresence, ask };
     const { proxy, dispatcher } = await proxied({ holdMs, presence, presenceLimitMs: 60_000 });
     const { session, job, offeredAgain } = await stage.runningJob(namespace, "reporting");
     await stage.caller.session(namespace, "greeter", (await stage.gateway()).nodeId);

@@ -16,6 +16,7 @@ import { dispatcherMetrics } from "../src/metrics.js";
 import type { DispatchPolicy } from "../src/policy.js";
 import { noPresence, type Presence, type PresenceQuestion, type PresenceVerdict } from "../src/presence.js";
 import { startDispatcher } from "../src/start-dispatcher.js";
+import type { RoomAttendant } from "../src/stopped-agents.js";
 
 export const log = createLog({ level: "silent", service: "test" });
 export const newId = (kind: "order" | "job" | "session" | "node") => idFrom(kind, randomBytes(16));
@@ -45,18 +46,20 @@ export function staticPresence(otherwise: PresenceVerdict = "unknown") {
       asked.push(question);
       return verdicts.get(question.job) ?? otherwise;
     },
+    isDeserted: noPresence.isDeserted,
   };
   return { ...presence, verdicts, asked };
 }
 
 export interface DispatcherOptions extends Partial<DispatchPolicy> {
   presence?: Presence;
+  roomService?: RoomAttendant;
   leaseMs?: number;
   log?: Log;
 }
 
 export async function runDispatcher(url: string, options: DispatcherOptions = {}) {
-  const { presence = noPresence, leaseMs = 600, log: dispatcherLog = log, ...policy } = options;
+  const { presence = noPresence, roomService, leaseMs = 600, log: dispatcherLog = log, ...policy } = options;
   const redis = connectRedis({ url, name: "dispatcher", log });
   const blocking = connectRedis({ url, name: "dispatcher-inbox", log, blocking: true });
   const commands = countCommands(redis);
@@ -68,6 +71,7 @@ export async function runDispatcher(url: string, options: DispatcherOptions = {}
     blocking,
     policy: { ...testPolicy, ...policy },
     presence,
+    roomService,
     leaseMs,
     maxSleepMs: 500,
     metrics: dispatcherMetrics(metrics),

@@ -1,7 +1,7 @@
 import { createLedger } from "@muster/ledger/ledger";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { describe, expect, it } from "vitest";
-import type { PresenceVerdict } from "../src/presence.js";
+import { noPresence, type PresenceVerdict } from "../src/presence.js";
 import { staticPresence, testPolicy } from "./kit.js";
 import { setStage } from "./stage.js";
 
@@ -117,7 +117,7 @@ describe("an orphan of which nobody knows", () => {
     ["fails", () => Promise.reject(new Error("LiveKit is down"))],
   ])("is one for which presence %s: its grace counts, and other timers go on", async (_, ask) => {
     const namespace = stage.freshNamespace();
-    await stage.dispatcher({ presence: { ask } });
+    await stage.dispatcher({ presence: { ...noPresence, ask } });
     const { gateway, session, offeredAgain } = await stage.runningJob(namespace, "reporting");
     await stage.caller.session(namespace, "greeter", gateway.nodeId);
     await stage.caller.lose(namespace, session);

@@ -138,6 +138,7 @@ describe("ended work", () => {
       cause: "terminated",
       reason: "not wanted",
       stopMs: 500,
+      removeMs: 0,
     });
     await caller.redis.zadd(`muster:{${namespace}}:deadlines`, 1, "sweep");
     await waitUntil("the job is gone", async () => (await stateOf(namespace, job)) === null);

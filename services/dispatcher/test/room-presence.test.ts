@@ -29,13 +29,13 @@ afterAll(async () => {
   await server.stop();
 });
 
-const ask = (asks: "both" | "webhooks", participantSid: string, agentIdentity = IDENTITY) => {
+const presence = (asks: "both" | "webhooks") => {
   const keys = new Map([[livekit.apiKey, livekit.apiSecret]]);
   const roomService = asks === "both" ? roomServiceOf({ url: livekit.url, keys }, systemClock) : undefined;
-  return new RoomPresence({ ledger, roomService }).ask({
-    ...{ namespace: "default", job: "AJ_1", room, agentIdentity, participantSid },
-  });
+  return new RoomPresence({ ledger, roomService });
 };
+const ask = (asks: "both" | "webhooks", participantSid: string, agentIdentity = IDENTITY) =>
+  presence(asks).ask({ ...{ namespace: "default", job: "AJ_1", room, agentIdentity, participantSid } });
 
 /** What a webhook said. */
 const told = (change: Partial<RoomChange> & { sid: string }, { sid = "RM_1", isOver = false } = {}) =>
@@ -115,11 +115,14 @@ describe("of an agent that webhooks told to be there", () => {
     expect(await ask("both", sid)).toBe("present");
   });
 
-  test("while RoomService is away: there is no answer, not even the one of webhooks", async () => {
+  test("while RoomService is away, or too slow: what webhooks told counts", async () => {
     await told({ sid: "PA_1" });
+    livekit.fail("GetParticipant", { kind: "hold", until: new Promise(() => undefined) });
+    expect(await ask("both", "PA_1")).toBe("present");
     await livekit.goDown();
     try {
-      await expect(ask("both", "PA_1")).rejects.toMatchObject({ code: "unreachable" });
+      expect(await ask("both", "PA_1")).toBe("present");
+      expect(await ask("both", "PA_unheard_of")).toBe("unknown");
       await left("PA_1", "CLIENT_INITIATED");
       expect(await ask("both", "PA_1")).toBe("absent");
     } finally {
@@ -150,5 +153,49 @@ describe("of an agent that webhooks never told of", () => {
 
   test("of which not even the name is known: nobody can say", async () => {
     expect(await ask("both", "", "")).toBe("unknown");
+  });
+});
+
+describe("a room with an agent", () => {
+  const ANN = { sid: "PA_ann", identity: "ann", kind: "standard" };
+  const isDeserted = (asks: "both" | "webhooks") => presence(asks).isDeserted(room);
+  /** Heard of before the time that somebody may take to come back. */
+  const leftLongAgo = async (change: Partial<RoomChange> & { sid: string }) => {
+    await told({ ...change, left_at: 4_000, left_reason: "CLIENT_INITIATED" });
+    const key = `muster:{room/${room}}:people:RM_1`;
+    const redis = server.client();
+    const person = JSON.parse((await redis.hget(key, change.sid)) ?? "{}");
+    await redis.hset(key, change.sid, JSON.stringify({ ...person, heard_at: Date.now() - 6_000 }));
+  };
+
+  test("where nobody ever was is not deserted: the agent may be about to call somebody", async () => {
+    expect(await isDeserted("webhooks")).toBe(false);
+    await told({ sid: "PA_1" });
+    expect(await isDeserted("webhooks")).toBe(false);
+    expect(await isDeserted("both")).toBe(false);
+  });
+
+  test("is deserted when everybody else has left, and does not come back", async () => {
+    await told({ sid: "PA_1" });
+    await told(ANN);
+    expect(await isDeserted("webhooks")).toBe(false);
+    await told({ ...ANN, left_at: 4_000 });
+    expect(await isDeserted("webhooks")).toBe(false);
+    await leftLongAgo(ANN);
+    expect(await isDeserted("webhooks")).toBe(true);
+    livekit.rooms.join(room, IDENTITY, { kind: "agent" });
+    livekit.rooms.join(room, "recorder", { kind: "egress" });
+    expect(await isDeserted("both")).toBe(true);
+  });
+
+  test("is not deserted when RoomService knows of somebody, or cannot be asked", async () => {
+    await leftLongAgo(ANN);
+    livekit.rooms.join(room, "ben");
+    expect(await isDeserted("webhooks")).toBe(true);
+    expect(await isDeserted("both")).toBe(false);
+    livekit.rooms.leave(room, "ben");
+    livekit.fail("ListParticipants", { kind: "twirp", status: 503, code: "unavailable", msg: "no" }, 3);
+    expect(await isDeserted("both")).toBe(false);
+    expect(await isDeserted("both")).toBe(true);
   });
 });

@@ -141,6 +141,7 @@ export class Assignments {
   ): "sent" | "buffered" | "dropped" {
     const { keys, workerLivekitUrl, flags, clock } = this.#deps;
     const { apiKey } = session.context;
+    const { job } = offer;
     const token = mintAgentToken({
       apiKey,
       apiSecret: keys.get(apiKey) ?? "",
@@ -151,10 +152,14 @@ export class Assignments {
       attributes: answer.participantAttributes,
       permissions: session.registration?.permissions ?? null,
       agentName: session.registration?.agentName ?? "",
+      job,
       epoch: offer.epoch,
       nowMs: clock.now(),
     });
-    const job = jobOf({ offer, flags, startedAtMs, participantIdentity: identity });
-    return session.send({ case: "assignment", value: { job, url: workerLivekitUrl ?? null, token } });
+    const assigned = jobOf({ offer, flags, startedAtMs, participantIdentity: identity });
+    return session.send({
+      case: "assignment",
+      value: { job: assigned, url: workerLivekitUrl ?? null, token },
+    });
   }
 }

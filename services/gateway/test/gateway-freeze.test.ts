@@ -81,6 +81,8 @@ it("sends no assignment for a stale yes, obeys stops, and has what is still its 
   const other = await test.start();
   const taker = await test.registered(other, "moved");
   const settled = await test.ledger.settleOrphan({
+    deserted: false,
+    removeMs: 0,
     namespace: test.namespace,
     job: movedJob,
     epoch: 1,

@@ -152,6 +152,7 @@ it("delivers a stop, again with each renewal until it is confirmed, and then no 
     job,
     reason: "enough",
     stopMs: 20_000,
+    removeMs: 0,
   });
   expect(reply.status).toBe("terminated");
   await test.dispatcher.send(gateway.nodeId, {
@@ -185,6 +186,7 @@ it("delivers a stop whose message was lost", async () => {
     cause: "terminated",
     reason: "enough",
     stopMs: 20_000,
+    removeMs: 0,
   });
   expect((await worker.next("termination")).jobId).toBe(job);
 });

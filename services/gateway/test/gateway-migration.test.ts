@@ -47,6 +47,8 @@ const hints = (test: Bench, kind: string) => test.dispatcher.told.filter((messag
 async function resume(test: Bench, job: string): Promise<void> {
   const { epoch } = await test.dispatcher.job(job);
   const reply = await test.ledger.settleOrphan({
+    deserted: false,
+    removeMs: 0,
     namespace: test.namespace,
     job,
     epoch: Number(epoch),
@@ -96,6 +98,7 @@ describe.each(TRANSPORT_KINDS)("a worker that comes back, on %s", (transport) =>
       job: kept,
       reason: "enough",
       stopMs: 20_000,
+      removeMs: 0,
     });
     await waitUntil("it is told to stop", async () => (await terminations(again)).includes(kept));
   });

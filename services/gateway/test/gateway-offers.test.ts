@@ -63,7 +63,7 @@ describe.each(TRANSPORT_KINDS)("an offer on %s", (transport) => {
       metadata: "mine",
       kind: "agent",
       video: { roomJoin: true, room: "lobby", agent: true, canPublish: true, canSubscribe: true },
-      attributes: { x: "y", "lk.agent_name": "agent", "muster.epoch": "1" },
+      attributes: { x: "y", "lk.agent_name": "agent", "muster.job": job, "muster.epoch": "1" },
     });
     expect(await dispatcher.job(job)).toMatchObject({
       state: "starting",
@@ -318,7 +318,14 @@ it("is no offer any more when the ledger has moved on: the yes is stale and noth
   const { job } = await dispatcher.order();
   await dispatcher.offer(job);
   await worker.next("availability");
-  await ledger.terminateJob({ namespace, job, cause: "terminated", reason: "enough", stopMs: 1_000 });
+  await ledger.terminateJob({
+    namespace,
+    job,
+    cause: "terminated",
+    reason: "enough",
+    stopMs: 1_000,
+    removeMs: 0,
+  });
   worker.accept(job);
   await waitUntil("the answer was stale", () => gateway.counts["offer_ended.stale"] === 1);
   await worker.ping();

@@ -8,12 +8,14 @@ import { apiKeysFrom, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "@m
 import { createApi } from "@muster/api/create-api";
 import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
 import { dispatcherMetrics } from "@muster/dispatcher/metrics";
-import { roomPresence } from "@muster/dispatcher/room-presence";
+import { RoomPresence } from "@muster/dispatcher/room-presence";
 import { startDispatcher } from "@muster/dispatcher/start-dispatcher";
 import { type IdKind, idFrom } from "@muster/domain/ids";
 import { policyFrom as gatewayPolicyFrom } from "@muster/gateway/config";
 import { startGateway } from "@muster/gateway/start-gateway";
 import { chooseTransport } from "@muster/gateway/transport/choose-transport";
+import { createLedger } from "@muster/ledger/ledger";
+import { roomServiceOf } from "@muster/livekit/settings";
 import { systemClock } from "@muster/runtime/clock";
 import type { Lifecycle } from "@muster/runtime/lifecycle";
 import type { Log } from "@muster/runtime/log";
@@ -55,12 +57,14 @@ export async function startStandalone({
     newGeneration: () => randomBytes(12).toString("hex"),
   };
 
+  const roomService = roomServiceOf(livekitFrom(config), systemClock, metrics);
   const dispatcher = await startDispatcher({
     ...shared,
     nodeId: newId("node"),
     blocking: dispatcherInbox,
     policy: dispatchPolicyFrom(config),
-    presence: roomPresence({ redis, livekit: livekitFrom(config), clock: systemClock }),
+    presence: new RoomPresence({ ledger: createLedger(redis), roomService }),
+    roomService,
     leaseMs: config.leaseMs,
     maxSleepMs: MAX_SLEEP_MS,
     metrics: dispatcherMetrics(metrics),

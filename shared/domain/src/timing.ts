@@ -26,6 +26,9 @@ export const HOLD_MS = 5_000;
 export const WAIT_BOUND_MS = 3_600_000;
 /** How long a worker that was told to stop keeps its place when it does not confirm. */
 export const STOP_BOUND_MS = 20_000;
+/** How soon after a stop its agent is put out of the room, when it is still there; and how soon it is looked again. */
+export const REMOVE_AGENT_MS = 3_000;
+export const REMOVE_AGENT_AGAIN_MS = 2_000;
 /** First back-off after every session refused. */
 export const RETRY_MS = 500;
 /** First cool-down of a worker that did not answer. */

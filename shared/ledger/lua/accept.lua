@@ -32,7 +32,7 @@ if state ~= "offered" or not silences then return { "stale", state } end
 
 if identity == "" then identity = agent_identity end
 redis.call("HSET", job_key, "state", "starting", "started_at", now, "updated_at", now, "agent_identity", identity,
-  "attempts", tonumber(attempts or 0) + 1)
+  "accepted_epoch", epoch, "attempts", tonumber(attempts or 0) + 1)
 if silences ~= "0" then redis.call("HSET", session_key, "silences", 0) end
 redis.call("ZADD", session_jobs_key, now, job .. "#" .. epoch)
 redis.call("ZADD", deadlines_key, now + start_ms, "job|" .. job)

@@ -8,6 +8,7 @@
 -- @include serving
 -- @arg order string Order id.
 -- @arg stop-ms int How long a worker's place stays taken when it does not confirm.
+-- @arg remove-ms int After this time agents that are still in the room are to be put out of it; 0 = nobody can.
 -- @arg limit int Jobs ended in one call, at most.
 -- @reply deleted deleted-at:int stops:json:shapes.Stop[] more:int serve:strings
 -- @reply unknown
@@ -23,7 +24,8 @@ end
 local stops, serve = {}, {}
 for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)) do
   local record = read_job(id)
-  local stop, got_room = terminate_job(id, record, "order_deleted", "the work order was deleted", now + stop_ms)
+  local stop, got_room = terminate_job(id, record, "order_deleted", "the work order was deleted", now + stop_ms,
+    remove_ms)
   stops[#stops + 1] = stop
   also_serve(serve, record.pool, got_room)
 end

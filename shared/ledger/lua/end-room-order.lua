@@ -41,7 +41,7 @@ if state == "live" and not one_life and now < waits_until and not was_served() t
   for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0)) do
     local record = read_job(id)
     if record.type == "room" then
-      redis.call("HDEL", job_of(id), "room_sid", "room_info")
+      redis.call("HDEL", job_of(id), "room_sid", "room_info", "room_info_at")
     else
       local message = "the participant left the room"
       also_serve(serve, record.pool, end_job(id, record, "canceled", "participant_left", message, false))

@@ -3,6 +3,7 @@
 -- of two words on the same thing the later one counts.
 -- Lives of a room are told apart by sid and ordered by when they began; the latest is the present one, over or not. Where
 -- that was not said, when they were first spoken of stands in.
+-- Answered with the present life as the book then has it, whichever life was spoken of, and those who were spoken of.
 -- Dying after it: whoever brought the facts brings them again, or the reconciler finds them.
 -- @slot room
 -- @include records
@@ -16,7 +17,7 @@
 -- @arg said-at int When the source said so, Unix ms by its clock.
 -- @arg changes json:shapes.RoomChange[] What is said of participants. At most 1000.
 -- @arg keep-ms int How long a book in which nothing is written is kept.
--- @reply merged sid:string live:int people:json:shapes.RoomPerson[]
+-- @reply merged sid:string live:int info:string info-at:int people:json:shapes.RoomPerson[]
 
 local MAX_LIVES, MAX_PEOPLE, FORGET_LEFT_MS = 8, 2000, 600000
 
@@ -70,7 +71,6 @@ local function merge_person(change)
   end
   person.heard_at = now
   redis.call("HSET", people_of(sid), change.sid, cjson.encode(person))
-  person.said_at = nil
   return person
 end
 
@@ -94,4 +94,6 @@ for id in pairs(lives) do
 end
 redis.call("PEXPIRE", lives_key, keep_ms)
 redis.call("PEXPIRE", infos_key, keep_ms)
-return { "merged", present, lives[present].over == 0 and 1 or 0, encode_list(people) }
+local known_info, known_at = unpack(redis.call("HMGET", infos_key, present, present .. "|said_at"))
+local is_live = lives[present].over == 0 and 1 or 0
+return { "merged", present, is_live, known_info or "", known_at or 0, encode_list(people) }

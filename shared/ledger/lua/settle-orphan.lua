@@ -5,9 +5,10 @@
 -- knowledge, nor within recheck-ms after: the last ones are still on their way back.
 -- Nothing is kept longer than silent-ms: then it ended as unknown.
 -- A job whose agent was seen to leave of its own will ended well, whatever became of its worker.
+-- Where everybody left whom it was for, it is not resumed: it ended well, as with its room.
 -- A job that is not to be resumed (restart policy `never`, or simulated: nobody else can take it) ends as failed, since
 -- a lost worker is a failure. Resuming is no attempt: what its start had counted is taken back.
--- Dying after it: a resumed job is due at once; one that is kept has its timer.
+-- Dying after it: a resumed job is due, at once or after remove-ms; one that is kept has its timer.
 -- @key job job:<job>
 -- @include ending
 -- @include guarding
@@ -16,6 +17,8 @@
 -- @arg epoch int The epoch that was asked about.
 -- @arg verdict string absent | present | unknown
 -- @arg resume-unproven bool Whether a worker that never reports is taken for dead when its grace is over.
+-- @arg deserted bool Somebody was in its room, and nobody but agents is any more.
+-- @arg remove-ms int So long the caller keeps a resumed job to itself, to put an agent that may be there out of the room.
 -- @arg recheck-ms int When to ask again.
 -- @arg silent-ms int How long an orphan is kept at most, from its loss.
 -- @reply resumed serve:string
@@ -32,18 +35,18 @@ if record.state ~= "orphaned" or tonumber(record.epoch) ~= epoch then
   return { "stale", record.state }
 end
 
-local function finish(outcome, message)
-  local cause = outcome == "success" and "agent_left" or "worker_lost"
+local function finish(outcome, cause, message)
   local got_room = end_job(job, record, outcome, cause, message, false)
   return { "ended", outcome, to_serve(record.pool, got_room) }
 end
 
 local function resume()
   local policy = record.order ~= "" and redis.call("HGET", order_of(record.order), "restart_policy")
-  if policy ~= "on_failure" then return finish("failed", "the worker was lost") end
+  if deserted then return finish("success", "nobody_left", "") end
+  if policy ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost") end
   forget_orphan(job, record)
   local got_room = release(job, record)
-  requeue_started(job, record, now)
+  requeue_started(job, record, verdict == "absent" and now or now + remove_ms)
   forget_refusals(job, record)
   redis.call("HSET", job_key, "resumed_at", now, "resumed_epoch", epoch)
   redis.call("HINCRBY", job_key, "attempts", -1)
@@ -57,14 +60,14 @@ local bound = tonumber(record.orphaned_at) + silent_ms
 -- What is waited for because of the guard does not use the job's time up: it may still be resumed after it.
 if guard_ends > tonumber(record.orphaned_at) then bound = math.max(bound, guard_ends + 2 * recheck_ms) end
 local function keep(due, guard)
-  if now >= bound then return finish("unknown", "the worker was lost and did not come back") end
+  if now >= bound then return finish("unknown", "worker_lost", "the worker was lost and did not come back") end
   due = math.min(due, bound)
   set_timer("job|" .. job, due)
   return { "kept", due, guard }
 end
 
 -- Its agent left of its own will before, or while, the worker was lost: it had done its work.
-if verdict ~= "present" and record.left_how == "clean" then return finish("success", "") end
+if verdict ~= "present" and record.left_how == "clean" then return finish("success", "agent_left", "") end
 if verdict == "absent" then
   local unseen_until = tonumber(record.unseen_until)
   if now < unseen_until then return keep(unseen_until, 0) end

@@ -32,6 +32,8 @@ export interface JobRecord {
   session: string;
   gateway: string;
   agentIdentity: string;
+  /** The epoch that its newest holder's token was minted for, whatever session it came back on since; 0 when not known. */
+  acceptedEpoch: number;
   /** Sid under which the agent was seen to join; empty before. */
   participantSid: string;
   priority: number;
@@ -114,6 +116,7 @@ export function jobRecord(hash: Hash): JobRecord {
     session: text(hash, "session"),
     gateway: text(hash, "gateway"),
     agentIdentity: text(hash, "agent_identity"),
+    acceptedEpoch: number(hash, "accepted_epoch"),
     participantSid: text(hash, "participant_sid"),
     priority: number(hash, "priority"),
     createdAtMs: number(hash, "created_at"),

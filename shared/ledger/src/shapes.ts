@@ -58,6 +58,8 @@ export interface NewJob {
   room_sid: string;
   /** ParticipantInfo message, base64; empty for a room job. */
   participant_info: string;
+  /** When that was said, as the room book has it. */
+  participant_info_at?: number;
   /** Starts that may fail before the job does. */
   max_attempts: number;
 }
@@ -89,6 +91,8 @@ export interface RoomPerson {
   /** Present once it is gone, for good. */
   left_at?: number;
   left_reason?: string;
+  /** When attributes and info were said, by the clock of who said so; -1 while they were not. */
+  said_at: number;
   /** When we last heard of it, by the ledger's clock. */
   heard_at: number;
 }
@@ -146,6 +150,11 @@ export interface Stop {
   gateway: string;
   wire: string;
   reason?: string;
+  /** Where LiveKit can be asked: whom to look for in which room, until when, and how often that was done. */
+  room?: string;
+  identity?: string;
+  ends_at?: number;
+  looks?: number;
 }
 
 /** A session that a claim looked at, and why it was not taken. */

@@ -70,6 +70,10 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
     check("timer of the back-off", Number(job.not_before), zsets.get("deadlines")?.get(`job|${id}`));
   }
 
+  for (const field of ["room_info", "participant_info"])
+    if (job[`${field}_at`] !== undefined)
+      check(`${field} that its time is of`, true, job[field] !== undefined);
+
   const rank = (1000 - Number(job.priority)) * RANK_STEP + Number(job.created_at);
   check("rank in line", state === "parked" ? rank : undefined, zsets.get(`parked:${job.pool}`)?.get(id));
 

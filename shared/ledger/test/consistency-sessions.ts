@@ -96,12 +96,16 @@ function stopProblems({ hashes, zsets, sets }: Snapshot): string[] {
       gateway: string;
       wire: string;
       epoch: string;
+      ends_at?: number;
     };
     return [
       ...(field === `${stop.session}|${stop.wire}`
         ? []
         : [`stop ${field} is of ${stop.session}|${stop.wire}`]),
       ...(zsets.get("deadlines")?.has(`stop|${field}`) ? [] : [`stop ${field} has no end`]),
+      ...((zsets.get("deadlines")?.get(`stop|${field}`) ?? 0) <= (stop.ends_at ?? Number.POSITIVE_INFINITY)
+        ? []
+        : [`stop ${field} outlives the time that its worker has`]),
       ...(sets.get(`gateway-stops:${stop.gateway}`)?.has(field)
         ? []
         : [`stop ${field} is told by no gateway`]),

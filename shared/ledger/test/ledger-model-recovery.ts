@@ -5,6 +5,11 @@ import type { ModelJob, ModelState } from "./ledger-model-state.js";
 import * as ms from "./scene.js";
 
 type Verdict = "absent" | "present" | "unknown";
+interface Settling {
+  unproven: boolean;
+  deserted: boolean;
+  removeMs: number;
+}
 export interface ModelClaim {
   job: string;
   session: string;
@@ -98,7 +103,7 @@ export class RecoveryModel {
     return ["migrated", held, stops, refused, closed, left.sort()].map((list) => list?.toString()).join(" ");
   }
 
-  settle(id: string, epoch: number, verdict: Verdict, resumeUnproven: boolean): string {
+  settle(id: string, epoch: number, verdict: Verdict, { unproven, deserted, removeMs }: Settling): string {
     const state = this.#state;
     const job = state.jobs.get(id);
     if (job === undefined) return "stale unknown";
@@ -107,7 +112,9 @@ export class RecoveryModel {
       return waits && job.resumedEpoch === epoch ? "resumed" : `stale ${job.state}`;
     }
     if (verdict === "absent") {
-      return state.nowMs < job.unseenUntil ? this.#keep(id, job, job.unseenUntil, 0) : this.#resume(id, job);
+      return state.nowMs < job.unseenUntil
+        ? this.#keep(id, job, job.unseenUntil, 0)
+        : this.#resume(id, job, deserted, 0);
     }
     const recheckAt = state.nowMs + ms.RECHECK_MS;
     if (verdict === "present") {
@@ -119,7 +126,7 @@ export class RecoveryModel {
     const graceEnds =
       until > job.orphanedAt ? Math.max(job.graceUntil, until + ms.RECHECK_MS) : job.graceUntil;
     if (state.nowMs < graceEnds) return this.#keep(id, job, graceEnds, 0);
-    if (job.holderReports || resumeUnproven) return this.#resume(id, job);
+    if (job.holderReports || unproven) return this.#resume(id, job, deserted, removeMs);
     return this.#keep(id, job, recheckAt, 0);
   }
 
@@ -135,15 +142,19 @@ export class RecoveryModel {
     return `kept ${job.due} ${guard}`;
   }
 
-  #resume(id: string, job: ModelJob): string {
+  #resume(id: string, job: ModelJob, deserted: boolean, removeMs: number): string {
     const state = this.#state;
+    if (deserted) {
+      state.end(id, job, "success", "nobody_left");
+      return "ended success";
+    }
     if (!job.restarts) {
       state.end(id, job, "failed", "worker_lost");
       return "ended failed";
     }
     const holder = job.session;
     state.release(id, job);
-    state.requeueStarted(job, state.nowMs);
+    state.requeueStarted(job, state.nowMs + removeMs);
     state.forgetRefusals(job);
     if (state.sessions.has(holder)) job.excluded.add(holder);
     Object.assign(job, { resumedEpoch: job.epoch, attempts: job.attempts - 1 });
@@ -172,7 +183,7 @@ export class RecoveryModel {
       const isSame = known.session === session && known.epoch === epoch && state.wire(id) === wire;
       return isSame && known.state === "running" ? "restored" : `exists ${known.state}`;
     }
-    const job = { ...state.newJob(0, true), attempts: 1 };
+    const job = { ...state.newJob(0, true), attempts: 1, isNamed: true };
     state.jobs.set(id, job);
     state.takeOver(id, job, session, epoch, wire);
     return "restored";

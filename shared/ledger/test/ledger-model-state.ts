@@ -30,9 +30,20 @@ export interface ModelJob {
   resumedEpoch: number;
   withdrawnEpoch: number;
   failedWire: string;
+  /** Whether it is known as whom its agent joins: from its first acceptance on. */
+  isNamed: boolean;
   due: number;
   outcome: string;
   cause: string;
+}
+
+interface ModelStop {
+  due: number;
+  session: string;
+  place: string;
+  /** Of one whose agent is looked for in its room: until when, and how often that was done. */
+  endsAt: number;
+  looks: number;
 }
 
 interface ModelSession {
@@ -58,7 +69,7 @@ export class ModelState {
   readonly jobs = new Map<string, ModelJob>();
   readonly sessions = new Map<string, ModelSession>();
   readonly leases = new Map<string, number>();
-  readonly stops = new Map<string, { due: number; session: string; place: string }>();
+  readonly stops = new Map<string, ModelStop>();
   /** Timers of sessions, by session. */
   readonly timers = new Map<string, number>();
   guard = { until: 0, before: 0 };
@@ -73,7 +84,7 @@ export class ModelState {
     const texts = { session: "", outcome: "", cause: "", failedWire: "", excluded: new Set<string>() };
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, startedAt: 0, orphanedAt: 0 };
     const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
-    const rest = { state: "queued" as JobState, holderReports: false };
+    const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
     return { priority, restarts, oneLife, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
   }
 
@@ -139,8 +150,11 @@ export class ModelState {
     if (!keepsPlace) this.release(id, job);
   }
 
-  stop(session: string, wire: string, place: string): void {
-    this.stops.set(`${session}|${wire}`, { due: this.nowMs + ms.STOP_MS, session, place });
+  /** `isLookedFor`: somebody can ask LiveKit, and the agent's name is known. */
+  stop(session: string, wire: string, place: string, isLookedFor = false): void {
+    const endsAt = this.nowMs + ms.STOP_MS;
+    const due = isLookedFor ? this.nowMs + ms.REMOVE_MS : endsAt;
+    this.stops.set(`${session}|${wire}`, { due, session, place, endsAt, looks: 0 });
   }
 
   finishStop(field: string): void {

@@ -83,13 +83,16 @@ export class LedgerModel {
     const job = state.jobs.get(id);
     if (job === undefined) return "stale unknown";
     if (job.session !== session || job.epoch !== epoch) return `stale ${job.state}`;
-    if (job.state === "starting" || job.state === "running") return "started";
+    if (job.state === "starting" || job.state === "running") {
+      job.isNamed = true;
+      return "started";
+    }
     const live = state.sessions.get(session);
     if (job.state !== "offered" || live === undefined) return `stale ${job.state}`;
     state.move(job, "starting");
     live.silences = 0;
     const due = state.nowMs + ms.START_MS;
-    Object.assign(job, { attempts: job.attempts + 1, startedAt: state.nowMs, due });
+    Object.assign(job, { attempts: job.attempts + 1, startedAt: state.nowMs, due, isNamed: true });
     state.held(session).set(`${id}#${epoch}`, state.nowMs);
     return "started";
   }
@@ -166,13 +169,13 @@ export class LedgerModel {
   }
 
   /** By terminate and by deleting the job's order, which have the same effect on the job. */
-  terminate(id: string): string {
+  terminate(id: string, canAsk: boolean): string {
     const { state } = this;
     const job = state.jobs.get(id);
     if (job === undefined) return "unknown";
     if (job.state === "ended") return `final ${job.outcome}`;
     const isHeld = job.state === "starting" || job.state === "running";
-    if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`);
+    if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, canAsk && job.isNamed);
     state.end(id, job, "canceled", "", isHeld);
     return isHeld ? "terminated stop" : "terminated";
   }
@@ -244,7 +247,18 @@ export class LedgerModel {
 
   expireStop(field: string): string {
     const stop = this.state.stops.get(field);
-    if (stop === undefined || stop.due > this.state.nowMs) return "idle";
+    const { nowMs } = this.state;
+    if (stop === undefined || stop.due > nowMs) return "idle";
+    if (nowMs < stop.endsAt) {
+      stop.due = Math.min(stop.endsAt, nowMs + ms.AGAIN_MS * 2 ** Math.min(10, stop.looks++));
+      return `looking ${stop.due}`;
+    }
+    this.state.finishStop(field);
+    return "released";
+  }
+
+  confirmStop(field: string): string {
+    if (!this.state.stops.has(field)) return "idle";
     this.state.finishStop(field);
     return "released";
   }

@@ -93,12 +93,14 @@ onEachRedis("losses", (scene) => {
     await s.report("AJ_1", "AW_1", "running");
     await lose(s, 1, 6);
     s.pass(GUARD_UP_MS - 1);
-    expect(await s.settle("AJ_1", epoch, "unknown", false, 60_000)).toMatchObject({
+    expect(await s.settle("AJ_1", epoch, "unknown", false, { silentMs: 60_000 })).toMatchObject({
       status: "kept",
       guard: 1,
     });
     s.pass(1 + RECHECK_MS);
-    expect(await s.settle("AJ_1", epoch, "unknown", false, 60_000)).toMatchObject({ status: "resumed" });
+    expect(await s.settle("AJ_1", epoch, "unknown", false, { silentMs: 60_000 })).toMatchObject({
+      status: "resumed",
+    });
   });
 
   test("losses count for 10 s", async () => {

@@ -43,7 +43,8 @@ export const operation = fc.oneof(
       ...{ do: is("report"), at, status: is("running", "running", "success", "failed") },
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: is("terminate", "delete", "end", "endRoom"), job }) },
+  { weight: 1, arbitrary: fc.record({ do: is("terminate", "delete", "end"), job, canAsk: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: is("endRoom"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ do: is("expireSession"), session }) },
   { weight: 3, arbitrary: fc.record({ do: is("assert"), held: fc.array(at, { maxLength: 3 }) }) },
@@ -55,11 +56,11 @@ export const operation = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       ...{ do: is("settle"), at, verdict: is("absent", "present", "unknown", "unknown") },
-      unproven: fc.boolean(),
+      ...{ unproven: fc.boolean(), canAsk: fc.boolean(), deserted: fc.nat({ max: 9 }) },
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: is("restore"), at }) },
-  { weight: 1, arbitrary: fc.record({ do: is("expireStop") }) },
+  { weight: 2, arbitrary: fc.record({ do: is("expireStop", "expireStop", "expireStop", "confirmStop") }) },
   { weight: 1, arbitrary: fc.record({ do: is("expireGateway"), away }) },
   {
     weight: 8,

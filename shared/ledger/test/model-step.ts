@@ -6,7 +6,7 @@ import type { JobState } from "@muster/domain/job";
 import { LedgerModel } from "./ledger-model.js";
 import { RecoveryModel } from "./ledger-model-recovery.js";
 import type { At, Operation } from "./model-operations.js";
-import { MAX_ATTEMPTS, newJob, ORDER, POOL, type Scene } from "./scene.js";
+import { MAX_ATTEMPTS, newJob, ORDER, POOL, REMOVAL_MS, REMOVE_MS, type Scene } from "./scene.js";
 
 /** One session has a gateway of its own, so that leases end at different times. */
 const gatewayOf = (id: string) => (id === "AW_3" ? "NO_h" : "NO_g");
@@ -112,18 +112,18 @@ export class ModelStep {
         return [real, model.report(id, from, wire, op.status)];
       }
       case "terminate": {
-        const reply = await scene.terminate(op.job);
+        const reply = await scene.terminate(op.job, op.canAsk ? REMOVE_MS : 0);
         const detail =
           reply.status === "final"
             ? reply.outcome
             : reply.status === "terminated" && reply.stop
               ? "stop"
               : "";
-        return [words(reply.status, detail), model.terminate(op.job)];
+        return [words(reply.status, detail), model.terminate(op.job, op.canAsk)];
       }
       case "delete": {
-        const reply = await scene.deleteOrder(op.job);
-        const modelled = model.terminate(op.job);
+        const reply = await scene.deleteOrder(op.job, 100, op.canAsk ? REMOVE_MS : 0);
+        const modelled = model.terminate(op.job, op.canAsk);
         const real = reply.status === "unknown" ? "unknown" : `deleted ${reply.stops.length}`;
         return [
           real,
@@ -155,7 +155,12 @@ export class ModelStep {
       }
       case "expireStop": {
         const field = [...model.state.stops.keys()].sort()[0] ?? "AW_0|AJ_0";
-        return [(await scene.expireStop(field)).status, model.expireStop(field)];
+        const reply = await scene.expireStop(field);
+        return [words(reply.status, reply.status === "looking" ? reply.due : ""), model.expireStop(field)];
+      }
+      case "confirmStop": {
+        const field = [...model.state.stops.keys()].sort().at(-1) ?? "AW_0|AJ_0";
+        return [(await scene.confirmStop(field)).status, model.confirmStop(field)];
       }
       case "pass":
         scene.pass(op.ms);
@@ -198,10 +203,11 @@ export class ModelStep {
       }
       case "settle": {
         const [id, , epoch] = this.#aim(op.at, "orphaned");
-        const reply = await scene.settle(id, epoch, op.verdict, op.unproven);
+        const rest = { deserted: op.deserted === 0, removeMs: op.canAsk ? REMOVAL_MS : 0 };
+        const reply = await scene.settle(id, epoch, op.verdict, op.unproven, rest);
         const detail = reply.status === "kept" ? `${reply.due} ${reply.guard}` : "";
         const real = words(stateWords(reply), detail, reply.status === "ended" ? reply.outcome : "");
-        return [real, recovery.settle(id, epoch, op.verdict, op.unproven)];
+        return [real, recovery.settle(id, epoch, op.verdict, { unproven: op.unproven, ...rest })];
       }
       case "restore": {
         const [id, session, epoch] = this.#aim(op.at);

@@ -16,6 +16,7 @@ const MUST_OCCUR = [
   ...["settle kept", "settle resumed", "expireJob requeued", "deregister deregistered", "assert renewed"],
   ...["migrate migrated", "report retrying", "report running", "withdraw requeued", "restore restored"],
   ...["assert lapsed", "expireGateway lost", "reject requeued", "serve offered", "endRoom ended"],
+  ...["settle ended", "expireStop looking", "expireStop released", "confirmStop released"],
 ];
 
 let redis: RedisServer;

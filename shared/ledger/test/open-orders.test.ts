@@ -59,6 +59,7 @@ onEachRedis("open orders", (scene) => {
       order: "AD_1",
       roomSid: "RM_1",
       roomInfo: "",
+      roomInfoAt: 0,
       opens: false,
       waitMs: 60_000,
       guardMs: 5_000,
@@ -67,6 +68,88 @@ onEachRedis("open orders", (scene) => {
     expect(await s.ledger.extendOrder({ ...args, newJobs: [newJob("AJ_1")], rests: 1 })).toMatchObject({
       made: 1,
     });
+  });
+
+  const described = (id: string, info: string, at: number) => ({
+    ...newJob(id),
+    ...{ participant_info: info, participant_info_at: at },
+  });
+  const infosOf = async (id: string) => [
+    await scene().field("job", id, "room_info"),
+    await scene().field("job", id, "participant_info"),
+  ];
+
+  test("whoever waits is described as the book has it by now, in whatever order that is told", async () => {
+    const s = scene();
+    await s.openOrder("AD_1");
+    await s.extend("AD_1", [described("AJ_1", "ann-2", 2_000)], "RM_1", "room-2", false, 2_000);
+    await s.admit("AJ_1");
+    expect(await state("AJ_1")).toBe("parked");
+    await s.extend("AD_1", [described("AJ_1", "ann-1", 1_000)], "RM_1", "room-1", false, 1_000);
+    expect(await infosOf("AJ_1")).toEqual(["room-2", "ann-2"]);
+    // Nothing new was said of the participant, or of the room.
+    await s.extend("AD_1", [], "RM_1", "room-3", false, 3_000);
+    await s.extend("AD_1", [described("AJ_1", "ann-3", 3_000)], "RM_1", "", false, 4_000);
+    expect(await infosOf("AJ_1")).toEqual(["room-3", "ann-3"]);
+    await s.extend("AD_1", [described("AJ_1", "ann-3b", 3_000)], "RM_1", "room-3b", false, 3_000);
+    expect(await infosOf("AJ_1")).toEqual(["room-3b", "ann-3b"]);
+    await s.worker("AW_1");
+    expect(await s.serve()).toMatchObject({
+      ...{ status: "offered", job: { room_info: "room-3b", participant_info: "ann-3b" } },
+    });
+  });
+
+  test("what runs keeps the description that its worker was given, until it may be given to another", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.running("AJ_1", "AW_1");
+    const tell = (at: number) =>
+      s.extend("AD_1", [described("AJ_1", `ann-${at}`, at)], "RM_1", `room-${at}`, true, at);
+    await tell(1_000);
+    // The room was not known when it started; its participant was, as nobody.
+    expect(await infosOf("AJ_1")).toEqual(["room-1000", undefined]);
+    await tell(2_000);
+    expect(await infosOf("AJ_1")).toEqual(["room-1000", undefined]);
+    await s.agentJoined("AJ_1", "PA_1");
+    await s.agentLeft("AJ_1", "PA_1", "unknown");
+    await tell(3_000);
+    expect(await infosOf("AJ_1")).toEqual(["room-3000", "ann-3000"]);
+    await s.deregister("AW_1");
+    await tell(4_000);
+    await s.settle("AJ_1", 1, "absent");
+    await tell(5_000);
+    expect(await infosOf("AJ_1")).toEqual(["room-5000", "ann-5000"]);
+  });
+
+  test("in the room's next life, what was said in the one before is old, whatever clock it was said by", async () => {
+    const s = scene();
+    await s.order("AD_1");
+    await s.extend("AD_1", [], "RM_1", "room-9", false, 9_000);
+    await s.endRoom("AD_1", "RM_1");
+    await s.extend("AD_1", [], "RM_2", "room-2", false, 2_000);
+    expect(await infosOf("AJ_1")).toEqual(["room-2", undefined]);
+  });
+
+  test("of an order with very many, those are described who are spoken of", async () => {
+    const s = scene();
+    await s.openOrder("AD_1");
+    const ids = Array.from({ length: 70 }, (_, at) => `AJ_${at + 100}`);
+    const tell = (some: string[], at: number) =>
+      s.extend(
+        "AD_1",
+        some.map((id) => described(id, `p-${at}`, at)),
+        "RM_1",
+        `room-${at}`,
+        false,
+        at,
+      );
+    await tell(ids, 1_000);
+    const last = ids.at(-1) ?? "";
+    await tell([last], 2_000);
+    expect(await infosOf(last)).toEqual(["room-2000", "p-2000"]);
+    await s.endJob(last);
+    await tell([last], 3_000);
+    expect(await infosOf(last)).toEqual(["room-2000", "p-2000"]);
   });
 
   test("an order for the room becomes an open one, and outlives its job", async () => {
@@ -89,14 +172,14 @@ onEachRedis("open orders", (scene) => {
     });
   });
 
-  test("a room job that waits learns its room; one that knows it is left alone", async () => {
+  test("a room job that waits learns its room", async () => {
     const s = scene();
     await s.order("AD_1");
-    await s.extend("AD_1", [], "RM_1", "room-info");
+    await s.extend("AD_1");
     expect(await s.field("job", "AJ_1", "room_sid")).toBe("RM_1");
-    expect(await s.field("job", "AJ_1", "room_info")).toBe("room-info");
-    await s.extend("AD_1", [], "RM_1", "later-info");
-    expect(await s.field("job", "AJ_1", "room_info")).toBe("room-info");
+    expect(await infosOf("AJ_1")).toEqual([undefined, undefined]);
+    await s.extend("AD_1", [], "RM_1", "room-info");
+    expect(await infosOf("AJ_1")).toEqual(["room-info", undefined]);
   });
 });
 

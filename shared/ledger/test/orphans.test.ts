@@ -35,6 +35,41 @@ onEachRedis("orphans", (scene) => {
     expect(await s.expireJob("AJ_1", due + 1)).toEqual({ status: "orphaned", epoch });
   });
 
+  test.each(["absent", "unknown"] as const)(
+    "one that is %s in a room where nobody is left ends well instead of being resumed",
+    async (verdict) => {
+      const s = scene();
+      await s.worker("AW_1");
+      const epoch = await s.orphan("AJ_1", "AW_1");
+      await s.worker("AW_2", 0, { cap: 1 });
+      const kept = await s.settle("AJ_1", epoch, "present", false, { deserted: true });
+      expect(kept).toMatchObject({ status: "kept" });
+      s.pass(GRACE_MS);
+      const settled = await s.settle("AJ_1", epoch, verdict, false, { deserted: true });
+      expect(settled).toEqual({ status: "ended", outcome: "success", serve: "" });
+      expect(await s.field("job", "AJ_1", "cause")).toBe("nobody_left");
+      expect(await s.field("order", "AD_1", "state")).toBe("ended");
+      expect(await s.settle("AJ_1", epoch, verdict)).toEqual({ status: "stale", state: "ended" });
+    },
+  );
+
+  test("one whose agent may be in the room is nobody else's to try until that was put out", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    const [unknown, absent] = [await s.orphan("AJ_1", "AW_1"), "AJ_2"];
+    await s.worker("AW_2");
+    const epoch = await s.orphan(absent, "AW_2");
+    s.pass(GRACE_MS);
+    await s.settle("AJ_1", unknown, "unknown", false, { removeMs: 1_000 });
+    await s.settle(absent, epoch, "absent", false, { removeMs: 1_000 });
+    expect(await s.timer(`job|${absent}`)).toBe(s.nowMs);
+    expect(await s.timer("job|AJ_1")).toBe(s.nowMs + 1_000);
+    s.pass(999);
+    expect(await s.expireJob("AJ_1")).toEqual({ status: "idle" });
+    s.pass(1);
+    expect(await s.expireJob("AJ_1")).toMatchObject({ status: "requeued" });
+  });
+
   test("one that is absent is resumed at once, by whoever has room; that is no attempt", async () => {
     const s = scene();
     await s.worker("AW_1");

@@ -57,9 +57,10 @@ onEachRedis("the room book", (scene) => {
     });
     const ann = {
       ...{ sid: "PA_1", identity: "ann", kind: "standard", attributes: { at: "2000" }, info: "info-2000" },
-      ...{ joined_at: 2_000, publishes: 1, heard_at: scene().nowMs },
+      ...{ joined_at: 2_000, publishes: 1, said_at: 2_000, heard_at: scene().nowMs },
     };
-    expect(reply).toEqual({ status: "merged", sid: ROOM_A, live: 1, people: [ann] });
+    const known = { sid: ROOM_A, live: 1, info: "room", infoAt: 1_000 };
+    expect(reply).toEqual({ status: "merged", ...known, people: [ann] });
     await merge({
       ...{ sid: ROOM_A, saidAt: 4_000 },
       changes: [{ sid: "PA_1", identity: "ann", left_at: 4_000, left_reason: "CLIENT_INITIATED" }],
@@ -67,6 +68,35 @@ onEachRedis("the room book", (scene) => {
     expect((await read())?.people).toMatchObject([
       { left_at: 4_000, left_reason: "CLIENT_INITIATED", publishes: 1 },
     ]);
+  });
+
+  test("somebody is there, or was, or nobody but agents and recorders ever came", async () => {
+    const company = async () => {
+      const page = { room: room(), nowMs: scene().nowMs, cursor: "0", limit: 100, rejoinMs: 5_000 };
+      const reply = await scene().ledger.findCompany(page);
+      return reply.status === "unknown" ? "unknown" : `${reply.here} here, ${reply.gone} gone`;
+    };
+    const leave = (sid: string) =>
+      merge({ sid: ROOM_A, saidAt: 4_000, changes: [{ sid, identity: "x", left_at: 4_000 }] });
+    expect(await company()).toBe("unknown");
+    const agent = { ...joined("PA_agent", "agent", 1_000), kind: "agent" };
+    const recorder = { ...joined("PA_recorder", "recorder", 1_000), kind: "egress" };
+    await merge({ sid: ROOM_A, createdAt: 1_000, saidAt: 1_000, changes: [agent, recorder] });
+    await leave("PA_agent");
+    scene().pass(60_000);
+    expect(await company()).toBe("0 here, 0 gone");
+    await merge({ sid: ROOM_A, saidAt: 2_000, changes: [joined("PA_ann", "ann", 2_000)] });
+    // Of whom only a track was told: nobody says that it is no caller.
+    await merge({ sid: ROOM_A, saidAt: 2_000, changes: [{ sid: "PA_ben", identity: "ben", publishes: 1 }] });
+    expect(await company()).toBe("2 here, 0 gone");
+    await leave("PA_ben");
+    await leave("PA_ann");
+    scene().pass(4_999);
+    expect(await company()).toBe("2 here, 0 gone");
+    scene().pass(1);
+    expect(await company()).toBe("0 here, 2 gone");
+    await merge({ sid: ROOM_A, isOver: true, saidAt: 9_000 });
+    expect(await company()).toBe("0 here, 0 gone");
   });
 
   test("a join that comes after the leave changes nothing about it", async () => {
@@ -79,7 +109,7 @@ onEachRedis("the room book", (scene) => {
     await merge({ sid: ROOM_A, createdAt: 1_000, saidAt: 1_000, changes: [joined("PA_1", "ann", 1_000)] });
     expect(await merge({ sid: ROOM_A, isOver: true, saidAt: 5_000 })).toMatchObject({ sid: ROOM_A, live: 0 });
     expect(await merge({ sid: ROOM_A, saidAt: 1_000, changes: [joined("PA_1", "ann", 1_000)] })).toEqual({
-      ...{ status: "merged", sid: ROOM_A, live: 0, people: [] },
+      ...{ status: "merged", sid: ROOM_A, live: 0, info: "", infoAt: 0, people: [] },
     });
     expect(await read()).toMatchObject({ sid: ROOM_A, live: 0, people: [] });
   });

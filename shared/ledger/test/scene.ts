@@ -12,6 +12,9 @@ export const START_MS = 30_000;
 export const GUARD_MS = 5_000;
 export const GRACE_MS = 35_000;
 export const STOP_MS = 20_000;
+export const REMOVE_MS = 3_000;
+export const AGAIN_MS = 2_000;
+export const REMOVAL_MS = 1_000;
 export const WAIT_MS = 3_600_000;
 /** Long, so that only the tests about leases have to think of them. */
 export const LEASE_MS = 2 * WAIT_MS;
@@ -147,13 +150,15 @@ export class Scene {
     });
   }
 
-  terminate(job: string) {
+  /** `removeMs`: as where LiveKit can be asked; 0 where not. */
+  terminate(job: string, removeMs = 0) {
     return this.ledger.terminateJob({
       ...this.at,
       job,
       cause: "terminated",
       reason: "no longer wanted",
       stopMs: STOP_MS,
+      removeMs,
     });
   }
 
@@ -161,8 +166,8 @@ export class Scene {
     return this.ledger.endJob({ ...this.at, job, outcome, cause: "room_finished", message: "" });
   }
 
-  deleteOrder(order: string, limit = 100) {
-    return this.ledger.deleteOrder({ ...this.at, order, stopMs: STOP_MS, limit });
+  deleteOrder(order: string, limit = 100, removeMs = 0) {
+    return this.ledger.deleteOrder({ ...this.at, order, stopMs: STOP_MS, removeMs, limit });
   }
 
   deregister(session: string, goodbye = false) {
@@ -182,10 +187,10 @@ export class Scene {
     epoch: number,
     verdict: "absent" | "present" | "unknown",
     resumeUnproven = false,
-    silentMs = SILENT_MS,
+    { silentMs = SILENT_MS, deserted = false, removeMs = 0 } = {},
   ) {
-    const times = { recheckMs: RECHECK_MS, silentMs };
-    return this.ledger.settleOrphan({ ...this.at, job, epoch, verdict, resumeUnproven, ...times });
+    const times = { recheckMs: RECHECK_MS, silentMs, removeMs };
+    return this.ledger.settleOrphan({ ...this.at, job, epoch, verdict, resumeUnproven, deserted, ...times });
   }
 
   withdraw(job: string, session: string, epoch: number) {
@@ -230,10 +235,20 @@ export class Scene {
     return this.order(order, [], { ...open, ...facts });
   }
 
-  extend(order: string, jobs: NewJob[] = [], roomSid = "RM_1", roomInfo = "", opens = false) {
+  extend(order: string, jobs: NewJob[] = [], roomSid = "RM_1", roomInfo = "", opens = false, infoAt = 1_000) {
     return this.ledger.extendOrder({
       ...this.at,
-      ...{ order, roomSid, roomInfo, newJobs: jobs, opens, waitMs: WAIT_MS, guardMs: GUARD_MS, rests: -1 },
+      ...{
+        order,
+        roomSid,
+        roomInfo,
+        roomInfoAt: infoAt,
+        newJobs: jobs,
+        opens,
+        waitMs: WAIT_MS,
+        guardMs: GUARD_MS,
+        rests: -1,
+      },
       listenMs: this.listenMs,
     });
   }
@@ -266,7 +281,11 @@ export class Scene {
   }
 
   expireStop(field: string) {
-    return this.ledger.expireStop({ ...this.at, field });
+    return this.ledger.expireStop({ ...this.at, field, againMs: AGAIN_MS });
+  }
+
+  confirmStop(field: string) {
+    return this.ledger.confirmStop({ ...this.at, field });
   }
 
   simulate(job: string, session: string) {

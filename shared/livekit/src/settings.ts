@@ -5,6 +5,7 @@
 
 import type { Clock } from "@muster/runtime/clock";
 import { keys, url } from "@muster/runtime/config-fields";
+import type { Metrics } from "@muster/runtime/metrics";
 import { createRoomService } from "./create-room-service.js";
 import type { RoomService } from "./room-service.js";
 
@@ -32,12 +33,20 @@ export interface LivekitSettings {
   keys: ReadonlyMap<string, string>;
 }
 
-/** undefined when no url is known, or no key to sign with. */
-export function roomServiceOf({ url, keys }: LivekitSettings, clock: Clock): RoomService | undefined {
+/** undefined when no url is known, or no key to sign with. With `metrics`, its calls are counted there. */
+export function roomServiceOf(
+  { url, keys }: LivekitSettings,
+  clock: Clock,
+  metrics?: Metrics,
+): RoomService | undefined {
   const [first] = keys;
   if (url === undefined || first === undefined) return undefined;
   const [apiKey, apiSecret] = first;
-  return createRoomService({ url, apiKey, apiSecret, clock, random: Math.random });
+  const calls = metrics?.counter("livekit_calls_total");
+  return createRoomService({
+    ...{ url, apiKey, apiSecret, clock, random: Math.random },
+    onCall: (method, outcome) => calls?.add({ method, outcome }),
+  });
 }
 
 function isPlain({ username, password, search, hash }: URL): boolean {

@@ -150,6 +150,16 @@ export const METRICS = {
     help: "Records removed because their retention was over, by what they were.",
     labels: { kind: ["job", "order"] },
   },
+  livekit_calls_total: {
+    type: "counter",
+    help: "Calls to livekit-server's API that are over, by method and by what came of them.",
+    labels: { method: OPEN, outcome: OPEN },
+  },
+  agents_removed_total: {
+    type: "counter",
+    help: "Agents put out of their room through RoomService: told to stop, lost before their job was given to another, or former holders that came back.",
+    labels: { reason: ["stopped", "resumed", "older_epoch"] },
+  },
   redis_commands_total: {
     type: "counter",
     help: "Commands issued to Redis, by name; a script is one.",

@@ -1,14 +1,17 @@
 /**
  * The token with which an agent joins its room: livekit-server's (protocol/agent/token.go, BuildAgentToken), claim for
- * claim, plus the attribute `muster.epoch`. Signed with the key that this worker used, since Python's dev mode decodes it with its own secret.
+ * claim, plus the attributes `muster.job` and `muster.epoch`, by which Muster knows an agent of its own in a room. Signed with the key that this worker used, since Python's dev mode decodes it with its own secret.
  */
 
 import { DispatchError } from "@muster/domain/errors";
+import { isId } from "@muster/domain/ids";
 import { ParticipantPermission } from "./generated/livekit.js";
 import { signJwt } from "./jwt.js";
 
 /** Set by the server over whatever the worker said, also when empty (livekit pkg/agent/worker.go). */
 export const AGENT_NAME_ATTRIBUTE = "lk.agent_name";
+/** The job that this participant is an agent of: its worker may have given it any identity. */
+export const JOB_ATTRIBUTE = "muster.job";
 /** Which holder of the job this participant is; one with an older epoch is a ghost. */
 export const EPOCH_ATTRIBUTE = "muster.epoch";
 
@@ -26,6 +29,7 @@ export interface AgentTokenFacts {
   /** From registration; null = `defaultPermissions()`. */
   readonly permissions: Partial<ParticipantPermission> | null;
   readonly agentName: string;
+  readonly job: string;
   readonly epoch: number;
   readonly nowMs: number;
 }
@@ -65,11 +69,20 @@ export function mintAgentToken(facts: AgentTokenFacts): string {
       attributes: {
         ...facts.attributes,
         [AGENT_NAME_ATTRIBUTE]: facts.agentName,
+        [JOB_ATTRIBUTE]: facts.job,
         [EPOCH_ATTRIBUTE]: String(facts.epoch),
       },
     },
     facts.apiSecret,
   );
+}
+
+/** What a participant's attributes say of whose agent it is; undefined for one that is none of Muster's. */
+export function agentMarks(
+  attributes: Readonly<Record<string, string>>,
+): { job: string; epoch: number } | undefined {
+  const { [JOB_ATTRIBUTE]: job = "", [EPOCH_ATTRIBUTE]: epoch = "" } = attributes;
+  return isId(job) && /^\d{1,15}$/.test(epoch) ? { job, epoch: Number(epoch) } : undefined;
 }
 
 /** The can* claims are written also when false: an absent one means "allowed" for publish, subscribe and data. */

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { signAccessToken, verifyAccessToken } from "@muster/wire/access-token";
-import { type AgentTokenFacts, mintAgentToken } from "@muster/wire/agent-token";
+import { type AgentTokenFacts, agentMarks, mintAgentToken } from "@muster/wire/agent-token";
 import { AccessToken, TokenVerifier } from "livekit-server-sdk";
 import { describe, expect, it } from "vitest";
 
@@ -17,7 +17,7 @@ const FACTS: AgentTokenFacts = {
   identity: "agent-AJ_1",
   name: "Ada",
   metadata: '{"ü":1}',
-  attributes: { mood: "sunny", "lk.agent_name": "impostor", "muster.epoch": "999" },
+  attributes: { mood: "sunny", "lk.agent_name": "impostor", "muster.epoch": "999", "muster.job": "AJ_9" },
   permissions: {
     canSubscribe: true,
     canPublish: false,
@@ -31,6 +31,7 @@ const FACTS: AgentTokenFacts = {
     canManageAgentSession: true,
   },
   agentName: "greeter",
+  job: "AJ_1",
   epoch: 7,
   nowMs: NOW_MS,
 };
@@ -48,7 +49,7 @@ describe("the agent's token", () => {
       name: "Ada",
       kind: "agent",
       metadata: '{"ü":1}',
-      attributes: { mood: "sunny", "lk.agent_name": "greeter", "muster.epoch": "7" },
+      attributes: { mood: "sunny", "lk.agent_name": "greeter", "muster.job": "AJ_1", "muster.epoch": "7" },
       video: {
         roomJoin: true,
         room: "support-42",
@@ -84,7 +85,8 @@ describe("the agent's token", () => {
       "sub",
       "video",
     ]);
-    expect(claims.attributes).toEqual({ "lk.agent_name": "", "muster.epoch": "7" });
+    expect(claims.attributes).toEqual({ "lk.agent_name": "", "muster.job": "AJ_1", "muster.epoch": "7" });
+    expect(agentMarks(claims.attributes ?? {})).toEqual({ job: "AJ_1", epoch: 7 });
     expect(claims.video).toEqual({
       roomJoin: true,
       room: "support-42",

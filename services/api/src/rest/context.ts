@@ -19,7 +19,7 @@ import { type List, nextCursor, rankOf } from "./page.js";
 export interface RestDeps {
   ledger: Pick<Ledger, "listRecords" | "readRecord" | "terminateJob">;
   hints: Hints;
-  policy: Pick<OrderPolicy, "stopMs">;
+  policy: Pick<OrderPolicy, "stopMs" | "removeMs">;
   acceptOrder: AcceptOrder;
   withdrawOrder: WithdrawOrder;
   orders: RoomOrders;

@@ -119,6 +119,7 @@ export function jobRoutes(deps: RestDeps) {
       cause: "terminated",
       reason,
       stopMs: policy.stopMs,
+      removeMs: policy.removeMs,
     });
     switch (reply.status) {
       case "terminated":

@@ -9,6 +9,7 @@ import type { JobRecord } from "@muster/ledger/records";
 import type { RoomPerson } from "@muster/ledger/shapes";
 import type { Hints } from "../hints.js";
 import { agentLeave } from "./agent-leave.js";
+import { isFormer } from "./former-agents.js";
 
 export interface AgentsInRoomDeps {
   ledger: Pick<Ledger, "noteAgent">;
@@ -25,7 +26,8 @@ export class AgentsInRoom {
   /** Its agent, wherever it was seen: the latest of those that bear its identity is the present one. */
   async note(namespace: string, job: JobRecord, people: readonly RoomPerson[]): Promise<void> {
     if (job.agentIdentity === "" || job.state === "ended") return;
-    const seen = people.filter(({ identity }) => identity === job.agentIdentity);
+    // What a former holder does is no news of the present one.
+    const seen = people.filter((person) => person.identity === job.agentIdentity && !isFormer(job, person));
     for (const person of seen.sort((a, b) => (a.joined_at ?? 0) - (b.joined_at ?? 0))) {
       await this.#tell(namespace, job, person, false);
       if (person.left_at !== undefined) await this.#tell(namespace, job, person, true);

@@ -5,7 +5,7 @@
 
 import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { Ledger } from "@muster/ledger/ledger";
-import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
+import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { RedisClient } from "@muster/runtime/redis/connect";
@@ -18,6 +18,7 @@ import { FollowRules } from "../rules/follow-rules.js";
 import { MakeRoom } from "../rules/make-room.js";
 import { AdoptDispatches } from "./adopt-dispatches.js";
 import { LiveRooms } from "./live-rooms.js";
+import type { MissingRooms } from "./missing-rooms.js";
 import type { ReconcileRoom } from "./reconcile-room.js";
 import { RoomBook } from "./room-book.js";
 import type { RoomIntake } from "./room-intake.js";
@@ -33,7 +34,10 @@ export interface RoomsDeps {
   /** Of which rules are followed. */
   projects: readonly string[];
   metrics: ApiMetrics;
-  livekit?: LivekitSettings;
+  /** undefined: LiveKit cannot be asked. */
+  roomService: RoomService | undefined;
+  /** undefined: rooms are not created. */
+  missingRooms: MissingRooms | undefined;
   policy: Pick<OrderPolicy, "roomsEveryMs">;
   clock: Clock;
   log: Log;
@@ -47,16 +51,12 @@ export interface Rooms {
 
 /** The rounds begin at once. */
 export function createRooms(deps: RoomsDeps): Rooms {
-  const { redis, livekit, reconciler, policy, clock } = deps;
-  const roomService = livekit === undefined ? undefined : roomServiceOf(livekit, clock);
+  const { redis, reconciler, policy } = deps;
   const rooms = new LiveRooms(redis);
-  const adopt = new AdoptDispatches({ ...deps, roomService, project: DEFAULT_PROJECT });
-  const rules = new FollowRules({ ...deps, roomService });
+  const adopt = new AdoptDispatches({ ...deps, project: DEFAULT_PROJECT });
+  const rules = new FollowRules(deps);
   const intake = new RoomBook({ ...deps, reconcile: reconciler, rooms, adopt, rules });
-  const rounds = new RoomRounds({
-    ...{ ...deps, roomService, rooms, intake, adopt, rules },
-    everyMs: policy.roomsEveryMs,
-  });
+  const rounds = new RoomRounds({ ...deps, rooms, intake, adopt, rules, everyMs: policy.roomsEveryMs });
   rounds.start();
-  return { intake, rounds, makeRoom: new MakeRoom({ ...deps, roomService, intake }) };
+  return { intake, rounds, makeRoom: new MakeRoom({ ...deps, intake }) };
 }

@@ -51,7 +51,8 @@ export class LeftParticipants {
     const { ledger, hints, policy } = this.#deps;
     const reply = await ledger.terminateJob({
       ...{ namespace, job, cause: "participant_left", reason: "the participant left the room" },
-      stopMs: policy.stopMs,
+      // Nobody has it yet.
+      ...{ stopMs: policy.stopMs, removeMs: 0 },
     });
     if (reply.status !== "terminated") return;
     if (reply.stop !== null) hints.stop(namespace, reply.stop);

@@ -1,6 +1,6 @@
 /**
  * Brings the orders of a room in line with what is known of the room: each participant that matches has its job, what
- * LiveKit saw of an agent is told to its job, and what was bound to a life that is over ends. Looks at states, never at
+ * LiveKit saw of an agent is told to its job, former holders are put out, and what was bound to a life that is over ends. Looks at states, never at
  * events, so that it does no harm to be called twice, late, or by several at once: every write is a script that checks
  * for itself, and ids of jobs are derived.
  */
@@ -17,6 +17,7 @@ import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
 import { AgentsInRoom } from "./agents-in-room.js";
 import { EndedRooms } from "./ended-rooms.js";
+import type { FormerAgents } from "./former-agents.js";
 import { LeftParticipants } from "./left-participants.js";
 import { ReplacedPeople } from "./replaced-people.js";
 import { present, type RoomLook } from "./room-look.js";
@@ -35,6 +36,7 @@ export interface ReconcileRoomDeps extends UntilIndexedDeps {
   enqueue: Enqueue;
   listeners: Pick<KnownListeners, "listenMs">;
   hints: Hints;
+  formerAgents: Pick<FormerAgents, "look">;
   /** Whose orders may be for a room: one LiveKit serves them all. */
   projects: readonly string[];
   policy: OrderPolicy;
@@ -75,14 +77,14 @@ export class ReconcileRoom implements RoomReconciler {
         limit: PEOPLE_AT_ONCE,
       });
       if (reply.status === "unknown") return { isLive: false };
-      const { sid, info } = reply;
+      const { sid, info, infoAt } = reply;
       isLive = reply.live === 1;
       life = { sid, info };
       const people: RoomPerson[] = Object.values(reply.people);
       replaced.add(people);
-      await this.look({ room, sid, isLive, info, people });
+      await this.look({ room, sid, isLive, info, infoAt, people });
       if (reply.next === "0" && replaced.list().length > 0)
-        await this.look({ room, sid, isLive, info, people: replaced.list() });
+        await this.look({ room, sid, isLive, info, infoAt, people: replaced.list() });
       cursor = reply.next;
     }
     return { isLive, life };
@@ -118,7 +120,10 @@ export class ReconcileRoom implements RoomReconciler {
     const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
     const goesOn = isOver ? await this.#ended.end(namespace, order.id, boundTo) : order.state === "live";
     if (!look.isLive || !goesOn) return;
-    for (const job of jobs) await this.#agents.note(namespace, job, look.people);
+    for (const job of jobs) {
+      this.#deps.formerAgents.look(job, look.people);
+      await this.#agents.note(namespace, job, look.people);
+    }
     await this.#left.settle(namespace, order.id, jobs, look.people);
     await this.#extend(namespace, look, order);
   }
@@ -132,8 +137,15 @@ export class ReconcileRoom implements RoomReconciler {
       const listenMs = await listeners.listenMs(namespace);
       const reply = await untilIndexed(this.#deps, namespace, (rests) =>
         ledger.extendOrder({
-          ...{ namespace, order: order.id, roomSid: look.sid, roomInfo: look.info, newJobs, rests },
-          ...{ listenMs, opens: served.length > 0, guardMs: policy.guardMs, waitMs: policy.waitMs },
+          ...{ namespace, order: order.id, roomSid: look.sid, roomInfo: look.info, roomInfoAt: look.infoAt },
+          ...{
+            newJobs,
+            rests,
+            listenMs,
+            opens: served.length > 0,
+            guardMs: policy.guardMs,
+            waitMs: policy.waitMs,
+          },
         }),
       );
       if (reply.status !== "extended") return;

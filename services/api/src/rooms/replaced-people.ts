@@ -7,7 +7,7 @@
 import type { RoomPerson } from "@muster/ledger/shapes";
 
 /** What tells one stay from another; the rest can be large, and a room can have thousands. */
-type Stay = Pick<RoomPerson, "sid" | "identity" | "joined_at" | "heard_at">;
+type Stay = Pick<RoomPerson, "sid" | "identity" | "joined_at" | "said_at" | "heard_at">;
 
 export class ReplacedPeople {
   readonly #latest = new Map<string, Stay>();
@@ -15,10 +15,10 @@ export class ReplacedPeople {
 
   /** May be told of the same one twice. */
   add(people: readonly RoomPerson[]): void {
-    for (const { sid, identity, joined_at: joinedAt, heard_at: heardAt, left_at: leftAt } of people) {
+    for (const { sid, identity, joined_at: joinedAt, left_at: leftAt, ...times } of people) {
       // One of whom only a track was told has no time of joining.
       if (leftAt !== undefined || joinedAt === undefined) continue;
-      const stay = { sid, identity, joined_at: joinedAt, heard_at: heardAt };
+      const stay = { sid, identity, joined_at: joinedAt, said_at: times.said_at, heard_at: times.heard_at };
       const other = this.#latest.get(identity);
       if (other === undefined || other.sid === sid) this.#latest.set(identity, stay);
       else if (joinedAt > (other.joined_at ?? 0)) {

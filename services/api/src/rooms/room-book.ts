@@ -14,7 +14,7 @@ import type { ReconcileRoom } from "./reconcile-room.js";
 import type { RoomIntake } from "./room-intake.js";
 
 export interface RoomBookDeps {
-  ledger: Pick<Ledger, "mergeRoom" | "readRoom">;
+  ledger: Pick<Ledger, "mergeRoom">;
   reconcile: Pick<ReconcileRoom, "look">;
   rooms: Pick<LiveRooms, "note">;
   adopt: Pick<AdoptDispatches, "lookOnce">;
@@ -44,23 +44,13 @@ export class RoomBook implements RoomIntake {
       // Before its orders are looked at, and off the list behind that: what broke off in between is left to the rounds.
       if (merged.live === 1) await rooms.note(room, true, clock.now());
       const people: RoomPerson[] = Object.values(merged.people);
-      const known = merged.sid === sid && info !== "" ? info : await this.#infoOf(room, merged.sid);
-      if (merged.live === 1) {
-        const begun = { room, sid: merged.sid, info: known };
-        await Promise.all([adopt.lookOnce(room, merged.sid), rules.lookOnce(begun)]);
-      }
-      await reconcile.look({ room, sid: merged.sid, isLive: merged.live === 1, info: known, people });
+      // Not what was just said: that can be old, of a life that is over, or a track event, which only names the room.
+      const known = { sid: merged.sid, info: merged.info, infoAt: merged.infoAt };
+      if (merged.live === 1)
+        await Promise.all([adopt.lookOnce(room, merged.sid), rules.lookOnce({ room, ...known })]);
+      await reconcile.look({ room, ...known, isLive: merged.live === 1, people });
       if (merged.live === 0) await rooms.note(room, false, clock.now());
     }
-  }
-
-  /**
-   * What was said of that life before: a track event only names the room, an event of an earlier life describes another
-   * one, and a job has its room's description from the moment on in which it is made.
-   */
-  async #infoOf(room: string, sid: string): Promise<string> {
-    const reply = await this.#deps.ledger.readRoom({ room, cursor: "0", limit: 1 });
-    return reply.status === "found" && reply.sid === sid ? reply.info : "";
   }
 }
 

@@ -13,6 +13,8 @@ export interface RoomLook {
   isLive: boolean;
   /** Room message, base64; empty when not known. */
   info: string;
+  /** When that was said, as the room book has it. */
+  infoAt: number;
   people: readonly RoomPerson[];
 }
 

@@ -1,7 +1,8 @@
 /**
  * Looks after rooms whose events were lost: livekit-server drops a webhook after 30 s, and whoever was told may have died
  * before acting on it. Every `everyMs`, and at start, one api compares the book with what RoomService says and brings
- * the orders in line; without a RoomService it only brings them in line with the book.
+ * the orders in line; without a RoomService it only brings them in line with the book. First it has rooms made that orders
+ * wait for and nobody made.
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
@@ -12,6 +13,7 @@ import type { FollowRules } from "../rules/follow-rules.js";
 import type { AdoptDispatches } from "./adopt-dispatches.js";
 import { askOfRoom } from "./ask-of-room.js";
 import type { LiveRooms } from "./live-rooms.js";
+import type { MissingRooms } from "./missing-rooms.js";
 import type { RoomReconciler } from "./reconcile-room.js";
 import type { RoomIntake } from "./room-intake.js";
 
@@ -23,6 +25,8 @@ export interface RoomRoundsDeps {
   reconciler: RoomReconciler;
   adopt: Pick<AdoptDispatches, "look">;
   rules: Pick<FollowRules, "look">;
+  /** undefined: rooms are not created. */
+  missingRooms: Pick<MissingRooms, "makeUp"> | undefined;
   clock: Clock;
   log: Log;
   everyMs: number;
@@ -62,9 +66,10 @@ export class RoomRounds {
   }
 
   async #round(): Promise<void> {
-    const { rooms, roomService, clock, everyMs, log } = this.#deps;
+    const { rooms, roomService, missingRooms, clock, everyMs, log } = this.#deps;
     try {
       if (!(await rooms.takeRound(Math.round(everyMs * LEASE_SHARE)))) return;
+      await missingRooms?.makeUp();
       const listed = (await roomService?.listRooms()) ?? [];
       const names = [...new Set([...(await rooms.list(clock.now())), ...listed.map(({ name }) => name)])];
       for (let first = 0; first < names.length && !this.#isStopped; first += ROOMS_AT_ONCE) {

@@ -44,6 +44,7 @@ export function wantedJobs(
       pool: poolName({ agentName, type, deployment }),
       room_sid: "",
       participant_info: person.info ?? "",
+      participant_info_at: person.said_at,
       max_attempts: order.maxAttempts === 0 ? maxAttempts : order.maxAttempts,
     };
   }

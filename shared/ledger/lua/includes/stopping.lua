@@ -9,14 +9,18 @@ local function stop_field(session_id, wire)
 end
 
 -- The place on the session stays taken until the worker can have stopped: confirmed, gone, or `until_ms`. Answers the
--- stop to deliver.
-local function add_stop(job_id, job, reason, until_ms)
+-- stop to deliver. With `remove_at`, from then on it is looked whether the agent is still in its room (expire-stop).
+local function add_stop(job_id, job, reason, until_ms, remove_at)
   local field = stop_field(job.session, job.wire)
   local stop = { job = job_id, session = job.session, gateway = job.gateway, wire = job.wire, epoch = job.epoch,
     reason = reason }
+  local is_looked_for = remove_at and remove_at < until_ms and job.agent_identity ~= ""
+  if is_looked_for then
+    stop.room, stop.identity, stop.ends_at, stop.looks = job.room, job.agent_identity, until_ms, 0
+  end
   redis.call("HSET", stops_key, field, cjson.encode(stop))
   redis.call("SADD", gateway_stops_of(job.gateway), field)
-  set_timer("stop|" .. field, until_ms)
+  set_timer("stop|" .. field, is_looked_for and remove_at or until_ms)
   return stop
 end
 
@@ -41,8 +45,10 @@ local function finish_stop(field)
 end
 
 -- Ends a live job on somebody's word. Returns the stop to deliver, when a worker holds it; and whether that made room.
-local function terminate_job(job_id, job, cause, reason, until_ms)
+-- `remove_ms`: when its agent is looked for in its room; 0 = nobody can.
+local function terminate_job(job_id, job, cause, reason, until_ms, remove_ms)
   local held = job.state == "starting" or job.state == "running"
-  local stop = held and add_stop(job_id, job, reason, until_ms) or nil
+  local remove_at = remove_ms > 0 and now + remove_ms or nil
+  local stop = held and add_stop(job_id, job, reason, until_ms, remove_at) or nil
   return stop, end_job(job_id, job, "canceled", cause, reason, held)
 end

@@ -1,0 +1,87 @@
+/** A job that was stopped, and its agent that may still be in the room: when it is looked for, and what frees its place. */
+import { expect, test } from "vitest";
+import { onEachRedis } from "./on-each-redis.js";
+import { AGAIN_MS, newJob, POOL, REMOVE_MS, STOP_MS } from "./scene.js";
+
+const STOP = "AW_1|AJ_1";
+
+onEachRedis("the agent of a stopped job", (scene) => {
+  /** Its worker has room for one job, and another one waits. */
+  async function stopped(how: "terminated" | "deleted" = "terminated", removeMs = REMOVE_MS) {
+    const s = scene();
+    await s.worker("AW_1", 0, { cap: 1 });
+    const epoch = await s.running("AJ_1", "AW_1");
+    await s.order("AD_2");
+    await s.admit("AJ_2");
+    if (how === "terminated") await s.terminate("AJ_1", removeMs);
+    else await s.deleteOrder("AD_1", 100, removeMs);
+    return { s, epoch };
+  }
+
+  test.each(["terminated", "deleted"] as const)(
+    "is looked for 3 s after it was %s, then less and less often, until its worker's time is over",
+    async (how) => {
+      const { s, epoch } = await stopped(how);
+      const start = s.nowMs;
+      s.pass(REMOVE_MS - 1);
+      expect(await s.expireStop(STOP)).toEqual({ status: "idle" });
+      s.pass(1);
+      const agent = { job: "AJ_1", room: "room", identity: "agent-AJ_1", epoch };
+      for (const [looks, againMs] of [AGAIN_MS, 2 * AGAIN_MS, 4 * AGAIN_MS].entries()) {
+        const due = Math.min(start + STOP_MS, s.nowMs + againMs);
+        expect([looks, await s.expireStop(STOP)]).toEqual([looks, { status: "looking", ...agent, due }]);
+        expect(await s.expireStop(STOP)).toEqual({ status: "idle" });
+        expect(await s.timer(`stop|${STOP}`)).toBe(due);
+        s.pass(due - s.nowMs);
+      }
+      expect(s.nowMs).toBe(start + 17_000);
+      expect(await s.expireStop(STOP)).toMatchObject({ status: "looking", due: start + STOP_MS });
+      s.pass(start + STOP_MS - s.nowMs);
+      expect(await s.serve()).toEqual({ status: "no_room" });
+      expect(await s.expireStop(STOP)).toEqual({ status: "released", serve: POOL });
+    },
+  );
+
+  test("that is found to be gone frees its worker's place at once, and once", async () => {
+    const { s } = await stopped();
+    s.pass(REMOVE_MS);
+    await s.expireStop(STOP);
+    expect(await s.confirmStop(STOP)).toEqual({ status: "released", serve: POOL });
+    expect(await s.confirmStop(STOP)).toEqual({ status: "idle" });
+    expect(await s.expireStop(STOP)).toEqual({ status: "idle" });
+    expect(await s.timer(`stop|${STOP}`)).toBeUndefined();
+    expect(await s.serve()).toMatchObject({ status: "offered", job: { id: "AJ_2" } });
+    expect(await s.assert()).toMatchObject({ stops: [] });
+  });
+
+  test("whose worker has confirmed is not looked for any more", async () => {
+    const { s } = await stopped();
+    expect(await s.report("AJ_1", "AW_1", "success")).toEqual({ status: "released", serve: POOL });
+    s.pass(REMOVE_MS);
+    expect(await s.expireStop(STOP)).toEqual({ status: "idle" });
+    expect(await s.confirmStop(STOP)).toEqual({ status: "idle" });
+  });
+
+  test("is looked for by nobody where LiveKit cannot be asked", async () => {
+    const { s } = await stopped("terminated", 0);
+    s.pass(REMOVE_MS);
+    expect(await s.expireStop(STOP)).toEqual({ status: "idle" });
+    s.pass(STOP_MS - REMOVE_MS);
+    expect(await s.expireStop(STOP)).toEqual({ status: "released", serve: POOL });
+  });
+
+  test("is looked for in the midst of an order's many, each for itself", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.order("AD_1", [newJob("AJ_1"), newJob("AJ_2"), newJob("AJ_3")]);
+    for (const job of ["AJ_1", "AJ_2"]) {
+      await s.admit(job);
+      await s.accept(job, "AW_1", 1);
+    }
+    await s.deleteOrder("AD_1", 100, REMOVE_MS);
+    s.pass(REMOVE_MS);
+    expect(await s.expireStop("AW_1|AJ_1")).toMatchObject({ status: "looking", identity: "agent-AJ_1" });
+    expect(await s.expireStop("AW_1|AJ_2")).toMatchObject({ status: "looking", identity: "agent-AJ_2" });
+    expect(await s.expireStop("AW_1|AJ_3")).toEqual({ status: "idle" });
+  });
+});
