@@ -78,6 +78,9 @@ export interface SimulatedWorker {
   close(): Promise<void>;
 }
 
+/** As aiohttp writes it; the Node SDK has none. */
+const PYTHON_USER_AGENT = "Python/3.11 aiohttp/3.14.5";
+
 export async function startWorker(options: SimulatedWorkerOptions): Promise<SimulatedWorker> {
   const { onOffer = "accept", reports = false, loadPerJob = 0, sampleEveryMs, answer = {} } = options;
   const { jobMs, jobEnds, answerAfterMs, reconnects, watch } = options;
@@ -162,7 +165,8 @@ export async function startWorker(options: SimulatedWorkerOptions): Promise<Simu
     });
   };
 
-  const link = await openLink(options, reconnects !== undefined, {
+  const identified = { ...options, ...(reconnects === "python" && { userAgent: PYTHON_USER_AGENT }) };
+  const link = await openLink(identified, reconnects !== undefined, {
     opened: listen,
     registered(client, isReturn) {
       watch?.registered(client.id, isReturn);

@@ -25,6 +25,8 @@ export interface WorkerOptions {
   url: string;
   /** Sent as `Authorization: Bearer`. */
   token?: string;
+  /** Sent as `User-Agent`; none without. */
+  userAgent?: string;
   /** Speaks JSON text frames. */
   json?: boolean;
   /** Behind the url: "access_token=…". */
@@ -44,9 +46,12 @@ type ValueOf<C extends ServerCase> = Extract<Known, { case: C }>["value"];
 
 /** Resolves once the socket is open. Rejects with the HTTP status and text when it is refused. */
 export async function connectWorker(options: WorkerOptions): Promise<WorkerClient> {
-  const { token, query } = options;
+  const { token, query, userAgent } = options;
   const base = options.url.replace(/^http/, "ws").replace(/\/(agent)?$/, "");
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers = {
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(userAgent !== undefined && { "user-agent": userAgent }),
+  };
   const socket = new WebSocket(`${base}/agent${query === undefined ? "" : `?${query}`}`, {
     headers,
     handshakeTimeout: options.handshakeMs,

@@ -39,6 +39,7 @@ export function authenticate(
         project: projectOfKey(claims.apiKey),
         protocol: protocolOf(request.query),
         clientIp: request.remoteAddress,
+        reports: isPythonSdk(request),
       },
     };
   } catch (error) {
@@ -54,6 +55,11 @@ const CURRENT_PROTOCOL = 1;
 function tokenOf({ authorization, query }: UpgradeRequest): string {
   const bearer = /^Bearer\s+(\S+)\s*$/i.exec(authorization ?? "");
   return bearer?.[1] ?? (authorization === undefined ? (query.get("access_token") ?? "") : "");
+}
+
+/** Its HTTP library names itself; the Node SDK, which reports nothing, sends no such header. */
+function isPythonSdk({ userAgent }: UpgradeRequest): boolean {
+  return /\baiohttp\//.test(userAgent ?? "");
 }
 
 /** Who says nothing speaks the current one; the Python SDK does not say. */

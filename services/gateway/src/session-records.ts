@@ -149,6 +149,7 @@ export class SessionRecords {
           ? ""
           : JSON.stringify(toJson(ParticipantPermissionSchema, permissions, AGENT_JSON)),
       client_ip: session.context.clientIp,
+      ...(session.context.reports && { reports: 1 }),
       api_key: session.context.apiKey,
       cost: jobLoad,
       max_load: maxLoad,

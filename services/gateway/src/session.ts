@@ -29,6 +29,8 @@ export interface WorkerContext {
   protocol: number;
   /** Where the worker's connection comes from. */
   clientIp: string;
+  /** Known before it does: it tells when a job runs and how it ended. Of others that is learnt from their first report. */
+  reports: boolean;
 }
 
 /** What a worker said of itself, checked. */

@@ -75,6 +75,22 @@ describe.each(TRANSPORT_KINDS)("authentication on %s", (transport) => {
     await worker.close();
   });
 
+  it.each([
+    ["Python/3.11 aiohttp/3.14.5", "1"],
+    [undefined, "0"],
+    ["node", "0"],
+  ])("knows by its User-Agent whether it is the SDK that reports: %s", async (userAgent, reports) => {
+    const { start, field, dispatcher } = await bench();
+    const gateway = await start({ transport });
+    const worker = await connectWorker({
+      ...{ url: gateway.url, token: agentToken() },
+      ...(userAgent !== undefined && { userAgent }),
+    });
+    await worker.register({ namespace: field });
+    expect(await dispatcher.session(worker.id)).toMatchObject({ reports });
+    await worker.close();
+  });
+
   it("answers GET / with 200 OK, and its readiness", async () => {
     const { start } = await bench();
     const gateway = await start({ transport });

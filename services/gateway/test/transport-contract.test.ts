@@ -34,9 +34,11 @@ describe.each(KINDS)("upgrade on %s", (kind) => {
     const served = await serve(kind);
     const peer = await RawPeer.connect(served.port);
     const forwarded = ["X-Forwarded-For: 10.0.0.1", "x-forwarded-for: 10.0.0.2"];
-    peer.sendUpgrade("/agent?access_token=a%20b&protocol=1", ["Authorization: Bearer t", ...forwarded]);
+    const headers = ["Authorization: Bearer t", "User-Agent: Python/3.11 aiohttp/3.14.5", ...forwarded];
+    peer.sendUpgrade("/agent?access_token=a%20b&protocol=1", headers);
     const request = await waitUntil("authorize is called", () => served.requests[0]);
     expect(request).toMatchObject({ path: "/agent", authorization: "Bearer t", remoteAddress: "127.0.0.1" });
+    expect(request.userAgent).toBe("Python/3.11 aiohttp/3.14.5");
     expect(request.forwardedFor).toBe("10.0.0.1, 10.0.0.2");
     expect(Object.fromEntries(request.query)).toEqual({ access_token: "a b", protocol: "1" });
   });
@@ -44,7 +46,9 @@ describe.each(KINDS)("upgrade on %s", (kind) => {
   test("authorize sees what is absent as absent", async () => {
     const served = await serve(kind);
     await dial(served);
-    expect(served.requests[0]).toMatchObject({ authorization: undefined, forwardedFor: undefined });
+    expect(served.requests[0]).toMatchObject({
+      ...{ authorization: undefined, userAgent: undefined, forwardedFor: undefined },
+    });
     expect(served.requests[0]?.query.size).toBe(0);
   });
 

@@ -11,6 +11,8 @@ export interface SessionFacts {
   /** ParticipantPermission as JSON; empty when the worker sent none. */
   permissions: string;
   client_ip: string;
+  /** It is known to report, before it does. */
+  reports?: 1;
   /** The API key that the worker authenticated with; its tokens are minted with it. */
   api_key: string;
   /** Load that one more job is taken to cost, 0–1. */

@@ -10,6 +10,8 @@ export interface UpgradeRequest {
   path: string;
   query: URLSearchParams;
   authorization: string | undefined;
+  /** The User-Agent header; the peer writes it. */
+  userAgent: string | undefined;
   /** The peer's ip: IPv4 dotted (also when it came in as ::ffff:…), IPv6 in its short form. */
   remoteAddress: string;
   /** The X-Forwarded-For header as sent, several joined by ", ". The peer writes it: trust it only from your own proxy. */

@@ -210,6 +210,7 @@ function readUpgrade(res: HttpResponse, req: HttpRequest): UpgradeRequest {
     path: req.getUrl(),
     query: new URLSearchParams(req.getQuery() ?? ""),
     authorization: req.getHeader("authorization") || undefined,
+    userAgent: req.getHeader("user-agent") || undefined,
     remoteAddress: addressFromBytes(res.getRemoteAddress()),
     forwardedFor: forwarded.length > 0 ? forwarded.join(", ") : undefined,
   };

@@ -219,6 +219,7 @@ function readUpgrade(req: IncomingMessage): UpgradeRequest {
     path,
     query: new URLSearchParams(query.join("?")),
     authorization: req.headers.authorization,
+    userAgent: req.headers["user-agent"],
     remoteAddress: addressFromText(req.socket.remoteAddress ?? ""),
     forwardedFor: Array.isArray(forwarded) ? forwarded.join(", ") : forwarded,
   };
