@@ -5,6 +5,7 @@
 
 import { createLedger } from "@muster/ledger/ledger";
 import { systemClock } from "@muster/runtime/clock";
+import { startLivekitStandIn } from "@muster/test/kit/livekit-stand-in";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,7 +13,7 @@ import { z } from "zod";
 import { startEvents } from "../src/events/start-events.js";
 import { eventCounts, happener, TUNING, untilHooksBegan } from "./events-kit.js";
 import * as kit from "./kit.js";
-import { type Call, OPERATIONS, type Scene } from "./operations.js";
+import { type Call, KEPT, OPERATIONS, RULE, type Scene, TEMPLATE } from "./operations.js";
 
 type Schema = z.core.JSONSchema.JSONSchema;
 interface Described {
@@ -27,7 +28,7 @@ interface Document {
 
 /** What all have in common, and what nothing that is asked leads to. */
 const COMMON = ["401", "403", "503", "500"];
-const EVERYTHING = { roomAdmin: true, roomList: true };
+const EVERYTHING = { roomAdmin: true, roomList: true, roomCreate: true };
 /** A port that takes no connections. */
 const NOBODY_TAKES = "http://127.0.0.1:1/hook";
 const signing = { apiKey: kit.API_KEY, apiSecret: kit.API_SECRET };
@@ -42,11 +43,15 @@ let described: Map<string, Described>;
 beforeAll(async () => {
   server = await startRedis({ appendOnly: true });
   const deadEvent = await eventThatDied();
-  const api = await kit.runApi(server, { events: { urls: [NOBODY_TAKES], signing } });
+  const livekit = await startLivekitStandIn();
+  const events = { urls: [NOBODY_TAKES], signing };
+  const api = await kit.runApi(server, { events, livekitUrl: livekit.url, createRooms: false });
   const worker = await kit.registerWorker(api.ledger, { namespace: "default", agent: "agent" });
   const made = await api.twirp("CreateDispatch", { room: "room", agent_name: "agent" } as { room: string });
   const dispatch = (await made.json()) as { id: string; state: { jobs: { id: string }[] } };
-  scene = { api, worker, deadEvent, order: dispatch.id, job: dispatch.state.jobs[0]?.id ?? "" };
+  scene = { api, livekit, worker, deadEvent, order: dispatch.id, job: dispatch.state.jobs[0]?.id ?? "" };
+  await ask({ path: `/v1/rules/${KEPT}`, method: "PUT", body: RULE });
+  await ask({ path: `/v1/room-configurations/${KEPT}`, method: "PUT", body: { agents: [TEMPLATE] } });
   const text = await (await api.rest("/v1/openapi.json")).text();
   const document = JSON.parse(text.replaceAll("#/components/schemas/", "#/$defs/")) as Document;
   schemas = document.components.schemas;
@@ -55,6 +60,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await scene?.api.stop();
+  await scene?.livekit.stop();
   await server?.stop();
 });
 

@@ -3,17 +3,24 @@
  * one that is not enough, no Redis) is made of its first call. Who adds an operation adds its calls.
  */
 
+import type { LivekitStandIn } from "@muster/test/kit/livekit-stand-in";
 import type { RunningApi } from "./kit.js";
 
 /** What there is to be asked about. */
 export interface Scene {
   api: RunningApi;
+  livekit: LivekitStandIn;
   order: string;
   job: string;
   worker: string;
   /** Of one that no receiver took. */
   deadEvent: string;
 }
+
+/** The id of a rule and of a room configuration that are there. */
+export const KEPT = "kept";
+export const TEMPLATE = { agent_name: "agent" };
+export const RULE = { when: { room_pattern: "walk-*" }, orders: [TEMPLATE] };
 
 export interface Call {
   path: string;
@@ -32,6 +39,49 @@ const order = (body: object, key: string): Call => ({
   ...{ path: "/v1/orders", method: "POST", headers: { "idempotency-key": key } },
   body: { room: "walk", agent_name: "agent", ...body },
 });
+
+const put = (path: string, body: unknown, headers: Record<string, string> = {}): Call => ({
+  ...{ path, method: "PUT", body, headers },
+});
+const remove = (path: string, headers: Record<string, string> = {}): Call => ({
+  ...{ path, method: "DELETE", headers },
+});
+/** Long ago. */
+const STALE = { "if-match": "1" };
+
+function definitionCalls(path: string, body: object): Record<"put" | "list" | "read" | "remove", Calls> {
+  return {
+    put: {
+      201: () => put(`${path}/walked`, body),
+      200: () => put(`${path}/walked`, body),
+      400: () => put(`${path}/walked`, { ...body, odd: true }),
+      412: () => put(`${path}/${KEPT}`, { ...body, ...OTHER[path] }, STALE),
+      413: () => put(`${path}/walked`, { ...body, odd: TOO_LARGE }),
+    },
+    list: { 200: () => ({ path }), 400: () => ({ path: `${path}?limit=0` }) },
+    read: {
+      200: () => ({ path: `${path}/${KEPT}` }),
+      400: () => ({ path: `${path}/%20` }),
+      404: () => ({ path: `${path}/nobody` }),
+    },
+    remove: {
+      200: () => remove(`${path}/walked`),
+      400: () => remove(`${path}/%20`),
+      412: () => remove(`${path}/${KEPT}`, STALE),
+    },
+  };
+}
+/** What makes it another one than the one that is kept. */
+const OTHER: Record<string, object> = {
+  "/v1/rules": { enabled: false },
+  "/v1/room-configurations": { metadata: "other" },
+};
+const ruleCalls = definitionCalls("/v1/rules", RULE);
+const configurationCalls = definitionCalls("/v1/room-configurations", { agents: [TEMPLATE] });
+const room = (body: object): Call => ({
+  ...{ path: "/v1/rooms", method: "POST", body: { name: "walked-room", ...body } },
+});
+const dryRun = (body: object): Call => ({ path: "/v1/rules/dry-run", method: "POST", body });
 
 export const OPERATIONS: Readonly<Record<string, Calls>> = {
   listWorkers: {
@@ -94,6 +144,28 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
   },
   replayDeadEvents: {
     200: () => ({ path: "/v1/events/dead/replay", method: "POST" }),
+  },
+  putRule: ruleCalls.put,
+  listRules: ruleCalls.list,
+  readRule: ruleCalls.read,
+  deleteRule: ruleCalls.remove,
+  dryRunRules: {
+    200: () => dryRun({ room: "walk-1" }),
+    400: () => dryRun({ room: "" }),
+    413: () => dryRun({ room: "walk-1", metadata: TOO_LARGE }),
+  },
+  putRoomConfiguration: configurationCalls.put,
+  listRoomConfigurations: configurationCalls.list,
+  readRoomConfiguration: configurationCalls.read,
+  deleteRoomConfiguration: configurationCalls.remove,
+  createRoom: {
+    200: () => room({ configuration: KEPT }),
+    400: () => room({ configuration: "nobody" }),
+    412: ({ livekit }) => {
+      livekit.fail("CreateRoom", { kind: "twirp", status: 401, code: "unauthenticated", msg: "no" });
+      return room({});
+    },
+    413: () => room({ metadata: TOO_LARGE }),
   },
   readOpenApi: {
     200: () => ({ path: "/v1/openapi.json" }),
