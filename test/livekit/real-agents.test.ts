@@ -56,7 +56,10 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")(
       await people.join("caller", "dispatched");
       const dispatch = await muster.client.createDispatch("dispatched", AGENT);
       await agentIn("dispatched");
-      expect(await muster.recordIn("dispatched")).toMatchObject({ state: "running" });
+      await waitUntil(
+        "it is known to run",
+        async () => (await muster.recordIn("dispatched")).state === "running",
+      );
       await muster.client.deleteDispatch(dispatch.id, "dispatched");
       await waitUntil("the agent has left", async () => (await agentsIn("dispatched")).length === 0, {
         deadlineMs: SDK_DEADLINE_MS,
