@@ -32,7 +32,7 @@ const ask = async (method: string, path: string, body: object, video: object = m
     ...{ method, body: JSON.stringify(body) },
     headers: { "content-type": "application/json", authorization: `Bearer ${kit.token(video)}` },
   });
-  return { ...((await answer.json()) as Json & { orders: string[] }), status: answer.status };
+  return { ...((await answer.json()) as Json & { sid: string; orders: string[] }), status: answer.status };
 };
 const put = async (path: string, body: object) =>
   expect((await ask("PUT", `/v1/${path}`, body)).status).toBeLessThan(300);
