@@ -245,8 +245,8 @@ export const ROOMS = [
     name: "a job is given to another in a room that everybody has left",
     breaks: 2,
     file: `${LUA}settle-orphan.lua`,
-    find: 'if deserted then return finish("success", "nobody_left", "") end\n',
-    replace: "",
+    find: 'if deserted then return finish("success", "nobody_left", "") end',
+    replace: 'if deserted and policy == "" then return finish("success", "nobody_left", "") end',
     caughtBy: {
       file: "shared/ledger/test/orphans.test.ts",
       test: "in a room where nobody is left ends well",
