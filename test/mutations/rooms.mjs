@@ -213,6 +213,17 @@ export const ROOMS = [
     },
   },
   {
+    name: "an order stays bound to a life of its room that was over when it was bound",
+    breaks: 1,
+    file: "services/api/src/rooms/reconcile-room.ts",
+    find: 'if (boundTo === "") await this.#endWhenOver(',
+    replace: 'if (boundTo === "never") await this.#endWhenOver(',
+    caughtBy: {
+      file: "services/api/test/rooms.test.ts",
+      test: "that comes while its beginning is still being taken in leaves no order bound to it",
+    },
+  },
+  {
     name: "who came back on another socket is taken for a former holder",
     breaks: 2,
     file: "services/api/src/rooms/former-agents.ts",

@@ -251,6 +251,18 @@ describe("the end of a room", () => {
     });
   });
 
+  test("that comes while its beginning is still being taken in leaves no order bound to it", async () => {
+    const rooms = Array.from({ length: 30 }, (_, at) => `${ROOM}-${at}`);
+    const ids = await Promise.all(rooms.map((room) => house.order({ room })));
+    for (const room of rooms) {
+      house.play((all) => all.startRoom(room));
+      house.play((all) => all.finishRoom(room));
+    }
+    await Promise.all(house.untold().map((event) => house.deliver([event])));
+    const orders = await Promise.all(rooms.map((room, at) => house.seen(room, ids[at] ?? "")));
+    expect(orders.filter(({ order }) => order.roomSid !== "" || order.state !== "live")).toEqual([]);
+  });
+
   test("that an api took in and died of is followed up by the next round", async () => {
     await house.stop();
     house = await openHouse(server, { asks: true, roomsEveryMs: 200 });

@@ -126,6 +126,14 @@ export class ReconcileRoom implements RoomReconciler {
     }
     await this.#left.settle(namespace, order.id, jobs, look.people);
     await this.#extend(namespace, look, order);
+    if (boundTo === "") await this.#endWhenOver(namespace, look, order.id);
+  }
+
+  /** Whoever took in meanwhile that this life is over did not find the order that was just bound to it. */
+  async #endWhenOver(namespace: string, { room, sid }: RoomLook, order: string): Promise<void> {
+    const reply = await this.#deps.ledger.readRoom({ room, cursor: "0", limit: 1 });
+    const isOver = reply.status === "found" && (reply.sid !== sid || reply.live === 0);
+    if (isOver) await this.#ended.end(namespace, order, sid);
   }
 
   async #extend(namespace: string, look: RoomLook, order: OrderRecord): Promise<void> {
