@@ -6,7 +6,7 @@ import { RoomConfiguration, RoomServiceClient } from "livekit-server-sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { waitUntil } from "../kit/wait-until.js";
-import { API_KEY, API_SECRET, type LiveMuster, startLiveMuster } from "../sdk/live-muster.js";
+import { API_KEY, API_SECRET, JS_RUNNING, type LiveMuster, startLiveMuster } from "../sdk/live-muster.js";
 import { SDK_DEADLINE_MS, type SdkWorker, startNodeWorker } from "../sdk/worker-process.js";
 import { LIVEKIT_SERVER_BIN, type LivekitServer, startLivekitServer } from "./livekit-server.js";
 import { People } from "./people.js";
@@ -56,10 +56,12 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")(
       await people.join("caller", "dispatched");
       const dispatch = await muster.client.createDispatch("dispatched", AGENT);
       await agentIn("dispatched");
-      await waitUntil(
-        "it is known to run",
-        async () => (await muster.recordIn("dispatched")).state === "running",
-      );
+      // Beside it is the automatic dispatch of livekit-server's own, which no worker here takes.
+      const isRunning = async () => {
+        const made = await muster.client.listDispatch("dispatched");
+        return made.find(({ id }) => id === dispatch.id)?.state?.jobs[0]?.state?.status === JS_RUNNING;
+      };
+      await waitUntil("it is known to run", isRunning);
       await muster.client.deleteDispatch(dispatch.id, "dispatched");
       await waitUntil("the agent has left", async () => (await agentsIn("dispatched")).length === 0, {
         deadlineMs: SDK_DEADLINE_MS,
