@@ -3,6 +3,7 @@
  * settings fill in, which is fixed when an order is made: later settings are for later orders.
  */
 
+import { encodeFallback } from "@muster/domain/fallback";
 import { poolName } from "@muster/domain/pool";
 import { encodeTarget } from "@muster/domain/target";
 import type { NewJob } from "@muster/ledger/shapes";
@@ -24,15 +25,16 @@ export function waitMsOf(order: NewOrder, settings: OrderSettings): number {
 
 /** Only what is not as it mostly is: each field costs with each read of the order. */
 export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts {
-  const { attributes, priority, restartPolicy, repeat } = order;
+  const { agent, deployment, attributes, priority, restartPolicy, fallback, repeat } = order;
   return {
-    ...{ agent: order.agent, deployment: order.deployment, metadata: order.metadata },
+    ...{ agent, deployment, metadata: order.metadata },
     ...{ attributes: JSON.stringify(attributes), priority, restart_policy: restartPolicy },
     target: encodeTarget(order.target),
     ...(isOpen(order) && { open: 1 }),
     ...((isOpen(order) || order.waitMs !== undefined) && { wait_ms: waitMsOf(order, settings) }),
     ...((isOpen(order) || order.maxAttempts !== undefined) && { max_attempts: attemptsOf(order, settings) }),
     ...(order.roomSid !== undefined && { room_sid: order.roomSid, one_life: 1 }),
+    ...(fallback.length > 0 && { fallback: encodeFallback({ agentName: agent, deployment }, fallback) }),
     ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
   };
 }

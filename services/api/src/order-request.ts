@@ -5,6 +5,7 @@
  */
 
 import { DispatchError } from "@muster/domain/errors";
+import type { FallbackStep } from "@muster/domain/fallback";
 import { isId } from "@muster/domain/ids";
 import {
   MAX_AGENT_NAME_BYTES,
@@ -36,6 +37,8 @@ export interface NewOrder {
   maxAttempts: number | undefined;
   /** Sid of the one life of the room that it is for; undefined for the present one, or the next. */
   roomSid?: string;
+  /** Who is asked when nobody takes its jobs. */
+  fallback: readonly FallbackStep[];
   /**
    * What a repeated call is known by; undefined when the caller gave nothing. A request id of LiveKit's clients stands
    * for this agent in this room, an idempotency key for the whole content: with another content it is refused. A
@@ -70,6 +73,7 @@ export function orderOf(
     namespace: undefined,
     waitMs: undefined,
     maxAttempts: undefined,
+    fallback: [],
     repeat: requestId === undefined ? undefined : { by: "request_id", value: requestId },
   };
   checkContent(order);

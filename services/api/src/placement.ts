@@ -44,15 +44,17 @@ export class Placement {
     return namespaces;
   }
 
-  /** Where a first call would go now. Writes nothing. */
-  async choose({
-    project,
-    agent,
-    namespace,
-  }: Pick<NewOrder, "project" | "agent" | "namespace">): Promise<readonly string[]> {
+  /** Where a first call would go now; where nobody knows its agent, to those who know the next one. Writes nothing. */
+  async choose(
+    order: Pick<NewOrder, "project" | "agent" | "namespace" | "fallback">,
+  ): Promise<readonly string[]> {
+    const { project, agent, namespace, fallback: steps } = order;
     if (namespace !== undefined) return [namespaceName(project, namespace)];
-    const known = await this.#deps.known.of(project, agent);
-    return known.length === 0 ? [namespaceName(project, "")] : known;
+    for (const asked of new Set([agent, ...steps.map((step) => step.agentName)])) {
+      const known = await this.#deps.known.of(project, asked);
+      if (known.length > 0) return known;
+    }
+    return [namespaceName(project, "")];
   }
 
   /** Where an earlier call that this one repeats went, if there was one. */

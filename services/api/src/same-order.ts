@@ -23,6 +23,8 @@ export function askedDigest(order: NewOrder): string {
     ...[order.restartPolicy, encodeTarget(order.target)],
     // null is "not given", which is not the same as giving the default.
     ...[order.namespace ?? null, order.waitMs ?? null, order.maxAttempts ?? null],
+    // As they came later: what was asked for before there were any is still the same.
+    ...(order.fallback.length > 0 ? [order.fallback] : []),
   ];
   return createHash("sha256").update(JSON.stringify(content)).digest("base64url");
 }

@@ -104,7 +104,7 @@ test("each listener gets what happens from now on, as far as it asked for it; he
   expect(counts.listeners).toBe(3);
   await happen(
     { event: "agent_job_queued", job: "AJ_1" },
-    { event: "agent_job_parked", job: "AJ_1", room: "other", ahead: 3 },
+    { event: "agent_job_parked", job: "AJ_1", room: "other", position: 3 },
   );
   await events.happener(redis, project)({ event: "agent_job_queued", job: "AJ_default" });
   // Another project's.
@@ -113,7 +113,7 @@ test("each listener gets what happens from now on, as far as it asked for it; he
   expect(names(all)).toEqual(["AJ_1 queued", "AJ_1 parked", "AJ_default queued"]);
   expect(names(ofNamespace)).toEqual(["AJ_default queued"]);
   expect(names(ofRoom)).toEqual(["AJ_1 parked"]);
-  expect(all.lines[1]?.data).toMatchObject({ ahead: 3, room: "other", namespace: "blue", outcome: null });
+  expect(all.lines[1]?.data).toMatchObject({ position: 3, room: "other", namespace: "blue", outcome: null });
   await waitUntil("hearts beat", () => all.comments > 2);
   await all.stop();
   await waitUntil("it is forgotten", () => counts.listeners === 2);

@@ -83,7 +83,7 @@ export interface Happening {
   job: string;
   room?: string;
   error?: string;
-  ahead?: number;
+  position?: number;
 }
 
 /** Writes events as the scripts do, and moves them as the namespace's host does. */
@@ -91,10 +91,20 @@ export function happener(redis: RedisClient, namespace: string) {
   const mover = new EventMover({ redis, log: silent });
   return async (...happenings: Happening[]): Promise<void> => {
     const outbox = `muster:{${namespace}}:events`;
-    for (const { event, job, room = "r", error = "", ahead = 0 } of happenings) {
+    for (const { event, job, room = "r", error = "", position = 0 } of happenings) {
       const isEnded = event === "agent_job_ended";
       const fields = {
-        ...{ event, job, room, error, ahead, at: Date.now(), order: "", type: "room", pool: "room/greeter/" },
+        ...{
+          event,
+          job,
+          room,
+          error,
+          position,
+          at: Date.now(),
+          order: "",
+          type: "room",
+          pool: "room/greeter/",
+        },
         ...{ state: isEnded ? "ended" : "queued", outcome: isEnded ? "success" : "", wire: job, epoch: 1 },
       };
       await redis.xadd(

@@ -49,6 +49,8 @@ async function refused(
 const minimal = { room: "room1", agent_name: "agent" };
 const target = (criteria: object) => ({ target: { for: "participants", ...criteria } });
 const DAY_MS = 24 * 3_600_000;
+const steps = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({ after_ms: 1_000 * (at + 1), agent_name: `agent-${at}` }));
 
 const REFUSED: [string, object, string][] = [
   ["no room", { room: undefined }, "room"],
@@ -99,7 +101,45 @@ const REFUSED: [string, object, string][] = [
   ["an attribute to match that is no text", target({ attributes: { a: true } }), "target.attributes.a"],
   ["no kinds", target({ kinds: [] }), "target.kinds"],
   ["a kind that is none", target({ kinds: ["sip", "robot"] }), "target.kinds.1"],
-  ["a field that is none", { hold: true }, "hold"],
+  ["fallback that is no list", { fallback: {} }, "fallback"],
+  ["9 fallback steps", { fallback: steps(9) }, "fallback"],
+  ["a step without its time", { fallback: [{ agent_name: "b" }] }, "fallback.0.after_ms"],
+  ["a step below 1 s", { fallback: [{ after_ms: 999, agent_name: "b" }] }, "fallback.0.after_ms"],
+  ["a step above 24 h", { fallback: [{ after_ms: DAY_MS + 1, agent_name: "b" }] }, "fallback.0.after_ms"],
+  [
+    "a step that is not later",
+    {
+      fallback: [
+        { after_ms: 1_000, agent_name: "b" },
+        { after_ms: 1_000, agent_name: "c" },
+      ],
+    },
+    "fallback.1.after_ms",
+  ],
+  ["a step to nobody", { fallback: [{ after_ms: 1_000 }] }, "fallback.0"],
+  ["a step to the same agent", { fallback: [{ after_ms: 1_000, agent_name: "agent" }] }, "fallback.0"],
+  [
+    "a step to the one before it",
+    {
+      fallback: [
+        { after_ms: 1_000, deployment: "b" },
+        { after_ms: 2_000, agent_name: "agent" },
+      ],
+    },
+    "fallback.1",
+  ],
+  [
+    "a step's agent that is too long",
+    { fallback: [{ after_ms: 1_000, agent_name: "a".repeat(257) }] },
+    "fallback.0.agent_name",
+  ],
+  [
+    "a step's deployment with an underscore",
+    { fallback: [{ after_ms: 1_000, deployment: "a_b" }] },
+    "fallback.0.deployment",
+  ],
+  ["a field of a step that is none", { fallback: [{ after_ms: 1_000, agent: "b" }] }, "fallback.0.agent"],
+  ["a field that is none", { holds: true }, "holds"],
   ["a field of the target that is none", target({ identityPattern: "*" }), "target.identityPattern"],
 ];
 

@@ -62,6 +62,7 @@ test("with nothing but a room and an agent, it is LiveKit's dispatch", async () 
       deadline_ms: null,
       max_attempts: null,
       target: { for: "room" },
+      fallback: [],
       ended_at_ms: null,
       deleted_at_ms: null,
     },
@@ -109,6 +110,66 @@ test("takes what is just within bounds", async () => {
     ...{ priority: 1_000, deadline_ms: 30 * 24 * 3_600_000, max_attempts: 100, deployment: "d".repeat(64) },
   });
   expect(order.state).toBe("live");
+});
+
+describe("fallback", () => {
+  const own = { ...minimal, deployment: "blue" };
+
+  test("is kept and shown in full: what a step leaves out is as in the one before", async () => {
+    const asked = [
+      { after_ms: 1_000, agent_name: "second/é" },
+      { after_ms: 24 * 3_600_000, deployment: "" },
+    ];
+    const order = await make({ ...own, fallback: asked });
+    expect(order).toMatchObject({
+      ...{ agent_name: "agent", deployment: "blue" },
+      fallback: [
+        { after_ms: 1_000, agent_name: "second/é", deployment: "blue" },
+        { after_ms: 24 * 3_600_000, agent_name: "second/é", deployment: "" },
+      ],
+    });
+    const [job] = order.jobs;
+    expect(await read(`/v1/jobs/${job?.id}`)).toMatchObject({ agent_name: "agent", fallback_step: 0 });
+    expect(await recordOf("job", job?.id ?? "")).toMatchObject({ fallback_after: "1000" });
+  });
+
+  test("a job that went a step shows who is asked; LiveKit's calls, and the order, name the order's agent", async () => {
+    const order = await make({ ...own, fallback: [{ after_ms: 1_000, agent_name: "second" }] });
+    const job = order.jobs[0]?.id ?? "";
+    const at = { namespace: "default", job };
+    await api.ledger.admit({ ...at, offerMs: 5_000, retryMs: 500, scan: 32 });
+    const nowMs = Number((await recordOf("job", job)).created_at) + 1_000;
+    const times = { guardMs: 5_000, graceMs: 5_000, stopMs: 5_000, silentMs: 5_000, reportMs: 5_000 };
+    const reply = await api.ledger.expireJob({ ...at, ...times, awakeSinceMs: 0, nowMs });
+    expect(reply).toEqual({ status: "fell_back" });
+    expect(await read(`/v1/jobs/${job}`)).toMatchObject({
+      ...{ agent_name: "second", deployment: "blue", fallback_step: 1 },
+    });
+    expect(await read(`/v1/orders/${order.id}`)).toMatchObject({ agent_name: "agent", deployment: "blue" });
+    const listed = await api.twirp("ListDispatch", { room: "room1" });
+    expect(await listed.json()).toMatchObject({
+      agent_dispatches: [{ agent_name: "agent", state: { jobs: [{ id: job, agent_name: "agent" }] } }],
+    });
+  });
+
+  test("an agent that nobody knows is looked for where the next one is known", async () => {
+    await kit.registerWorker(api.ledger, { namespace: "default:eu", agent: "second" });
+    const order = await make({ ...minimal, fallback: [{ after_ms: 1_000, agent_name: "second" }] });
+    expect(order.namespaces).toEqual(["eu"]);
+  });
+
+  test("other steps under the same key are another order", async () => {
+    const keyed = (fallback: object[]) =>
+      api.rest("/v1/orders", {
+        ...{ method: "POST", video: admin, body: JSON.stringify({ ...minimal, fallback }) },
+        headers: { "content-type": "application/json", "idempotency-key": "k" },
+      });
+    const step = { after_ms: 1_000, agent_name: "second" };
+    expect((await keyed([step])).status).toBe(201);
+    expect((await keyed([step])).status).toBe(200);
+    expect((await keyed([{ ...step, after_ms: 2_000 }])).status).toBe(409);
+    expect((await keyed([])).status).toBe(409);
+  });
 });
 
 describe("orders on participants", () => {

@@ -5,6 +5,7 @@
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
+import { jobRecord } from "@muster/ledger/records";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Expire } from "./expire.js";
@@ -103,7 +104,10 @@ export class Deadlines {
     }
   }
 
-  /** The end of a cool-down takes nothing from anybody, and a job that waits is only tried: that is a claim. */
+  /**
+   * The end of a cool-down takes nothing from anybody, and a job that waits is only tried: that is a claim. Its fallback step
+   * and the end of its waiting are not: those who were to take it may only not be back yet.
+   */
   async #mayFireHeld(timer: string): Promise<boolean> {
     const { namespace, ledger } = this.#deps;
     if (this.#held.has(timer)) return false;
@@ -112,8 +116,8 @@ export class Deadlines {
     if (kind !== "job") return false;
     const found = await ledger.readRecord({ namespace, kind: "job", id });
     if (found.status === "unknown") return true;
-    const { state, wait_until: waitUntil = "0" } = found.record;
+    const { state, patienceEndsAtMs } = jobRecord(found.record);
     const isWaiting = state === "queued" || state === "parked";
-    return isWaiting && Number(waitUntil) > this.#deps.clock.now() + this.#skewMs;
+    return isWaiting && patienceEndsAtMs > this.#deps.clock.now() + this.#skewMs;
   }
 }

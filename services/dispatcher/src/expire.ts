@@ -75,6 +75,11 @@ export class Expire {
       case "requeued":
         await assign.admit(job);
         return this.#serve(reply.serve);
+      case "fell_back":
+        metrics.jobFellBack();
+        log.info({ namespace, job }, "nobody took the job in its time; the next agent of its order is asked");
+        await assign.admit(job);
+        return;
       case "stopping":
         log.info({ namespace, job }, "job was accepted and never seen to start");
         await this.#tellStop(reply.stop);

@@ -17,6 +17,8 @@ export type HoldCause = "start" | "lease" | "generation" | "reconnect" | "silenc
 export interface DispatcherMetrics {
   jobClaimed(): void;
   jobParked(): void;
+  /** On to the next agent that its order names. */
+  jobFellBack(): void;
   /** Ended by a timer: expired, failed, unknown. */
   jobEnded(outcome: string): void;
   /** Back among the waiting, to be given to a worker anew. */
@@ -36,6 +38,7 @@ export interface DispatcherMetrics {
 export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const claimed = metrics.counter("jobs_claimed_total");
   const parked = metrics.counter("jobs_parked_total");
+  const fellBack = metrics.counter("jobs_fell_back_total");
   const ended = metrics.counter("jobs_ended_total");
   const redispatches = metrics.counter("redispatches_total");
   const orphans = metrics.counter("orphans_settled_total");
@@ -47,6 +50,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   return {
     jobClaimed: () => claimed.add({}),
     jobParked: () => parked.add({}),
+    jobFellBack: () => fellBack.add({}),
     jobEnded: (outcome) => ended.add({ outcome: outcome as JobOutcome }),
     redispatched: (reason, jobs = 1) => redispatches.add({ reason }, jobs),
     orphanSettled: (verdict, outcome) => orphans.add({ verdict, outcome }),

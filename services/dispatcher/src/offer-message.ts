@@ -3,6 +3,7 @@
  */
 
 import type { OfferMessage } from "@muster/domain/node-message";
+import { poolOf } from "@muster/domain/pool";
 import type { BoundScripts } from "@muster/ledger/generated/scripts";
 import { type JobRecord, jobRecord, type OrderRecord, orderRecord } from "@muster/ledger/records";
 
@@ -18,7 +19,7 @@ export function offerMessage(
   const resuming = job.resumedAtMs > Number(reply.job.not_before ?? 0);
   return {
     gateway: job.gateway,
-    offer: { kind: "offer", namespace, resuming, ...ofJob(job), ...ofOrder(order) },
+    offer: { kind: "offer", namespace, resuming, ...ofJob(job), ...ofOrder(job, order) },
   };
 }
 
@@ -40,15 +41,21 @@ function ofJob(job: JobRecord) {
   };
 }
 
-/** A simulated job has no order: it goes to the session that asked, whatever its agent. */
+/**
+ * A simulated job has no order: it goes to the session that asked, whatever its agent. Else the agent is the one that is
+ * really asked: after a fallback step not the one that the order names.
+ */
 function ofOrder(
+  { pool, restartPolicy }: JobRecord,
   order: OrderRecord | undefined,
 ): Pick<OfferMessage, "metadata" | "attributes" | "agentName" | "deployment" | "restartPolicy"> {
+  if (order === undefined) {
+    return { metadata: "", attributes: {}, agentName: "", deployment: "", restartPolicy: "never" };
+  }
+  const { metadata, attributes } = order;
+  const { agentName, deployment } = poolOf(pool);
   return {
-    metadata: order?.metadata ?? "",
-    attributes: order?.attributes ?? {},
-    agentName: order?.agent ?? "",
-    deployment: order?.deployment ?? "",
-    restartPolicy: order?.restartPolicy ?? "never",
+    ...{ metadata, attributes, agentName, deployment },
+    restartPolicy: restartPolicy === "" ? order.restartPolicy : restartPolicy,
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import type { OfferMessage } from "@muster/domain/node-message";
+import { poolOf } from "@muster/domain/pool";
 import type { JobRecord, OrderRecord } from "@muster/ledger/records";
 import type { HeldJob, RestoredJob } from "@muster/ledger/shapes";
 import type { JobFacts } from "./job-facts.js";
@@ -39,6 +40,12 @@ export function restoredJob(
   };
 }
 
+/** Who holds it: after a fallback step not the agent that its order names. */
+function servedBy({ pool }: JobRecord): Pick<OfferMessage, "agentName" | "deployment"> {
+  const { agentName, deployment } = poolOf(pool);
+  return { agentName, deployment };
+}
+
 /** `order` is undefined for a simulated job. */
 export function factsOf(namespace: string, job: JobRecord, order: OrderRecord | undefined): JobFacts {
   const offer: OfferMessage = {
@@ -56,8 +63,7 @@ export function factsOf(namespace: string, job: JobRecord, order: OrderRecord | 
     participantInfo: job.participantInfo,
     metadata: order?.metadata ?? "",
     attributes: order?.attributes ?? {},
-    agentName: order?.agent ?? "",
-    deployment: order?.deployment ?? "",
+    ...(order === undefined ? { agentName: "", deployment: "" } : servedBy(job)),
     priority: job.priority,
     maxAttempts: job.maxAttempts,
     restartPolicy: order?.restartPolicy ?? "never",

@@ -8,7 +8,9 @@
  * offered       one worker is asked                                   worker
  * rejected      that came to nothing                                  worker; reason: rejected, silent, undelivered, or
  *                                                                     unanswered by the deadline (its gateway was gone)
- * parked        no worker has room                                    ahead
+ * parked        no worker has room, or its order is on hold           position, estimatedWaitMs; or held
+ * fallback      nobody took it in its time, and the next agent that   fromAgentName, fromDeployment
+ *               its order names is asked
  * started       a worker accepted; LiveKit's JS_RUNNING from here on  worker, agentIdentity
  * redispatched  it had started, and is given to another worker        fromWorker; reason: undelivered, never_started,
  *                                                                     worker_lost, agent_left, or failed, as the worker
@@ -26,6 +28,7 @@ export const JOB_EVENT_NAMES = [
   "agent_job_offered",
   "agent_job_rejected",
   "agent_job_parked",
+  "agent_job_fallback",
   "agent_job_started",
   "agent_job_redispatched",
   "agent_job_migrated",
@@ -53,8 +56,12 @@ export interface JobEvent {
   /** Work order; empty for a simulated job. */
   order: string;
   type: JobType;
+  /** Who is asked for it, or has it: after a fallback step not the one that its order names first. */
   agentName: string;
   deployment: string;
+  /** Who was asked before a fallback step. */
+  fromAgentName: string;
+  fromDeployment: string;
   room: string;
   roomSid: string;
   /** The state that the change led to. */
@@ -74,8 +81,12 @@ export interface JobEvent {
   epoch: number;
   /** Starts so far. */
   attempts: number;
-  /** Of a parked job: how many stand before it in its pool. */
-  ahead: number;
+  /** Of a parked job: how many stand before it in its pool; 0 for one that is on hold, which stands in no line. */
+  position: number;
+  /** Of a parked job: how long it may take at the pace of late; 0 when nothing is known. */
+  estimatedWaitMs: number;
+  /** Parked because its order is on hold. */
+  held: boolean;
   startedAtMs: number;
   endedAtMs: number;
 }

@@ -15,7 +15,18 @@ export interface Pool {
 
 /** The pool's name in Redis keys. Reversible; an agent name may hold any character, so it is escaped. */
 export function poolName(pool: Pool): string {
-  return `${pool.type}/${encodeURIComponent(pool.agentName)}/${encodeURIComponent(pool.deployment)}`;
+  return `${pool.type}/${serverName(pool)}`;
+}
+
+/** The pool that a name of poolName's stands for. */
+export function poolOf(name: string): Pool {
+  const [type, agentName = "", deployment = ""] = name.split("/").map(decodeURIComponent);
+  return { type: JOB_TYPES.find((known) => known === type) ?? "room", agentName, deployment };
+}
+
+/** The same without the job type: who serves it, whatever the type is. */
+export function serverName({ agentName, deployment }: Omit<Pool, "type">): string {
+  return `${encodeURIComponent(agentName)}/${encodeURIComponent(deployment)}`;
 }
 
 const MAX_DEPLOYMENT_BYTES = 64;

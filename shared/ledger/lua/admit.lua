@@ -46,7 +46,7 @@ end
 -- Those who refused are asked again after a while, whether they have room now or not: freed room wakes only jobs that
 -- may use it. A back-off that runs already is not begun anew.
 local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job) or 0)
-local backs_off = record.state == "parked" and due < tonumber(record.wait_until)
+local backs_off = record.state == "parked" and due < patience_ends(record)
 if not backs_off then
   local retry_at = nil
   if record.excluded ~= "" then

@@ -41,8 +41,10 @@ end
 redis.call("HSET", order_key, unpack(fields))
 redis.call("ZADD", orders_key, at, order)
 redis.call("ZADD", room_orders_key, at, order)
+local first_step = facts.fallback and cjson.decode(facts.fallback)[2]
 for _, job in ipairs(new_jobs) do
   job.order, job.room, job.priority = order, room, facts.priority
+  job.fallback_after = first_step and first_step.after_ms or nil
   redis.call("ZADD", order_jobs_key, 0, job.id)
   queue_job(job.id, job, retain_ms, guard_ms, wait_ms)
 end

@@ -1,5 +1,5 @@
--- expire-job: the timer of a job is due: its offer, its start, its back-off, its waiting time, its grace. What it means
--- is read off the job's state; a timer that was moved meanwhile is left alone.
+-- expire-job: the timer of a job is due: its offer, its start, its back-off, its fallback step, its waiting time, its
+-- grace. What it means is read off the job's state; a timer that was moved meanwhile is left alone.
 -- A running job has one only since its agent left the room. When LiveKit says that the agent failed, so has the job: its
 -- caller waits. Else a worker that reports is waited for, since its shutdown hooks may run on, and one that does not has
 -- done its work.
@@ -9,6 +9,7 @@
 -- @include stopping
 -- @include serving
 -- @include failing
+-- @include falling-back
 -- @arg job string Job id.
 -- @arg guard-ms int After this time a queued job is tried again if nobody did.
 -- @arg grace-ms int How long an orphan waits for its worker, from now, when its grace ended in a gap of ours.
@@ -20,6 +21,7 @@
 -- @reply retrying stop:json:shapes.Stop
 -- @reply stopping stop:json:shapes.Stop|null
 -- @reply orphaned epoch:int
+-- @reply fell_back
 -- @reply ended outcome:string serve:string
 -- @reply idle
 
@@ -100,6 +102,13 @@ end
 if now >= tonumber(record.wait_until) then
   end_job(job, record, "expired", "waited_too_long", "no worker took the job in time", false)
   return { "ended", "expired", "" }
+end
+-- A job that was not tried yet is tried where it stands first.
+local step_due = state == "parked" and fallback_due(record)
+if step_due and now >= step_due then
+  fall_back(job, record)
+  requeue(job, now + guard_ms)
+  return { "fell_back" }
 end
 -- Back-off over: those who refused may be asked again. Or nobody tried it: they stay excluded.
 if state == "parked" then

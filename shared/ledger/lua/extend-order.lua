@@ -24,8 +24,8 @@
 -- @reply unknown
 -- @reply unindexed rests:int
 
-local state, bound_to, room, priority, own_wait_ms, retain_ms =
-  unpack(redis.call("HMGET", order_key, "state", "room_sid", "room", "priority", "wait_ms", "retain_ms"))
+local state, bound_to, room, priority, own_wait_ms, retain_ms, fallback =
+  unpack(redis.call("HMGET", order_key, "state", "room_sid", "room", "priority", "wait_ms", "retain_ms", "fallback"))
 if not state then return { "unknown" } end
 if state ~= "live" then return { "closed", state } end
 if bound_to and bound_to ~= room_sid then return { "other_life", bound_to } end
@@ -73,7 +73,9 @@ for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0
 end
 for id, person in pairs(spoken) do if not is_refreshed[id] then refresh(id, person) end end
 if #missing > 0 then keep_listening(listen_ms) end
+local first_step = fallback and cjson.decode(fallback)[2]
 for _, job in ipairs(missing) do
+  job.fallback_after = first_step and first_step.after_ms or nil
   job.order, job.room, job.priority, job.room_sid, job.room_info = order, room, priority or 0, room_sid, room_info
   job.room_info_at = room_info ~= "" and string.format("%.0f", room_info_at) or ""
   job.participant_info_at = string.format("%.0f", job.participant_info_at or 0)

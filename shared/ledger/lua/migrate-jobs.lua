@@ -2,6 +2,7 @@
 -- Whoever names the newest wire id of a live job of its own pool runs it, whatever the ledger thought: the session
 -- becomes its holder, epoch + 1. A session that held it until now is half-open and lost: its gateway must close it.
 -- Ended, failed as the worker said, or an older wire id: to be stopped; it keeps a place here until that is done.
+-- So does a worker whose agent was asked before a fallback step, as long as nobody else was asked.
 -- Unknown, or of another agent, type or deployment: refused, without a word about it. Repeated: the same answer, and no
 -- second epoch.
 -- Dying after it: the jobs run where they run; a gateway that never learnt the epochs answers from its worker's next
@@ -60,7 +61,7 @@ end
 for _, claim in ipairs(claims) do
   local job = read_job(claim.job)
   local number = offer_number(claim)
-  if not job or job.pool ~= pool or not number then
+  if not job or not number or (job.pool ~= pool and not step_with(job, pool)) then
     refused[#refused + 1] = claim.wire
   elseif is_over(claim, job, number) then
     stop_brought(claim.job, session, gateway, claim.wire, now + stop_ms)

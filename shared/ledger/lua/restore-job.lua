@@ -45,5 +45,8 @@ write_job(job.id, { order = job.order, room = room, type = job.type, pool = pool
   room_info = job.room_info, participant_info = job.participant_info, only = job.order == "" and job.session or "",
   agent_identity = job.agent_identity, priority = job.facts.priority, max_attempts = job.max_attempts, attempts = 1,
   retain_ms = retain_ms, wait_ms = wait_ms, wait_until = string.format("%.0f", now + wait_ms) }, at)
-take_over(job.id, read_job(job.id), job.session, gateway, job.epoch, job.wire)
+local restored = read_job(job.id)
+local step, steps = step_with(restored, pool)
+if step then stand_at(job.id, restored, steps, step) end
+take_over(job.id, restored, job.session, gateway, job.epoch, job.wire)
 return { "restored" }

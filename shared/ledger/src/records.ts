@@ -3,6 +3,7 @@
  * Fields and their meaning are written by the scripts. Empty texts and zeros are not kept for a job.
  */
 
+import { decodeFallback, type FallbackStep } from "@muster/domain/fallback";
 import type { JobOutcome, JobState } from "@muster/domain/job";
 import type { JobType } from "@muster/domain/pool";
 import { type Hash, jobType, number, text } from "./hash.js";
@@ -22,8 +23,12 @@ export interface JobRecord {
   maxAttempts: number;
   /** The id that the newest offer carried. */
   wire: string;
+  /** Its own, where that of its order was changed after it had started; else empty. */
+  restartPolicy: "on_failure" | "never" | "";
   type: JobType;
   pool: string;
+  /** Fallback steps that it has gone. */
+  fallbackStep: number;
   room: string;
   roomSid: string;
   roomInfo: string;
@@ -39,6 +44,8 @@ export interface JobRecord {
   priority: number;
   createdAtMs: number;
   updatedAtMs: number;
+  /** Of one that waits: when its next fallback step is due, or its waiting time is over. */
+  patienceEndsAtMs: number;
   /** Of the newest offer; 0 until there was one. */
   offeredAtMs: number;
   /** 0 until a worker accepted. */
@@ -69,6 +76,7 @@ export interface OrderRecord {
   /** Of an open order's jobs; 0 for others. */
   maxAttempts: number;
   waitMs: number;
+  fallback: readonly FallbackStep[];
   state: "live" | "ended" | "deleted";
   createdAtMs: number;
   deletedAtMs: number;
@@ -107,8 +115,10 @@ export function jobRecord(hash: Hash): JobRecord {
     attempts: number(hash, "attempts"),
     maxAttempts: number(hash, "max_attempts"),
     wire: text(hash, "wire"),
+    restartPolicy: text(hash, "restart_policy") as JobRecord["restartPolicy"],
     type: jobType(hash),
     pool: text(hash, "pool"),
+    fallbackStep: number(hash, "fallback_step"),
     room: text(hash, "room"),
     roomSid: text(hash, "room_sid"),
     roomInfo: text(hash, "room_info"),
@@ -121,6 +131,7 @@ export function jobRecord(hash: Hash): JobRecord {
     priority: number(hash, "priority"),
     createdAtMs: number(hash, "created_at"),
     updatedAtMs: number(hash, "updated_at"),
+    patienceEndsAtMs: patienceEndsAtMs(hash),
     offeredAtMs: number(hash, "offered_at"),
     startedAtMs: number(hash, "started_at"),
     runningAtMs: number(hash, "running_at"),
@@ -128,6 +139,14 @@ export function jobRecord(hash: Hash): JobRecord {
     resumedAtMs: number(hash, "resumed_at"),
     endedAtMs: number(hash, "ended_at"),
   };
+}
+
+/** As `patience_ends` in lua/includes/waiting has it. */
+function patienceEndsAtMs(hash: Hash): number {
+  const waitUntil = number(hash, "wait_until");
+  const fallbackAfter = number(hash, "fallback_after");
+  const began = Math.max(waitUntil - number(hash, "wait_ms"), number(hash, "not_before"));
+  return fallbackAfter === 0 ? waitUntil : Math.min(waitUntil, began + fallbackAfter);
 }
 
 export function orderRecord(hash: Hash): OrderRecord {
@@ -145,6 +164,7 @@ export function orderRecord(hash: Hash): OrderRecord {
     roomSid: text(hash, "room_sid"),
     maxAttempts: number(hash, "max_attempts"),
     waitMs: number(hash, "wait_ms"),
+    fallback: decodeFallback(text(hash, "fallback")),
     state: text(hash, "state") as OrderRecord["state"],
     createdAtMs: number(hash, "created_at"),
     deletedAtMs: number(hash, "deleted_at"),

@@ -51,6 +51,8 @@ export interface OrderFacts {
   /** Sid of the one life of its room that it is for; otherwise it is bound to the first that is heard of. */
   room_sid?: string;
   one_life?: 1;
+  /** Who is asked when nobody takes its jobs, as encodeFallback writes it; absent: nobody else. */
+  fallback?: string;
 }
 
 export interface NewJob {

@@ -5,6 +5,11 @@ import { wireId } from "@muster/domain/ids";
 import { JOB_STATES } from "@muster/domain/job";
 import type { Hash, Snapshot } from "./snapshot.js";
 
+interface Step {
+  pool: string;
+  after_ms: number;
+}
+
 const RANK_STEP = 2 ** 42;
 /** What a job that does not keep the field has. */
 const ABSENT = { session: "", gateway: "", order: "", outcome: "", epoch: "0", offers: "0", priority: "0" };
@@ -73,6 +78,12 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
   for (const field of ["room_info", "participant_info"])
     if (job[`${field}_at`] !== undefined)
       check(`${field} that its time is of`, true, job[field] !== undefined);
+  const steps = JSON.parse(hashes.get(`order:${job.order}`)?.fallback ?? "[]") as Step[];
+  const step = Number(job.fallback_step ?? 0);
+  if (steps.length > 0) {
+    check("pool of its step", `${job.type}/${steps[step]?.pool}`, job.pool);
+    check("what its next step waits for", steps[step + 1]?.after_ms ?? 0, Number(job.fallback_after ?? 0));
+  }
 
   const rank = (1000 - Number(job.priority)) * RANK_STEP + Number(job.created_at);
   check("rank in line", state === "parked" ? rank : undefined, zsets.get(`parked:${job.pool}`)?.get(id));
@@ -84,6 +95,7 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
     check("counted as open offer", state === "offered", score === Infinity);
     const session = hashes.get(`session:${job.session}`);
     if (state !== "orphaned") check("holder's gateway", session?.gateway, job.gateway);
+    if (state !== "orphaned") check("holder's pool", session?.pool, job.pool);
     if (state !== "orphaned") check("holder lives", true, session !== undefined);
   }
   if (job.order !== "" && hashes.has(`order:${job.order}`)) {

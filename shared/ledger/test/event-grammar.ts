@@ -14,6 +14,7 @@ const FOLLOWS: Record<string, Phase[]> = {
   offered: ["waits"],
   rejected: ["offered"],
   parked: ["waits"],
+  fallback: ["waits"],
   started: ["waits", "offered"],
   redispatched: ["started"],
   migrated: ["started"],
@@ -22,6 +23,7 @@ const FOLLOWS: Record<string, Phase[]> = {
 };
 const LEADS_TO: Record<string, Phase> = {
   ...{ queued: "waits", offered: "offered", rejected: "waits", parked: "waits", started: "started" },
+  fallback: "waits",
   ...{ redispatched: "waits", migrated: "started", expired: "expired", ended: "ended" },
 };
 const PHASE_OF: Record<JobState, Phase> = {

@@ -58,7 +58,8 @@ onEachRedis("events", (current) => {
     await s.report("AJ_1", "AW_1", "success");
     const facts = {
       ...{ namespace: s.namespace, job: "AJ_1", order: "AD_1", type: "room", agentName: "agent" },
-      ...{ deployment: "", room: "room", roomSid: "RM_1", wire: "AJ_1", ahead: 0, fromWorker: "", error: "" },
+      ...{ deployment: "", room: "room", roomSid: "RM_1", wire: "AJ_1", fromWorker: "", error: "" },
+      ...{ fromAgentName: "", fromDeployment: "", position: 0, estimatedWaitMs: 0, held: false },
     };
     const none = { worker: "", epoch: 0, attempts: 0, agentIdentity: "", startedAtMs: 0, endedAtMs: 0 };
     const open = { outcome: "", reason: "" };
@@ -174,7 +175,7 @@ onEachRedis("events", (current) => {
       for (let time = 0; time < 2; time++) await s.admit(job);
     }
     const parked = (await told(s)).filter(({ event }) => event === "parked");
-    expect(parked.map(({ job, ahead }) => [job, ahead])).toEqual([
+    expect(parked.map(({ job, position }) => [job, position])).toEqual([
       ["AJ_1", 0],
       ["AJ_2", 1],
       ["AJ_3", 0],
@@ -362,7 +363,7 @@ onEachRedis("events", (current) => {
       await forgetNamespace(own.redis, own.namespace);
     });
     await fc.assert(property, { numRuns: 100 });
-    const all = "queued offered rejected parked started redispatched migrated ended";
+    const all = "queued offered rejected parked started redispatched migrated ended fallback";
     for (const name of all.split(" ")) expect(seen).toContain(name);
   });
 });

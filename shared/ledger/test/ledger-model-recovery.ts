@@ -1,7 +1,7 @@
 /**
  * Owns the second half of the ledger's model: what should become of jobs whose session is gone, half-open or back.
  */
-import type { ModelJob, ModelState } from "./ledger-model-state.js";
+import { type ModelJob, type ModelState, stepAt } from "./ledger-model-state.js";
 import * as ms from "./scene.js";
 
 type Verdict = "absent" | "present" | "unknown";
@@ -72,7 +72,7 @@ export class RecoveryModel {
       const [id = "", number = "1"] = wire.split(".");
       const job = state.jobs.get(id);
       const isStopped = state.stops.has(`${session}|${wire}`);
-      if (job === undefined) refused?.push(wire);
+      if (job === undefined || stepAt(job, live.pool) === undefined) refused?.push(wire);
       else if (isStopped || job.state === "ended" || Number(number) < job.offers || job.failedWire === wire) {
         stops?.push(wire);
         if (isStopped) continue;
@@ -177,13 +177,14 @@ export class RecoveryModel {
 
   restore(id: string, session: string, epoch: number, wire: string): string {
     const state = this.#state;
-    if (!state.sessions.has(session)) return "unknown_session";
+    const live = state.sessions.get(session);
+    if (live === undefined) return "unknown_session";
     const known = state.jobs.get(id);
     if (known !== undefined) {
       const isSame = known.session === session && known.epoch === epoch && state.wire(id) === wire;
       return isSame && known.state === "running" ? "restored" : `exists ${known.state}`;
     }
-    const job = { ...state.newJob(0, true), attempts: 1, isNamed: true };
+    const job = { ...state.newJob({ priority: 0, restarts: true }, live.pool), attempts: 1, isNamed: true };
     state.jobs.set(id, job);
     state.takeOver(id, job, session, epoch, wire);
     return "restored";

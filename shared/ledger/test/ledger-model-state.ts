@@ -1,6 +1,6 @@
 /**
  * Owns what the model of the ledger remembers, and the moves that several scripts share: places, pool, stops, offers,
- * losses. The scripts themselves are in ledger-model.ts and ledger-model-recovery.ts. Knows one pool.
+ * losses. The scripts themselves are in ledger-model.ts and ledger-model-recovery.ts.
  */
 import { isLegalTransition, type JobState } from "@muster/domain/job";
 import { placement } from "./consistency-sessions.js";
@@ -11,6 +11,9 @@ export interface ModelJob {
   epoch: number;
   offers: number;
   session: string;
+  /** Who is asked, its order's own first, and where it stands. */
+  steps: readonly { pool: string; afterMs: number }[];
+  step: number;
   excluded: Set<string>;
   priority: number;
   restarts: boolean;
@@ -37,6 +40,10 @@ export interface ModelJob {
   cause: string;
 }
 
+/** What an order says of its job; without steps its own agent is the only one. */
+export type ModelTerms = Pick<ModelJob, "priority" | "restarts"> &
+  Partial<Pick<ModelJob, "oneLife" | "steps">>;
+
 interface ModelStop {
   due: number;
   session: string;
@@ -48,6 +55,7 @@ interface ModelStop {
 
 interface ModelSession {
   gateway: string;
+  pool: string;
   cap: number;
   status: "available" | "full";
   load: number;
@@ -78,19 +86,20 @@ export class ModelState {
   readonly #places = new Map<string, Map<string, number>>();
   readonly #pool = new Map<string, number>();
 
-  newJob(priority: number, restarts: boolean, oneLife = false): ModelJob {
+  newJob(terms: ModelTerms, pool: string): ModelJob {
     const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
     const epochs = { refusedEpoch: NEVER, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
     const texts = { session: "", outcome: "", cause: "", failedWire: "", excluded: new Set<string>() };
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, startedAt: 0, orphanedAt: 0 };
     const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
     const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
-    return { priority, restarts, oneLife, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
+    const asked = { oneLife: false, steps: [{ pool, afterMs: 0 }], step: 0, ...terms };
+    return { ...asked, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
   }
 
-  newSession(gateway: string, cap: number): ModelSession {
+  newSession(gateway: string, pool: string, cap: number): ModelSession {
     const times = { sampledAt: 0, coolingUntil: 0, enteringUntil: 0 };
-    return { gateway, cap, status: "available", load: 0, silences: 0, reports: false, ...times };
+    return { gateway, pool, cap, status: "available", load: 0, silences: 0, reports: false, ...times };
   }
 
   wire(id: string): string {
@@ -166,15 +175,16 @@ export class ModelState {
   }
 
   pick(job: ModelJob): string | undefined {
-    const ranked = [...this.#pool].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
+    const inPool = [...this.#pool].filter(([id]) => this.sessions.get(id)?.pool === poolOf(job));
+    const ranked = inPool.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
     return ranked.find(([id]) => {
       const lease = this.leases.get(this.sessions.get(id)?.gateway ?? "") ?? 0;
       return !job.excluded.has(id) && lease > this.nowMs;
     })?.[0];
   }
 
-  line(): [string, ModelJob][] {
-    const parked = [...this.jobs].filter(([, job]) => job.state === "parked");
+  line(pool: string): [string, ModelJob][] {
+    const parked = [...this.jobs].filter(([, job]) => job.state === "parked" && poolOf(job) === pool);
     const rank = (job: ModelJob) => (1000 - job.priority) * 2 ** 42 + job.createdAt;
     return parked.sort(([a, x], [b, y]) => rank(x) - rank(y) || (a < b ? -1 : 1));
   }
@@ -199,6 +209,8 @@ export class ModelState {
     if (job.state !== "running") this.move(job, "running");
     const offers = Math.max(job.offers, Number(wire.split(".")[1] ?? 1));
     Object.assign(job, { session, epoch, offers, startedAt: job.startedAt || this.nowMs });
+    const pool = this.sessions.get(session)?.pool ?? "";
+    if (poolOf(job) !== pool) job.step = stepAt(job, pool) ?? job.step;
     this.held(session).set(`${id}#${epoch}`, this.nowMs);
     this.place(session);
   }
@@ -264,6 +276,22 @@ export class ModelState {
   #forgetBefore(times: Map<string, number>, ms: number): void {
     for (const [id, at] of times) if (at <= this.nowMs - ms) times.delete(id);
   }
+}
+
+export const poolOf = (job: ModelJob): string => job.steps[job.step]?.pool ?? "";
+
+/** The latest up to where it stands, else the first after. */
+export function stepAt({ steps, step }: ModelJob, pool: string): number | undefined {
+  const at = steps.flatMap((one, index) => (one.pool === pool ? [index] : []));
+  return at.filter((index) => index <= step).at(-1) ?? at[0];
+}
+
+/** When its next step is due, and until when it waits at all. */
+export function dueTimes(job: ModelJob): { fallback: number; last: number } {
+  const next = job.steps[job.step + 1];
+  const began = Math.max(job.waitUntil - ms.WAIT_MS, job.notBefore);
+  const fallback = next === undefined ? Number.POSITIVE_INFINITY : began + next.afterMs;
+  return { fallback, last: Math.min(fallback, job.waitUntil) };
 }
 
 /** Of those of one millisecond the first by name, as in a sorted set. False when there is none. */

@@ -1,21 +1,21 @@
 /**
  * Owns the ledger once more, in memory and without Redis: what each script should answer, as plainly as it can be said.
- * The oracle of model.test.ts. Knows one pool, room orders of one job each, and one namespace: ids of jobs stand for
+ * The oracle of model.test.ts. Knows two pools, room orders of one job each, and one namespace: ids of jobs stand for
  * orders too. What happens to jobs whose worker was lost is in ledger-model-recovery.ts.
  */
-import { type ModelJob, ModelState } from "./ledger-model-state.js";
+import { dueTimes, type ModelJob, ModelState, type ModelTerms, poolOf } from "./ledger-model-state.js";
 import * as ms from "./scene.js";
 
 export class LedgerModel {
   readonly state = new ModelState();
 
-  register(id: string, gateway: string, cap: number): string {
+  register(id: string, gateway: string, pool: string, cap: number): string {
     const { state } = this;
     if (!state.sessions.has(id)) {
-      const session = state.newSession(gateway, cap);
+      const session = state.newSession(gateway, pool, cap);
       state.sessions.set(id, session);
       state.countReturn(id);
-      if ([...state.jobs.values()].some((job) => job.state === "orphaned")) {
+      if ([...state.jobs.values()].some((job) => job.state === "orphaned" && poolOf(job) === pool)) {
         session.enteringUntil = state.nowMs + ms.ENTERING_MS;
         state.timers.set(id, session.enteringUntil);
       }
@@ -34,10 +34,10 @@ export class LedgerModel {
     return "sampled";
   }
 
-  order(id: string, priority: number, restarts: boolean, oneLife: boolean): string {
+  order(id: string, terms: ModelTerms): string {
     const { state } = this;
     if (state.jobs.has(id)) return "exists";
-    state.jobs.set(id, state.newJob(priority, restarts, oneLife));
+    state.jobs.set(id, state.newJob(terms, ms.POOL));
     return "created";
   }
 
@@ -53,23 +53,23 @@ export class LedgerModel {
     }
     const chosen = state.pick(job);
     if (chosen !== undefined) {
-      const ahead = state.line().filter(([, other]) => other !== job && isBefore(other, job));
+      const ahead = state.line(poolOf(job)).filter(([, other]) => other !== job && isBefore(other, job));
       if (!ahead.some(([, other]) => !other.excluded.has(chosen))) return state.offer(id, job, chosen);
       state.move(job, "parked");
-      job.due = job.waitUntil;
+      job.due = dueTimes(job).last;
       return "parked 1";
     }
-    if (job.state === "parked" && job.due < job.waitUntil) return "parked 0";
+    if (job.state === "parked" && job.due < dueTimes(job).last) return "parked 0";
     const isRefused = job.excluded.size > 0;
     const backOff = isRefused ? Math.min(30_000, ms.RETRY_MS * 2 ** Math.min(10, job.rounds++)) : Infinity;
     state.move(job, "parked");
-    job.due = Math.min(job.waitUntil, state.nowMs + backOff);
+    job.due = Math.min(dueTimes(job).last, state.nowMs + backOff);
     return "parked 0";
   }
 
-  serve(): string {
+  serve(pool: string): string {
     const { state } = this;
-    const line = state.line();
+    const line = state.line(pool);
     if (line.length === 0) return "empty";
     for (const [id, job] of line.slice(0, ms.HEADS)) {
       const chosen = state.nowMs >= job.waitUntil ? undefined : state.pick(job);
@@ -146,7 +146,7 @@ export class LedgerModel {
       return job.cause === "reported" && job.outcome === status && isWire ? "ended" : "refused ended";
     }
     if (status === "failed" && job.failedWire === wire) return "retrying";
-    if (!isWire) return "refused held_elsewhere";
+    if (!isWire || (!holds && session?.pool !== poolOf(job))) return "refused held_elsewhere";
     if (!["starting", "running", "orphaned"].includes(job.state)) return `refused ${job.state}`;
     if (session !== undefined) session.reports = true;
     if (status === "running") {
@@ -221,6 +221,12 @@ export class LedgerModel {
     if (state.nowMs >= job.waitUntil) {
       state.end(id, job, "expired", "");
       return "ended expired";
+    }
+    if (job.state === "parked" && state.nowMs >= dueTimes(job).fallback) {
+      job.step++;
+      state.forgetRefusals(job);
+      state.requeue(job, state.nowMs + ms.GUARD_MS);
+      return "fell_back";
     }
     if (job.state === "parked") job.excluded.clear();
     state.requeue(job, state.nowMs + ms.GUARD_MS);

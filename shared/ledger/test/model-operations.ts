@@ -2,7 +2,7 @@
  * Owns which operations a random sequence of the model test is made of, and how often each comes.
  */
 import fc from "fast-check";
-import { LEASE_MS } from "./scene.js";
+import { LEASE_MS, POOL, SECOND_POOL } from "./scene.js";
 
 const job: fc.Arbitrary<string> = fc.constantFrom("AJ_0", "AJ_1", "AJ_2", "AJ_3", "AJ_4", "AJ_5");
 /** Sessions and jobs to begin with, so that a sequence does not spend itself on getting somewhere. */
@@ -23,11 +23,12 @@ export const operation = fc.oneof(
     arbitrary: fc.record({
       ...{ do: is("order"), job, priority: fc.nat({ max: 1 }), never: fc.nat({ max: 4 }) },
       oneLife: fc.boolean(),
+      steps: fc.constantFrom(0, 1, 1, 2),
     }),
   },
   { weight: 6, arbitrary: fc.record({ do: is("admit"), job }) },
   { weight: 5, arbitrary: fc.record({ do: is("expireJob"), at, away }) },
-  { weight: 3, arbitrary: fc.record({ do: is("serve") }) },
+  { weight: 3, arbitrary: fc.record({ do: is("serve"), pool: is(POOL, POOL, SECOND_POOL) }) },
   { weight: 10, arbitrary: fc.record({ do: is("accept"), at }) },
   { weight: 3, arbitrary: fc.record({ do: is("seen", "withdraw"), at }) },
   {

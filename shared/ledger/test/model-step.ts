@@ -6,11 +6,28 @@ import type { JobState } from "@muster/domain/job";
 import { LedgerModel } from "./ledger-model.js";
 import { RecoveryModel } from "./ledger-model-recovery.js";
 import type { At, Operation } from "./model-operations.js";
-import { MAX_ATTEMPTS, newJob, ORDER, POOL, REMOVAL_MS, REMOVE_MS, type Scene } from "./scene.js";
+import {
+  fallback,
+  MAX_ATTEMPTS,
+  newJob,
+  ORDER,
+  POOL,
+  REMOVAL_MS,
+  REMOVE_MS,
+  type Scene,
+  SECOND_POOL,
+  STEPS,
+} from "./scene.js";
 
 /** One session has a gateway of its own, so that leases end at different times. */
 const gatewayOf = (id: string) => (id === "AW_3" ? "NO_h" : "NO_g");
+/** And one serves the agent of the fallback steps. */
+const poolOf = (id: string) => (id === "AW_2" ? SECOND_POOL : POOL);
 const words = (...parts: unknown[]) => parts.filter((part) => part !== undefined && part !== "").join(" ");
+const lifeAndSteps = (index: number) => ({
+  oneLife: index % 2 === 0,
+  steps: ([0, 1, 2] as const)[index % 3] ?? 0,
+});
 type Answers = [real: string, modelled: string];
 
 export class ModelStep {
@@ -48,7 +65,7 @@ export class ModelStep {
       await this.run({ do: "sample", session: `AW_${index}`, load: 0, full: 1 });
     }
     for (let index = 0; index < jobs; index++)
-      await this.run({ do: "order", job: `AJ_${index}`, priority: 0, never: 1, oneLife: index % 2 === 0 });
+      await this.run({ do: "order", job: `AJ_${index}`, priority: 0, never: 1, ...lifeAndSteps(index) });
   }
 
   async run(op: Operation): Promise<Answers> {
@@ -56,8 +73,9 @@ export class ModelStep {
     switch (op.do) {
       case "register": {
         const gateway = gatewayOf(op.session);
-        const reply = await scene.register(op.session, { cap: op.cap }, gateway);
-        return [reply.status, model.register(op.session, gateway, op.cap)];
+        const pool = poolOf(op.session);
+        const reply = await scene.register(op.session, { cap: op.cap }, gateway, pool);
+        return [reply.status, model.register(op.session, gateway, pool, op.cap)];
       }
       case "sample": {
         const status = op.full === 0 ? "full" : "available";
@@ -69,9 +87,12 @@ export class ModelStep {
       case "order": {
         const policy = { restart_policy: op.never === 0 ? "never" : "on_failure" } as const;
         const life = op.oneLife ? ({ one_life: 1, room_sid: "RM_1" } as const) : {};
-        const facts = { priority: op.priority, ...policy, ...life };
+        const facts = { priority: op.priority, ...policy, ...life, ...(op.steps > 0 && fallback(op.steps)) };
         const reply = await scene.order(op.job, [newJob(op.job)], facts);
-        return [reply.status, model.order(op.job, op.priority, op.never !== 0, op.oneLife)];
+        const asked = STEPS.slice(0, op.steps + 1);
+        const steps = asked.map((step) => ({ pool: `room/${step.pool}`, afterMs: step.after_ms }));
+        const { priority, oneLife } = op;
+        return [reply.status, model.order(op.job, { priority, oneLife, restarts: op.never !== 0, steps })];
       }
       case "admit": {
         const reply = await scene.admit(op.job);
@@ -83,9 +104,9 @@ export class ModelStep {
         return [real, model.admit(op.job)];
       }
       case "serve": {
-        const reply = await scene.serve(POOL);
+        const reply = await scene.serve(op.pool);
         const job = reply.status === "offered" ? reply.job : {};
-        return [words(reply.status, job.id, job.session, job.epoch), model.serve()];
+        return [words(reply.status, job.id, job.session, job.epoch), model.serve(op.pool)];
       }
       case "accept": {
         const aim = this.#aim(op.at, "offered");

@@ -7,6 +7,8 @@ import { createLedger, type Ledger } from "../src/ledger.js";
 import type { HeldJob, LoadSample, NewJob, OrderFacts, RestoredJob, SessionFacts } from "../src/shapes.js";
 
 export const POOL = "room/agent/";
+/** Of the agent that is asked in fallback steps. */
+export const SECOND_POOL = "room/second/";
 export const OFFER_MS = 3_500;
 export const START_MS = 30_000;
 export const GUARD_MS = 5_000;
@@ -52,6 +54,14 @@ export const newJob = (id: string, pool = POOL, type = "room"): NewJob => ({
   ...{ id, type, pool, room_sid: "", participant_info: "" },
   max_attempts: MAX_ATTEMPTS,
 });
+
+/** The first so many of these steps: to the second pool, and back to the first. */
+export const STEPS = [
+  { pool: "agent/", after_ms: 0 },
+  { pool: "second/", after_ms: 5_000 },
+  { pool: "agent/", after_ms: 40_000 },
+] as const;
+export const fallback = (steps: 1 | 2) => ({ fallback: JSON.stringify(STEPS.slice(0, steps + 1)) });
 
 let namespaces = 0;
 

@@ -75,6 +75,11 @@ export const METRICS = {
   },
   jobs_claimed_total: { type: "counter", help: "Claims that reserved a worker for a job.", labels: {} },
   jobs_parked_total: { type: "counter", help: "Times that a job had to wait for a worker.", labels: {} },
+  jobs_fell_back_total: {
+    type: "counter",
+    help: "Fallback steps taken by jobs that nobody took.",
+    labels: {},
+  },
   jobs_assigned_total: { type: "counter", help: "Assignments sent to workers.", labels: {} },
   jobs_ended_total: {
     type: "counter",

@@ -141,7 +141,8 @@ test("an entry of the outbox is an event with all that the script wrote; its id 
     ...{ event: "agent_job_migrated", at: "1700000000123", job: "AJ_1", order: "AD_1", type: "publisher" },
     ...{ pool: "publisher/my%2Fagent/canary", room: "r", room_sid: "RM_1", state: "running", outcome: "" },
     ...{ reason: "", error: "", session: "AW_2", from: "AW_1", agent_identity: "agent-1", wire: "AJ_1.2" },
-    ...{ epoch: "3", attempts: "1", ahead: "", started_at: "1700000000000", ended_at: "" },
+    ...{ epoch: "3", attempts: "1", position: "2", estimated_wait: "900", held: "1" },
+    ...{ from_pool: "publisher/an%2Fother/", started_at: "1700000000000", ended_at: "" },
   };
   const flat = Object.entries(fields).flat();
   const event = jobEventOf("default:blue", "5-1", flat);
@@ -169,7 +170,8 @@ test("an entry of the outbox is an event with all that the script wrote; its id 
       epoch: 3,
       attempts: 1,
     },
-    ...{ ahead: 0, startedAtMs: 1700000000000, endedAtMs: 0 },
+    ...{ fromAgentName: "an/other", fromDeployment: "", position: 2, estimatedWaitMs: 900, held: true },
+    ...{ startedAtMs: 1700000000000, endedAtMs: 0 },
   });
   expect(jobEventOf("default:blue", "5-1", flat)?.id).toBe(event?.id);
   expect(jobEventOf("default:blue", "5-2", flat)?.id).not.toBe(event?.id);

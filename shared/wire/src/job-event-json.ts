@@ -31,8 +31,15 @@ export interface JobEventJson {
   worker_job_id: string;
   epoch: number;
   attempts: number;
-  /** Of a parked job: how many stand before it. */
-  ahead?: number;
+  /** Of a fallback step: who was asked before. */
+  previous_agent_name?: string;
+  previous_deployment?: string;
+  /** Of a parked job: how many stand before it; null for one that is on hold. */
+  position?: number | null;
+  /** Of a parked job; null when nothing is known. */
+  estimated_wait_ms?: number | null;
+  /** Of a parked job: whether that is because its order is on hold. */
+  held?: boolean;
 }
 
 export function jobEventJson(event: JobEvent): JobEventJson {
@@ -59,6 +66,14 @@ export function jobEventJson(event: JobEvent): JobEventJson {
     worker_job_id: event.wire,
     epoch: event.epoch,
     attempts: event.attempts,
-    ...(event.event === "agent_job_parked" && { ahead: event.ahead }),
+    ...(event.event === "agent_job_fallback" && {
+      previous_agent_name: event.fromAgentName,
+      previous_deployment: event.fromDeployment,
+    }),
+    ...(event.event === "agent_job_parked" && {
+      position: event.held ? null : event.position,
+      estimated_wait_ms: event.estimatedWaitMs || null,
+      held: event.held,
+    }),
   };
 }

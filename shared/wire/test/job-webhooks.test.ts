@@ -30,7 +30,7 @@ const EVENT: JobEvent = {
   wire: "AJ_1.2",
   epoch: 3,
   attempts: 2,
-  ahead: 0,
+  ...{ fromAgentName: "", fromDeployment: "", position: 0, estimatedWaitMs: 0, held: false },
   startedAtMs: 1_767_225_500_000,
   endedAtMs: 1_767_225_600_999,
 };
@@ -93,7 +93,7 @@ test("what LiveKit has no field for stands beside it, and our own receiver passe
     event: "agent_job_parked",
     state: "parked",
     outcome: "",
-    ahead: 4,
+    ...{ position: 4, estimatedWaitMs: 9_000 },
   });
   expect(JSON.parse(body).muster).toEqual({
     ...{ id: "EV_1", event: "agent_job_parked", at_ms: EVENT.atMs, namespace: "blue", job_id: "AJ_1" },
@@ -106,11 +106,24 @@ test("what LiveKit has no field for stands beside it, and our own receiver passe
       error: "the worker was lost",
     },
     ...{ worker_id: "AW_2", previous_worker_id: null, participant_identity: "agent-AJ_1" },
-    ...{ worker_job_id: "AJ_1.2", epoch: 3, attempts: 2, ahead: 4 },
+    ...{ worker_job_id: "AJ_1.2", epoch: 3, attempts: 2 },
+    ...{ position: 4, estimated_wait_ms: 9_000, held: false },
   });
-  expect(JSON.parse(encodeJobWebhook(EVENT)).muster).not.toHaveProperty("ahead");
+  expect(JSON.parse(encodeJobWebhook(EVENT)).muster).not.toHaveProperty("position");
   expect(decodeWebhookEvent(Buffer.from(body))).toMatchObject({
     event: "agent_job_parked",
     job: { id: "AJ_1" },
   });
+});
+
+test("of a job that is on hold no place in line is told, and no estimate; of a fallback step, who was asked before", () => {
+  const muster = (event: Partial<JobEvent>) =>
+    JSON.parse(encodeJobWebhook({ ...EVENT, state: "parked", ...event })).muster as Record<string, unknown>;
+  const held = muster({ event: "agent_job_parked", held: true });
+  expect(held).toMatchObject({ held: true, position: null, estimated_wait_ms: null });
+  expect(held).not.toHaveProperty("previous_agent_name");
+  const from = { fromAgentName: "first", fromDeployment: "blue" };
+  const fellBack = muster({ event: "agent_job_fallback", state: "queued", ...from });
+  expect(fellBack).toMatchObject({ previous_agent_name: "first", previous_deployment: "blue" });
+  expect(fellBack).not.toHaveProperty("held");
 });

@@ -74,7 +74,18 @@ const JobEventBody = z
     worker_job_id: z.string(),
     epoch: z.int(),
     attempts: z.int(),
-    ahead: z.int().optional().openapi({ description: "Of a parked job: how many stand before it." }),
+    previous_agent_name: z
+      .string()
+      .optional()
+      .openapi({ description: "Of a fallback step: who was asked before." }),
+    previous_deployment: z.string().optional(),
+    position: z.int().nullable().optional().openapi({
+      description: "Of a parked job: how many stand before it; null for one that is on hold.",
+    }),
+    estimated_wait_ms: z.int().nullable().optional().openapi({
+      description: "Of a parked job, at the pace of late; null when nothing is known.",
+    }),
+    held: z.boolean().optional().openapi({ description: "Of a parked job: its order is on hold." }),
   })
   .openapi("JobEvent");
 

@@ -5,9 +5,11 @@
  */
 
 import { z } from "@hono/zod-openapi";
+import { MAX_FALLBACK_STEPS } from "@muster/domain/fallback";
 import { MAX_AGENT_NAME_BYTES, MAX_ATTRIBUTES_BYTES, MAX_METADATA_BYTES } from "@muster/domain/limits";
 import type { NewOrder, OrderTerms } from "../order-request.js";
 import { checkContent, DEFAULT_PRIORITY, MAX_PRIORITY } from "../order-request.js";
+import { FallbackStep, fallbackOf } from "./fallback.js";
 import { namespaceText } from "./schemas.js";
 import { Target, targetOf } from "./target.js";
 import { textMap } from "./text-map.js";
@@ -56,6 +58,12 @@ export const NewOrderBody = z
       .optional()
       .openapi({ description: "Starts of a job that may fail before it does. Default: a setting, 3." }),
     target: Target.default({ for: "room" }),
+    fallback: z
+      .array(FallbackStep)
+      .default([])
+      .openapi({
+        description: `Who is asked, step after step, when nobody takes its jobs: at most ${MAX_FALLBACK_STEPS}, by growing after_ms.`,
+      }),
   })
   .openapi("NewOrder");
 
@@ -110,5 +118,6 @@ export function termsOf(body: OrderTemplateBody): OrderTerms {
     namespace: body.namespace,
     waitMs: body.deadline_ms,
     maxAttempts: body.max_attempts,
+    fallback: fallbackOf(body),
   };
 }

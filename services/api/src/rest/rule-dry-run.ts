@@ -12,7 +12,7 @@ import type { Placement } from "../placement.js";
 import type { Definitions } from "../rules/definitions.js";
 import { CONFIGURATION_FIELD, type PlannedOrder, planOrders } from "../rules/plan-orders.js";
 import { newRoutes } from "./context.js";
-import { OrderTemplate } from "./new-order.js";
+import { OrderTemplate, termsOf } from "./new-order.js";
 import { problems } from "./problem.js";
 import { RULES_PATH } from "./rules.js";
 
@@ -106,8 +106,8 @@ export function dryRunRoutes({ definitions, placement }: DryRunDeps) {
     const plan = planOrders(await definitions.of(project), { name: room, metadata });
     const orders: z.infer<typeof DryRun>["orders"] = [];
     for (const planned of plan.orders) {
-      const { agent_name: agent, namespace } = planned.template;
-      orders.push(plannedView(planned, await placement.choose({ project, agent, namespace })));
+      const terms = termsOf(planned.template);
+      orders.push(plannedView(planned, await placement.choose({ project, ...terms })));
     }
     const rules = plan.verdicts.map(({ rule: id, version, failed }) => {
       return { id, version, matches: failed.length === 0, failed };

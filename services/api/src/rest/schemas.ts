@@ -9,6 +9,7 @@ import { JOB_OUTCOMES, JOB_STATES } from "@muster/domain/job";
 import { MAX_ERROR_BYTES } from "@muster/domain/limits";
 import { isNamespacePart } from "@muster/domain/namespace";
 import { JOB_TYPES } from "@muster/domain/pool";
+import { FallbackStep } from "./fallback.js";
 import { DEFAULT_PAGE, MAX_PAGE } from "./page.js";
 import { Target } from "./target.js";
 
@@ -85,8 +86,11 @@ const jobFields = {
   cause: z.string().openapi({ description: "Why it ended, one word; empty while it has not." }),
   error: z.string(),
   type: z.enum(JOB_TYPES),
-  agent_name: z.string(),
+  agent_name: z
+    .string()
+    .openapi({ description: "Who is asked for it, or has it; after a fallback step not its order's." }),
   deployment: z.string(),
+  fallback_step: z.int().openapi({ description: "Steps of its order's fallback that it has gone." }),
   room: z.string(),
   room_sid: z.string(),
   participant_identity: z.string().openapi({ description: "Of the agent; empty until a worker accepted." }),
@@ -126,6 +130,7 @@ const orderFields = {
     .nullable()
     .openapi({ description: "Starts of a job that may fail before it does; null: as the settings were." }),
   target: Target,
+  fallback: z.array(FallbackStep),
   created_at_ms: timeMs,
   ended_at_ms: timeMs,
   deleted_at_ms: timeMs,

@@ -4,8 +4,10 @@
 
 import type { z } from "@hono/zod-openapi";
 import { fieldOf } from "@muster/domain/namespace";
+import { poolOf } from "@muster/domain/pool";
 import type { JobRecord, OrderRecord, SessionRecord } from "@muster/ledger/records";
 import type { OrderPart } from "../room-orders.js";
+import { fallbackView } from "./fallback.js";
 import type { Job, Order, WholeOrder, Worker } from "./schemas.js";
 import { targetView } from "./target.js";
 
@@ -33,8 +35,7 @@ export function workerView(namespace: string, session: SessionRecord): z.infer<t
 }
 
 export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> {
-  // `<type>/<agent>/<deployment>`, the latter two escaped (domain/pool).
-  const [, agent = "", deployment = ""] = job.pool.split("/").map(decodeURIComponent);
+  const { agentName, deployment } = poolOf(job.pool);
   return {
     id: job.id,
     namespace,
@@ -44,8 +45,9 @@ export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> 
     cause: job.cause,
     error: job.error,
     type: job.type,
-    agent_name: agent,
+    agent_name: agentName,
     deployment,
+    fallback_step: job.fallbackStep,
     room: job.room,
     room_sid: job.roomSid,
     participant_identity: job.agentIdentity,
@@ -110,6 +112,7 @@ function orderFields(order: OrderRecord): Omit<z.infer<typeof Order>, "namespace
     restart_policy: order.restartPolicy,
     max_attempts: order.maxAttempts || null,
     target: targetView(order.target),
+    fallback: fallbackView(order.fallback),
     created_at_ms: timeOrNull(order.createdAtMs),
     ended_at_ms: timeOrNull(order.endedAtMs),
     deleted_at_ms: timeOrNull(order.deletedAtMs),

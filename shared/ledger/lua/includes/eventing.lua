@@ -6,9 +6,10 @@
 -- About as many are kept when nobody moves them on; the oldest go.
 local MOST_TOLD = 10000
 local TOLD = { "state", "order", "type", "pool", "room", "room_sid", "session", "from", "wire", "agent_identity", "epoch",
-  "attempts", "outcome", "reason", "error", "ahead", "started_at", "ended_at" }
+  "attempts", "outcome", "reason", "error", "from_pool", "position", "estimated_wait", "held", "started_at", "ended_at" }
 
--- `job` as it was before the change, `changes` what is different now, or belongs to the event alone: reason, from, ahead.
+-- `job` as it was before the change, `changes` what is different now, or belongs to the event alone: reason, from,
+-- from_pool, position, estimated_wait.
 local function tell(event, id, job, changes)
   if not somebody_listens() then return end
   local fields = { "event", "agent_job_" .. event, "at", string.format("%.0f", now), "job", id }

@@ -16,7 +16,7 @@ local function write_job(id, job, at)
 end
 
 -- `job` gives what is particular to it: order, room, type, pool, room_sid, room_info, participant_info, only, priority,
--- max_attempts.
+-- max_attempts, fallback_after.
 local function queue_job(id, job, retain_ms, guard_ms, wait_ms)
   job.id, job.state, job.retain_ms = nil, "queued", retain_ms
   job.wait_ms, job.wait_until = wait_ms, string.format("%.0f", now + wait_ms)

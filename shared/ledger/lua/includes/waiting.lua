@@ -10,20 +10,32 @@ local function rank(job)
   return (1000 - tonumber(job.priority)) * 4398046511104 + tonumber(job.created_at)
 end
 
+-- When the next fallback step of a job is due; nil when there is none. Counted from when it began to wait, which lies as
+-- long before wait_until as it may wait, or from the end of a back-off, which is no waiting for a worker.
+local function fallback_due(job)
+  if job.fallback_after == "0" then return nil end
+  local began = math.max(tonumber(job.wait_until) - tonumber(job.wait_ms), tonumber(job.not_before))
+  return began + tonumber(job.fallback_after)
+end
+
+-- Until when a job that nobody takes is left as it is: its next fallback step, or the end of its waiting time.
+local function patience_ends(job)
+  return math.min(fallback_due(job) or math.huge, tonumber(job.wait_until))
+end
+
 local function set_timer(member, due)
   redis.call("ZADD", deadlines_key, due, member)
 end
 
--- Parks a job until there is room, or until its next timer: the back-off after somebody refused, or the end of its
--- waiting time.
+-- Parks a job until there is room, or until its next timer: the back-off after somebody refused, a fallback step, or the
+-- end of its waiting time.
 local function park(id, job, retry_at)
-  local due = tonumber(job.wait_until)
-  if retry_at and retry_at < due then due = retry_at end
+  local due = math.min(retry_at or math.huge, patience_ends(job))
   redis.call("HSET", job_of(id), "state", "parked", "updated_at", now)
   redis.call("ZADD", parked_of(job.pool), string.format("%.0f", rank(job)), id)
   set_timer("job|" .. id, due)
   if job.state ~= "parked" and somebody_listens() then
-    tell("parked", id, job, { state = "parked", ahead = redis.call("ZRANK", parked_of(job.pool), id) })
+    tell("parked", id, job, { state = "parked", position = redis.call("ZRANK", parked_of(job.pool), id) })
   end
 end
 
@@ -33,7 +45,8 @@ local function requeue(id, due)
   set_timer("job|" .. id, due)
 end
 
--- The same for one that had started: it may wait as long as at first, and its next start is a new one.
+-- The same for one that had started: it may wait as long as at first, for those whom it had come to in its fallback, and
+-- its next start is a new one.
 local function requeue_started(id, job, due)
   requeue(id, due)
   redis.call("HSET", job_of(id), "wait_until", string.format("%.0f", now + tonumber(job.wait_ms)))

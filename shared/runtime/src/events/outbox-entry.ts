@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { JOB_OUTCOMES, JOB_STATES } from "@muster/domain/job";
 import { isJobEventName, type JobEvent } from "@muster/domain/job-event";
-import { JOB_TYPES } from "@muster/domain/pool";
+import { JOB_TYPES, poolOf } from "@muster/domain/pool";
 
 /** undefined for what is no event of ours. Absent fields are empty or 0, as in the job's hash. */
 export function jobEventOf(
@@ -22,8 +22,8 @@ export function jobEventOf(
   const event = text("event");
   const state = JOB_STATES.find((one) => one === text("state"));
   if (!isJobEventName(event) || state === undefined || text("job") === "") return undefined;
-  // `<type>/<agent>/<deployment>`, the latter two escaped (domain/pool).
-  const [, agentName = "", deployment = ""] = text("pool").split("/").map(decodeURIComponent);
+  const { agentName, deployment } = poolOf(text("pool"));
+  const from = poolOf(text("from_pool"));
   return {
     id: eventId(namespace, outboxId),
     event,
@@ -34,6 +34,8 @@ export function jobEventOf(
     type: JOB_TYPES.find((one) => one === text("type")) ?? "room",
     agentName,
     deployment,
+    fromAgentName: from.agentName,
+    fromDeployment: from.deployment,
     room: text("room"),
     roomSid: text("room_sid"),
     state,
@@ -46,7 +48,9 @@ export function jobEventOf(
     wire: text("wire"),
     epoch: number("epoch"),
     attempts: number("attempts"),
-    ahead: number("ahead"),
+    position: number("position"),
+    estimatedWaitMs: number("estimated_wait"),
+    held: text("held") === "1",
     startedAtMs: number("started_at"),
     endedAtMs: number("ended_at"),
   };
