@@ -21,6 +21,7 @@
 
 import type { CreateOrderArgs } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
+import type { NewJob } from "@muster/ledger/shapes";
 import type { Log } from "@muster/runtime/log";
 import type { Enqueue } from "./enqueue.js";
 import type { KnownListeners } from "./known-listeners.js";
@@ -88,7 +89,7 @@ export class AcceptOrder {
     });
     // Somebody came first between the look for an earlier call and this one.
     if (created.status === "exists") await refuseAnother(ledger, order, id, [namespace]);
-    const queued = created.status === "created" ? newJobs.map((job) => job.id) : created.queued;
+    const queued = created.status === "created" ? wantingEntry(order, newJobs) : created.queued;
     const isOver = created.status === "exists" && created.state !== "live";
     await Promise.all([
       enqueue.add(namespace, { order: id, priority: order.priority, jobs: queued }),
@@ -125,4 +126,9 @@ export class AcceptOrder {
       );
     });
   }
+}
+
+/** What is on hold is not tried. */
+function wantingEntry({ hold }: NewOrder, jobs: readonly NewJob[]): string[] {
+  return hold ? [] : jobs.map((job) => job.id);
 }

@@ -26,6 +26,7 @@ import { Enqueue } from "./enqueue.js";
 import { startEvents } from "./events/start-events.js";
 import { createFrontDoor } from "./front-door.js";
 import { Hints } from "./hints.js";
+import { HoldOrder } from "./hold-order.js";
 import { KnownListeners } from "./known-listeners.js";
 import { KnownNamespaces } from "./known-namespaces.js";
 import { apiMetrics, eventMetrics } from "./metrics.js";
@@ -134,13 +135,18 @@ export function createApi(deps: ApiDeps): Api {
     ...{ ...deps, ledger, reconciler, acceptOrder, known, definitions, projects, metrics },
     ...{ roomService, missingRooms },
   });
-  const withdrawOrder = new WithdrawOrder({ ledger, orders, hints, policy });
+  const waking = { ledger, listeners, dueIndex, clock };
+  const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy });
+  const holdOrder = new HoldOrder({ ...waking, orders, hints });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
   const twirp = createTwirpService({ calls, keys, metrics, clock, log });
   const store = new DefinitionStore({ ledger });
   const defined = { store, definitions, placement, makeRoom: rooms.makeRoom };
-  const rest = createRestApp({ ...orderCalls, ...defined, events, ledger, hints, policy, keys, clock, log });
+  const rest = createRestApp({
+    ...{ ...orderCalls, ...defined, ...waking, holdOrder },
+    ...{ events, hints, policy, keys, log },
+  });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;
   const frontDoor = createFrontDoor({

@@ -35,6 +35,7 @@ export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts
     ...((isOpen(order) || order.maxAttempts !== undefined) && { max_attempts: attemptsOf(order, settings) }),
     ...(order.roomSid !== undefined && { room_sid: order.roomSid, one_life: 1 }),
     ...(fallback.length > 0 && { fallback: encodeFallback({ agentName: agent, deployment }, fallback) }),
+    ...(order.hold && { held: 1 }),
     ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
   };
 }

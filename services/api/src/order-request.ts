@@ -39,6 +39,8 @@ export interface NewOrder {
   roomSid?: string;
   /** Who is asked when nobody takes its jobs. */
   fallback: readonly FallbackStep[];
+  /** Kept, with its jobs, and offered to nobody until it is released. */
+  hold: boolean;
   /**
    * What a repeated call is known by; undefined when the caller gave nothing. A request id of LiveKit's clients stands
    * for this agent in this room, an idempotency key for the whole content: with another content it is refused. A
@@ -74,6 +76,7 @@ export function orderOf(
     waitMs: undefined,
     maxAttempts: undefined,
     fallback: [],
+    hold: false,
     repeat: requestId === undefined ? undefined : { by: "request_id", value: requestId },
   };
   checkContent(order);

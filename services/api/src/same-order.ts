@@ -25,6 +25,7 @@ export function askedDigest(order: NewOrder): string {
     ...[order.namespace ?? null, order.waitMs ?? null, order.maxAttempts ?? null],
     // As they came later: what was asked for before there were any is still the same.
     ...(order.fallback.length > 0 ? [order.fallback] : []),
+    ...(order.hold ? ["hold"] : []),
   ];
   return createHash("sha256").update(JSON.stringify(content)).digest("base64url");
 }

@@ -8,9 +8,10 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { Hints } from "./hints.js";
 import type { OrderPolicy } from "./policy.js";
 import type { OrderPart, OrderQuery, RoomOrders } from "./room-orders.js";
+import { type WakeHeldDeps, wakeHeld } from "./wake-held.js";
 
-export interface WithdrawOrderDeps {
-  ledger: Pick<Ledger, "deleteOrder">;
+export interface WithdrawOrderDeps extends WakeHeldDeps {
+  ledger: Pick<Ledger, "deleteOrder" | "wakeNamespace">;
   orders: RoomOrders;
   hints: Hints;
   policy: OrderPolicy;
@@ -31,13 +32,14 @@ export class WithdrawOrder {
     const { orders } = this.#deps;
     const [parts] = await orders.find(query);
     if (parts === undefined) return undefined;
-    await Promise.all(parts.map(({ namespace }) => this.#withdrawIn(namespace, query.order)));
+    await Promise.all(parts.map((part) => this.#withdrawIn(part, query.order)));
     const [after] = await orders.find(query);
     return after;
   }
 
-  async #withdrawIn(namespace: string, order: string): Promise<void> {
+  async #withdrawIn({ namespace, jobs }: OrderPart, order: string): Promise<void> {
     const { ledger, hints, policy } = this.#deps;
+    await wakeHeld(this.#deps, namespace, jobs);
     for (;;) {
       const reply = await ledger.deleteOrder({
         namespace,

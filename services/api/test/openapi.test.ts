@@ -139,6 +139,8 @@ test("has every route that the app answers, and no other", () => {
     "POST /v1/events/dead/{id}/replay",
     "POST /v1/jobs/{id}/terminate",
     "POST /v1/orders",
+    "POST /v1/orders/{id}/hold",
+    "POST /v1/orders/{id}/release",
     "POST /v1/rooms",
     "POST /v1/rules/dry-run",
     "PUT /v1/room-configurations/{id}",

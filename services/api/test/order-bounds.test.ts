@@ -101,6 +101,7 @@ const REFUSED: [string, object, string][] = [
   ["an attribute to match that is no text", target({ attributes: { a: true } }), "target.attributes.a"],
   ["no kinds", target({ kinds: [] }), "target.kinds"],
   ["a kind that is none", target({ kinds: ["sip", "robot"] }), "target.kinds.1"],
+  ["a hold that is no yes or no", { hold: 1 }, "hold"],
   ["fallback that is no list", { fallback: {} }, "fallback"],
   ["9 fallback steps", { fallback: steps(9) }, "fallback"],
   ["a step without its time", { fallback: [{ agent_name: "b" }] }, "fallback.0.after_ms"],

@@ -48,6 +48,8 @@ export class Assign {
         case "ended":
           metrics.jobEnded(reply.outcome);
           return "moved";
+        case "held":
+          return "moved";
         case "idle":
           return "idle";
       }

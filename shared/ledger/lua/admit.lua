@@ -1,6 +1,6 @@
 -- admit: tries to place one job: offers it to the best session of its pool, or parks it.
 -- Acts on queued and parked jobs of live orders only, past their back-off, so that any number of repeats, late or
--- doubled, does no harm.
+-- doubled, does no harm. A job whose order is on hold is held.
 -- Dying after it: the timer of the job (offer, back-off, end of waiting) has been set by the same script.
 -- @key job job:<job>
 -- @include claiming
@@ -11,12 +11,17 @@
 -- @arg scan int Sessions, and jobs ahead in line, looked at in one claim, at most.
 -- @reply offered deadline:int job:hash order:hash considered:json:shapes.Considered[]
 -- @reply parked pool:string behind:int considered:json:shapes.Considered[]
+-- @reply held
 -- @reply idle state:string
 -- @reply ended outcome:string
 
 local record, flat = read_job(job)
 if not record then return { "idle", "unknown" } end
-local order = order_to_serve(record)
+local order, is_on_hold = order_to_serve(record)
+if is_on_hold then
+  suspend(job, record)
+  return { "held" }
+end
 if not order then return { "idle", record.state } end
 if now >= tonumber(record.wait_until) then
   end_job(job, record, "expired", "waited_too_long", "no worker took the job in time", false)

@@ -1,12 +1,13 @@
 -- create-order: a work order is accepted, with the jobs known now. The second of three steps: directory, this, queue.
 -- Repeating it answers `exists`, with the jobs that still want their queue entry. Dying after it: the guard timer of
--- each job finds it, and the index finds the namespace.
+-- each job finds it, and the index finds the namespace. Jobs of an order that is on hold want no entry.
 -- @key order order:<order>
 -- @key orders orders
 -- @key order-jobs order-jobs:<order>
 -- @key room-orders room-orders:<room>
 -- @include waking
 -- @include queueing
+-- @include suspending
 -- @arg order string Order id.
 -- @arg room string Room name.
 -- @arg facts json:shapes.OrderFacts What the order is; kept as given.
@@ -46,7 +47,9 @@ for _, job in ipairs(new_jobs) do
   job.order, job.room, job.priority = order, room, facts.priority
   job.fallback_after = first_step and first_step.after_ms or nil
   redis.call("ZADD", order_jobs_key, 0, job.id)
-  queue_job(job.id, job, retain_ms, guard_ms, wait_ms)
+  local id = job.id
+  queue_job(id, job, retain_ms, guard_ms, wait_ms)
+  if facts.held then suspend(id, job) end
 end
 stay_awake()
 return { "created" }

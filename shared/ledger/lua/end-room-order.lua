@@ -21,8 +21,8 @@
 -- @reply closed state:string
 -- @reply unknown
 
-local state, bound_to, one_life, created_at, own_wait_ms, retain_ms =
-  unpack(redis.call("HMGET", order_key, "state", "room_sid", "one_life", "created_at", "wait_ms", "retain_ms"))
+local state, bound_to, one_life, created_at, released_at, own_wait_ms, retain_ms = unpack(redis.call("HMGET", order_key,
+  "state", "room_sid", "one_life", "created_at", "released_at", "wait_ms", "retain_ms"))
 if not state then return { "unknown" } end
 if bound_to ~= room_sid then return { "other_life", bound_to or "" } end
 local live_jobs = redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)
@@ -34,7 +34,7 @@ local function was_served()
   end
   return false
 end
-local waits_until = tonumber(created_at) + (tonumber(own_wait_ms) or wait_ms)
+local waits_until = tonumber(released_at or created_at) + (tonumber(own_wait_ms) or wait_ms)
 if state == "live" and not one_life and now < waits_until and not was_served() then
   local serve = {}
   redis.call("HDEL", order_key, "room_sid")

@@ -10,6 +10,8 @@
 -- @include serving
 -- @include failing
 -- @include falling-back
+-- @include suspending
+-- @include waking
 -- @arg job string Job id.
 -- @arg guard-ms int After this time a queued job is tried again if nobody did.
 -- @arg grace-ms int How long an orphan waits for its worker, from now, when its grace ended in a gap of ours.
@@ -95,9 +97,22 @@ if state == "orphaned" then
 end
 
 -- The deletion of an order with many jobs stopped half-way.
-if record.order ~= "" and redis.call("HGET", order_of(record.order), "state") ~= "live" then
-  end_job(job, record, "canceled", "order_deleted", "the work order was deleted", false)
-  return { "ended", "canceled", "" }
+local order_state, is_on_hold = nil, nil
+if record.order ~= "" then
+  order_state, is_on_hold = unpack(redis.call("HMGET", order_of(record.order), "state", "held"))
+  if order_state ~= "live" then
+    end_job(job, record, "canceled", "order_deleted", "the work order was deleted", false)
+    return { "ended", "canceled", "" }
+  end
+end
+if is_on_hold then
+  if record.held == "1" then look_later(job) else suspend(job, record) end
+  return { "idle" }
+end
+-- So did its release. Whoever fires its timer hosts the namespace, and has listed it.
+if record.held == "1" then
+  let_go(job, record)
+  stay_awake()
 end
 if now >= tonumber(record.wait_until) then
   end_job(job, record, "expired", "waited_too_long", "no worker took the job in time", false)
@@ -115,5 +130,5 @@ if state == "parked" then
   redis.call("HDEL", job_key, "excluded")
   redis.call("ZREM", parked_of(record.pool), job)
 end
-requeue(job, now + guard_ms)
+requeue(job, math.max(now + guard_ms, tonumber(record.not_before)))
 return { "requeued", "" }

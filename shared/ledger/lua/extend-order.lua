@@ -1,13 +1,15 @@
 -- extend-order: what is known of an order's room now: its sid, to which the order is bound from the first time on, and
 -- the participants that want a job. A participant gets one job of an order, ever: one that was made before is left alone,
--- also when it is over. Jobs that wait, or are about to, learn how room and participant look now, so that whoever is asked
--- next is told; of two descriptions the one stays that the room book has for the later one, in whatever order they come.
+-- also when it is over. Those of an order that is on hold are made and held. Jobs that wait, or are about to, learn how room
+-- and participant look now, so that whoever is asked next is told; of two descriptions the one stays that the room book has
+-- for the later one, in whatever order they come.
 -- Repeating it changes nothing and answers the same jobs, as long as they want their queue entry.
 -- Dying after it: the guard timer of each job finds it, and the index finds the namespace.
 -- @key order order:<order>
 -- @key order-jobs order-jobs:<order>
 -- @include waking
 -- @include queueing
+-- @include suspending
 -- @arg order string Order id.
 -- @arg room-sid string Sid of the room's present life.
 -- @arg room-info string Room message, base64; empty when not known.
@@ -24,8 +26,9 @@
 -- @reply unknown
 -- @reply unindexed rests:int
 
-local state, bound_to, room, priority, own_wait_ms, retain_ms, fallback =
-  unpack(redis.call("HMGET", order_key, "state", "room_sid", "room", "priority", "wait_ms", "retain_ms", "fallback"))
+local state, bound_to, room, priority, own_wait_ms, retain_ms, fallback, is_on_hold =
+  unpack(redis.call("HMGET", order_key, "state", "room_sid", "room", "priority", "wait_ms", "retain_ms", "fallback",
+    "held"))
 if not state then return { "unknown" } end
 if state ~= "live" then return { "closed", state } end
 if bound_to and bound_to ~= room_sid then return { "other_life", bound_to } end
@@ -79,9 +82,10 @@ for _, job in ipairs(missing) do
   job.order, job.room, job.priority, job.room_sid, job.room_info = order, room, priority or 0, room_sid, room_info
   job.room_info_at = room_info ~= "" and string.format("%.0f", room_info_at) or ""
   job.participant_info_at = string.format("%.0f", job.participant_info_at or 0)
-  waits_for_entry[#waits_for_entry + 1] = job.id
-  redis.call("ZADD", order_jobs_key, 0, job.id)
-  queue_job(job.id, job, retain_ms, guard_ms, tonumber(own_wait_ms) or wait_ms)
+  local id = job.id
+  redis.call("ZADD", order_jobs_key, 0, id)
+  queue_job(id, job, retain_ms, guard_ms, tonumber(own_wait_ms) or wait_ms)
+  if is_on_hold then suspend(id, job) else waits_for_entry[#waits_for_entry + 1] = id end
 end
 if #missing > 0 then stay_awake() end
 return { "extended", waits_for_entry, #missing }

@@ -1,11 +1,12 @@
--- rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs, and its queue holds no
--- entry, not even one that somebody took and did not finish. From then on whoever brings the first must list it in the
+-- rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs other than those on hold,
+-- which wait for a call and not for a worker; and its queue holds no entry, not even one that somebody took and did not finish. From then on whoever brings the first must list it in the
 -- index again; `next` is when its next timer is due, -1 when it has none. `queued` is what could be taken off the queue
 -- now: an actor that was not told of it should look. `told` is what the outbox holds: nobody rests before it was moved on.
 -- The outbox stays, empty: ids in it never begin anew.
 -- Dying after it: the due index still lists the namespace, and whoever looks finds it resting.
 -- @key index index
 -- @key jobs jobs
+-- @key held held
 -- @key sessions sessions
 -- @key gateways gateways
 -- @key deadlines deadlines
@@ -23,7 +24,7 @@
 -- @reply busy queued:int told:int
 
 local queued = redis.call("LLEN", waiting_key) + redis.call("ZCARD", prioritized_key)
-local is_used = redis.call("ZCARD", jobs_key) > 0 or redis.call("ZCARD", sessions_key) > 0
+local is_used = redis.call("ZCARD", jobs_key) > redis.call("ZCARD", held_key) or redis.call("ZCARD", sessions_key) > 0
 local is_queue_used = queued > 0 or redis.call("EXISTS", taken_key, delayed_key) > 0
 local told = redis.call("XLEN", events_key)
 if is_used or is_queue_used or told > 0 then

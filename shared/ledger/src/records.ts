@@ -27,6 +27,8 @@ export interface JobRecord {
   restartPolicy: "on_failure" | "never" | "";
   type: JobType;
   pool: string;
+  /** Parked because its order is on hold; it stands in no line then. */
+  isHeld: boolean;
   /** Fallback steps that it has gone. */
   fallbackStep: number;
   room: string;
@@ -77,6 +79,8 @@ export interface OrderRecord {
   maxAttempts: number;
   waitMs: number;
   fallback: readonly FallbackStep[];
+  /** On hold: none of its jobs is offered to anybody. */
+  isHeld: boolean;
   state: "live" | "ended" | "deleted";
   createdAtMs: number;
   deletedAtMs: number;
@@ -118,6 +122,7 @@ export function jobRecord(hash: Hash): JobRecord {
     restartPolicy: text(hash, "restart_policy") as JobRecord["restartPolicy"],
     type: jobType(hash),
     pool: text(hash, "pool"),
+    isHeld: hash.held === "1",
     fallbackStep: number(hash, "fallback_step"),
     room: text(hash, "room"),
     roomSid: text(hash, "room_sid"),
@@ -165,6 +170,7 @@ export function orderRecord(hash: Hash): OrderRecord {
     maxAttempts: number(hash, "max_attempts"),
     waitMs: number(hash, "wait_ms"),
     fallback: decodeFallback(text(hash, "fallback")),
+    isHeld: hash.held === "1",
     state: text(hash, "state") as OrderRecord["state"],
     createdAtMs: number(hash, "created_at"),
     deletedAtMs: number(hash, "deleted_at"),

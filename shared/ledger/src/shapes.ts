@@ -53,6 +53,8 @@ export interface OrderFacts {
   one_life?: 1;
   /** Who is asked when nobody takes its jobs, as encodeFallback writes it; absent: nobody else. */
   fallback?: string;
+  /** On hold from the start. */
+  held?: 1;
 }
 
 export interface NewJob {

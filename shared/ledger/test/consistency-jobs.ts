@@ -26,6 +26,10 @@ export function jobProblems(snapshot: Snapshot, nowMs: number): string[] {
   for (const [key, job] of hashes) {
     if (key.startsWith("job:")) found.push(...oneJob(key.slice("job:".length), job, snapshot, nowMs));
   }
+  for (const member of zsets.get("held")?.keys() ?? []) {
+    if (!hashes.has(`job:${member.replace(/^[^|]*\|/, "")}`))
+      found.push(`held lists ${member}, which is gone`);
+  }
   for (const [key, members] of zsets) {
     const isList = key === "jobs" || key === "ended-jobs" || key.startsWith("parked:");
     if (!isList) continue;
@@ -46,7 +50,7 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
     if (expected !== actual)
       found.push(`${id} (${state}): ${what} is ${String(actual)}, not ${String(expected)}`);
   };
-  const isIn = (key: string) => zsets.get(key)?.has(id) ?? false;
+  const isIn = (key: string, member = id) => zsets.get(key)?.has(member) ?? false;
   const isEnded = state === "ended";
   check("known state", true, (JOB_STATES as readonly string[]).includes(state));
   check("id", id, job.id);
@@ -70,7 +74,7 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
     check("knows its grace", true, Number(job.grace_until) >= Number(job.orphaned_at));
   }
   // Its back-off has not ended: nothing has tried it, and its timer waits for just that.
-  if (Number(job.not_before ?? 0) > nowMs && state !== "ended" && WAITING.includes(state)) {
+  if (Number(job.not_before ?? 0) > nowMs && WAITING.includes(state) && job.held !== "1") {
     check("state in back-off", "queued", state);
     check("timer of the back-off", Number(job.not_before), zsets.get("deadlines")?.get(`job|${id}`));
   }
@@ -78,7 +82,8 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
   for (const field of ["room_info", "participant_info"])
     if (job[`${field}_at`] !== undefined)
       check(`${field} that its time is of`, true, job[field] !== undefined);
-  const steps = JSON.parse(hashes.get(`order:${job.order}`)?.fallback ?? "[]") as Step[];
+  const order = hashes.get(`order:${job.order}`);
+  const steps = JSON.parse(order?.fallback ?? "[]") as Step[];
   const step = Number(job.fallback_step ?? 0);
   if (steps.length > 0) {
     check("pool of its step", `${job.type}/${steps[step]?.pool}`, job.pool);
@@ -86,7 +91,16 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
   }
 
   const rank = (1000 - Number(job.priority)) * RANK_STEP + Number(job.created_at);
-  check("rank in line", state === "parked" ? rank : undefined, zsets.get(`parked:${job.pool}`)?.get(id));
+  const isHeld = job.held === "1";
+  check(
+    "rank in line",
+    state === "parked" && !isHeld ? rank : undefined,
+    zsets.get(`parked:${job.pool}`)?.get(id),
+  );
+
+  check("listed as held", isHeld, isIn("held", `${job.order}|${id}`));
+  if (isHeld) check("state on hold", "parked", state);
+  if (state === "parked" && order !== undefined) check("held with its order", order.held === "1", isHeld);
 
   if (WAITING.includes(state)) check("holder", "|", `${job.session}|${job.gateway}`);
   if (PLACED.includes(state)) {

@@ -10,7 +10,7 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening".split(
+  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held".split(
     " ",
   ),
 );
@@ -41,7 +41,11 @@ function keyProblems({ hashes, zsets, sets, volatile }: Snapshot): string[] {
     const family = key.slice(0, Math.max(0, key.indexOf(":")));
     if (!SINGLE_KEYS.has(key) && !FAMILIES.has(family)) found.push(`${key} is no key of the table`);
   }
-  const isBusy = zsets.has("jobs") || zsets.has("sessions");
+  // What is on hold waits for a call, and keeps nobody awake.
+  const waiting = [...(zsets.get("jobs")?.keys() ?? [])].filter(
+    (id) => hashes.get(`job:${id}`)?.held !== "1",
+  );
+  const isBusy = waiting.length > 0 || zsets.has("sessions");
   if (isBusy && hashes.get("index")?.awake !== "1") found.push("jobs or sessions in a namespace that rests");
   if (
     !isBusy &&

@@ -96,7 +96,7 @@ onEachRedis("fallback", (scene) => {
     expect(await s.field("job", "AJ_1", "excluded")).toBeUndefined();
     await s.admit("AJ_1");
     const line = `muster:{${s.namespace}}:parked:${SECOND_POOL}`;
-    expect(await s.redis.zrange(line, 0, -1)).toEqual(["AJ_1", "AJ_2"]);
+    expect(await s.redis.zrange(line, "0", "-1")).toEqual(["AJ_1", "AJ_2"]);
     expect(await s.field("job", "AJ_1", "created_at")).toBe(`${createdAt}`);
   });
 

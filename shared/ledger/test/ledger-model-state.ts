@@ -14,6 +14,9 @@ export interface ModelJob {
   /** Who is asked, its order's own first, and where it stands. */
   steps: readonly { pool: string; afterMs: number }[];
   step: number;
+  /** Of its order, which has this one job; and its own. */
+  isOnHold: boolean;
+  isHeld: boolean;
   excluded: Set<string>;
   priority: number;
   restarts: boolean;
@@ -93,7 +96,8 @@ export class ModelState {
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, startedAt: 0, orphanedAt: 0 };
     const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
     const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
-    const asked = { oneLife: false, steps: [{ pool, afterMs: 0 }], step: 0, ...terms };
+    const hold = { isOnHold: false, isHeld: false };
+    const asked = { oneLife: false, steps: [{ pool, afterMs: 0 }], step: 0, ...hold, ...terms };
     return { ...asked, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
   }
 
@@ -153,9 +157,25 @@ export class ModelState {
     job.rounds = 0;
   }
 
+  suspend(job: ModelJob): void {
+    this.move(job, "parked");
+    Object.assign(job, { isHeld: true, due: this.nowMs + ms.LOOK_MS });
+  }
+
+  letGo(job: ModelJob): void {
+    this.forgetRefusals(job);
+    Object.assign(job, { isHeld: false, waitUntil: this.nowMs + ms.WAIT_MS });
+    if (this.nowMs < job.notBefore) this.requeue(job, job.notBefore);
+    else job.due = dueTimes(job).last;
+  }
+
+  hasRoom(pool: string): boolean {
+    return [...this.#pool.keys()].some((id) => this.sessions.get(id)?.pool === pool);
+  }
+
   end(id: string, job: ModelJob, outcome: string, cause: string, keepsPlace = false): void {
     this.move(job, "ended");
-    Object.assign(job, { outcome, cause });
+    Object.assign(job, { outcome, cause, isHeld: false });
     if (!keepsPlace) this.release(id, job);
   }
 
@@ -184,7 +204,9 @@ export class ModelState {
   }
 
   line(pool: string): [string, ModelJob][] {
-    const parked = [...this.jobs].filter(([, job]) => job.state === "parked" && poolOf(job) === pool);
+    const parked = [...this.jobs].filter(
+      ([, job]) => job.state === "parked" && !job.isHeld && poolOf(job) === pool,
+    );
     const rank = (job: ModelJob) => (1000 - job.priority) * 2 ** 42 + job.createdAt;
     return parked.sort(([a, x], [b, y]) => rank(x) - rank(y) || (a < b ? -1 : 1));
   }
@@ -208,7 +230,7 @@ export class ModelState {
     this.release(id, job);
     if (job.state !== "running") this.move(job, "running");
     const offers = Math.max(job.offers, Number(wire.split(".")[1] ?? 1));
-    Object.assign(job, { session, epoch, offers, startedAt: job.startedAt || this.nowMs });
+    Object.assign(job, { session, epoch, offers, startedAt: job.startedAt || this.nowMs, isHeld: false });
     const pool = this.sessions.get(session)?.pool ?? "";
     if (poolOf(job) !== pool) job.step = stepAt(job, pool) ?? job.step;
     this.held(session).set(`${id}#${epoch}`, this.nowMs);

@@ -46,7 +46,11 @@ export class LedgerModel {
     const job = state.jobs.get(id);
     if (job === undefined) return "idle unknown";
     if (job.state !== "queued" && job.state !== "parked") return `idle ${job.state}`;
-    if (state.nowMs < job.notBefore) return `idle ${job.state}`;
+    if (state.nowMs < job.notBefore || job.isHeld) return `idle ${job.state}`;
+    if (job.isOnHold) {
+      state.suspend(job);
+      return "held";
+    }
     if (state.nowMs >= job.waitUntil) {
       state.end(id, job, "expired", "waited_too_long");
       return "ended";
@@ -180,6 +184,27 @@ export class LedgerModel {
     return isHeld ? "terminated stop" : "terminated";
   }
 
+  hold(id: string): string {
+    const job = this.state.jobs.get(id);
+    if (job === undefined) return "unknown";
+    if (job.state === "ended") return "closed";
+    job.isOnHold = true;
+    if ((job.state === "queued" || job.state === "parked") && !job.isHeld) this.state.suspend(job);
+    return "held";
+  }
+
+  release(id: string): string {
+    const { state } = this;
+    const job = state.jobs.get(id);
+    if (job === undefined) return "unknown";
+    if (job.state === "ended") return "closed";
+    job.isOnHold = false;
+    if (!job.isHeld) return "released";
+    state.letGo(job);
+    const isInLine = job.state === "parked";
+    return isInLine && state.hasRoom(poolOf(job)) ? `released ${poolOf(job)}` : "released";
+  }
+
   endJob(id: string): string {
     const job = this.state.jobs.get(id);
     if (job === undefined) return "unknown";
@@ -217,6 +242,10 @@ export class LedgerModel {
       job.due = state.nowMs + (isOurs ? ms.GRACE_MS : ms.GUARD_MS);
       if (isOurs) job.graceUntil = job.due;
       return isOurs ? "idle" : `orphaned ${job.epoch}`;
+    }
+    if (job.isOnHold) {
+      state.suspend(job);
+      return "idle";
     }
     if (state.nowMs >= job.waitUntil) {
       state.end(id, job, "expired", "");

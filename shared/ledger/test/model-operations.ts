@@ -46,6 +46,7 @@ export const operation = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: is("terminate", "delete", "end"), job, canAsk: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: is("endRoom"), job }) },
+  { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ do: is("expireSession"), session }) },
   { weight: 3, arbitrary: fc.record({ do: is("assert"), held: fc.array(at, { maxLength: 3 }) }) },

@@ -151,6 +151,13 @@ export class ModelStep {
           modelled === "unknown" ? modelled : `deleted ${modelled === "terminated stop" ? 1 : 0}`,
         ];
       }
+      case "hold":
+        return [(await scene.hold(op.job)).status, model.hold(op.job)];
+      case "release": {
+        const reply = await scene.release(op.job);
+        const pools = reply.status === "released" ? reply.serve.join() : "";
+        return [words(reply.status, pools), model.release(op.job)];
+      }
       case "end": {
         const reply = await scene.endJob(op.job);
         return [words(reply.status, reply.status === "final" ? reply.outcome : ""), model.endJob(op.job)];

@@ -29,6 +29,8 @@ export const SILENT_MS = 600_000;
 export const REPORT_MS = 330_000;
 export const REJOIN_MS = 5_000;
 export const HOLD_MS = 5_000;
+/** How soon it is looked again at what is on hold. */
+export const LOOK_MS = 3_600_000;
 export const ENTERING_MS = 300;
 export const SCAN = 16;
 export const HEADS = 8;
@@ -61,7 +63,7 @@ export const STEPS = [
   { pool: "second/", after_ms: 5_000 },
   { pool: "agent/", after_ms: 40_000 },
 ] as const;
-export const fallback = (steps: 1 | 2) => ({ fallback: JSON.stringify(STEPS.slice(0, steps + 1)) });
+export const fallback = (steps: number) => ({ fallback: JSON.stringify(STEPS.slice(0, steps + 1)) });
 
 let namespaces = 0;
 
@@ -261,6 +263,16 @@ export class Scene {
       },
       listenMs: this.listenMs,
     });
+  }
+
+  hold(order: string, first = 0, limit = 100) {
+    return this.ledger.holdOrder({ ...this.at, order, first, limit });
+  }
+
+  async release(order: string, limit = 100) {
+    const args = { ...this.at, order, limit, listenMs: this.listenMs };
+    const first = await this.ledger.releaseOrder({ ...args, rests: -1 });
+    return first.status === "unindexed" ? this.ledger.releaseOrder({ ...args, rests: first.rests }) : first;
   }
 
   rest() {

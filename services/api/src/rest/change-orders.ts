@@ -7,9 +7,10 @@ import { createRoute } from "@hono/zod-openapi";
 import { DispatchError } from "@muster/domain/errors";
 import { createMiddleware } from "hono/factory";
 import { requireChangeRoom, requireChangeSome } from "../auth.js";
-import type { OrderPart } from "../room-orders.js";
+import type { OrderQuery } from "../room-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
 import { NewOrderBody, newOrderOf, RepeatHeaders } from "./new-order.js";
+import { changedOrder, isSome } from "./one-order.js";
 import { problems } from "./problem.js";
 import { IdParams, WholeOrder } from "./schemas.js";
 import { wholeOrderView } from "./views.js";
@@ -71,23 +72,8 @@ export function changeOrderRoutes({ acceptOrder, withdrawOrder, orders, metrics 
       return isNew ? c.json(wholeOrderView(parts), 201) : c.json(wholeOrderView(parts), 200);
     })
     .openapi(deleteOrderRoute, async (c) => {
-      const caller = c.get("caller");
-      requireChangeSome(caller);
-      const { project } = caller;
       const { id } = c.req.valid("param");
-      const room = await orders.roomOf(project, id);
-      if (room === undefined) throw notFound(id);
-      requireChangeRoom(caller, room);
-      const parts = await withdrawOrder.withdraw({ project, room, order: id });
-      if (!isSome(parts)) throw notFound(id);
-      return c.json(wholeOrderView(parts), 200);
+      const withdrawn = (query: OrderQuery) => withdrawOrder.withdraw(query);
+      return c.json(await changedOrder({ orders }, c.get("caller"), id, withdrawn), 200);
     });
-}
-
-function notFound(id: string): DispatchError {
-  return new DispatchError("not_found", `there is no order ${id}`);
-}
-
-function isSome(parts: readonly OrderPart[] | undefined): parts is [OrderPart, ...OrderPart[]] {
-  return parts !== undefined && parts.length > 0;
 }

@@ -10,18 +10,21 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { AcceptOrder } from "../accept-order.js";
 import type { Caller } from "../auth.js";
 import type { Hints } from "../hints.js";
+import type { HoldOrder } from "../hold-order.js";
 import type { ApiMetrics } from "../metrics.js";
 import type { OrderPolicy } from "../policy.js";
 import type { RoomOrders } from "../room-orders.js";
+import type { WakeHeldDeps } from "../wake-held.js";
 import type { WithdrawOrder } from "../withdraw-order.js";
 import { type List, nextCursor, rankOf } from "./page.js";
 
-export interface RestDeps {
-  ledger: Pick<Ledger, "listRecords" | "readRecord" | "terminateJob">;
+export interface RestDeps extends WakeHeldDeps {
+  ledger: Pick<Ledger, "listRecords" | "readRecord" | "terminateJob" | "wakeNamespace">;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;
   acceptOrder: AcceptOrder;
   withdrawOrder: WithdrawOrder;
+  holdOrder: HoldOrder;
   orders: RoomOrders;
   metrics: Pick<ApiMetrics, "orderAccepted" | "orderRefused" | "refused">;
 }

@@ -14,6 +14,7 @@ import {
   requireReadRoom,
   requireReadSome,
 } from "../auth.js";
+import { wakeHeld } from "../wake-held.js";
 import { namespaceOf, newRoutes, type RestDeps, readOne, readPage } from "./context.js";
 import type { List } from "./page.js";
 import { problems } from "./problem.js";
@@ -98,10 +99,11 @@ export function jobRoutes(deps: RestDeps) {
       requireChangeSome(caller);
       const { id } = c.req.valid("param");
       const namespace = namespaceOf(caller, c.req.valid("query"));
-      const { room } = jobRecord(await readOne(deps, namespace, "job", id));
-      requireChangeRoom(caller, room);
+      const job = jobRecord(await readOne(deps, namespace, "job", id));
+      requireChangeRoom(caller, job.room);
       // Without a JSON body there is nothing to validate, and the default did not apply.
       const { reason } = TerminateBody.parse(c.req.valid("json") ?? {});
+      await wakeHeld(deps, namespace, [job]);
       return c.json(await end(namespace, id, reason), 200);
     });
 

@@ -58,6 +58,9 @@ export const NewOrderBody = z
       .optional()
       .openapi({ description: "Starts of a job that may fail before it does. Default: a setting, 3." }),
     target: Target.default({ for: "room" }),
+    hold: z.boolean().default(false).openapi({
+      description: "Its jobs are made and offered to nobody, until it is released.",
+    }),
     fallback: z
       .array(FallbackStep)
       .default([])
@@ -119,5 +122,6 @@ export function termsOf(body: OrderTemplateBody): OrderTerms {
     waitMs: body.deadline_ms,
     maxAttempts: body.max_attempts,
     fallback: fallbackOf(body),
+    hold: body.hold,
   };
 }

@@ -15,6 +15,7 @@ import { bodyBound } from "./body-bound.js";
 import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
 import { type EventRouteDeps, eventRoutes } from "./events.js";
+import { holdOrderRoutes } from "./hold-orders.js";
 import { jobRoutes } from "./jobs.js";
 import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
 import { orderRoutes } from "./orders.js";
@@ -72,6 +73,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   app.route("/", jobRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", changeOrderRoutes(deps));
+  app.route("/", holdOrderRoutes(deps));
   app.route("/", eventRoutes(deps));
   app.route("/", dryRunRoutes(deps));
   app.route("/", ruleRoutes(deps));

@@ -82,6 +82,7 @@ const jobFields = {
   namespace: z.string(),
   order_id: z.string().openapi({ description: "Empty for a simulated job." }),
   state: z.enum(JOB_STATES),
+  held: z.boolean().openapi({ description: "Parked because its order is on hold." }),
   outcome: z.enum(JOB_OUTCOMES).nullable(),
   cause: z.string().openapi({ description: "Why it ended, one word; empty while it has not." }),
   error: z.string(),
@@ -113,6 +114,7 @@ const jobFields = {
 const orderFields = {
   id: z.string(),
   state: z.enum(["live", "ended", "deleted"]),
+  held: z.boolean().openapi({ description: "On hold: none of its jobs is offered to anybody." }),
   room: z.string(),
   room_sid: z
     .string()

@@ -41,6 +41,7 @@ export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> 
     namespace,
     order_id: job.order,
     state: job.state,
+    held: job.isHeld,
     outcome: job.outcome === "" ? null : job.outcome,
     cause: job.cause,
     error: job.error,
@@ -80,6 +81,7 @@ export function wholeOrderView(parts: readonly [OrderPart, ...OrderPart[]]): z.i
       ...order,
       // Live is what is live somewhere; deleted is what is deleted everywhere.
       state: over ? (orders.find(({ state }) => state === "ended") ?? order).state : "live",
+      isHeld: orders.some(({ isHeld }) => isHeld),
       roomSid: orders.find(({ roomSid }) => roomSid !== "")?.roomSid ?? "",
       createdAtMs: Math.min(...orders.map(({ createdAtMs }) => createdAtMs)),
       endedAtMs: over ? Math.max(...orders.map(({ endedAtMs }) => endedAtMs)) : 0,
@@ -103,6 +105,7 @@ function orderFields(order: OrderRecord): Omit<z.infer<typeof Order>, "namespace
   return {
     id: order.id,
     state: order.state,
+    held: order.isHeld,
     room: order.room,
     room_sid: order.roomSid,
     agent_name: order.agent,

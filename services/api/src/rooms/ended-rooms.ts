@@ -4,11 +4,13 @@
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
+import type { JobRecord } from "@muster/ledger/records";
 import type { Hints } from "../hints.js";
 import type { OrderPolicy } from "../policy.js";
+import { type WakeHeldDeps, wakeHeld } from "../wake-held.js";
 
-export interface EndedRoomsDeps {
-  ledger: Pick<Ledger, "endRoomOrder">;
+export interface EndedRoomsDeps extends WakeHeldDeps {
+  ledger: Pick<Ledger, "endRoomOrder" | "wakeNamespace">;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "waitMs">;
 }
@@ -23,9 +25,10 @@ export class EndedRooms {
     this.#deps = deps;
   }
 
-  /** True when the order goes on: it was not served, and waits for the room's next life. */
-  async end(namespace: string, order: string, roomSid: string): Promise<boolean> {
+  /** True when the order, which has these jobs, goes on: it was not served, and waits for the room's next life. */
+  async end(namespace: string, order: string, jobs: readonly JobRecord[], roomSid: string): Promise<boolean> {
     const { ledger, hints, policy } = this.#deps;
+    await wakeHeld(this.#deps, namespace, jobs);
     for (;;) {
       const { stopMs, waitMs } = policy;
       const args = { namespace, order, roomSid, stopMs, waitMs, limit: JOBS_PER_CALL };

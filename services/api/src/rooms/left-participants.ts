@@ -9,9 +9,10 @@ import type { RoomPerson } from "@muster/ledger/shapes";
 import type { Hints } from "../hints.js";
 import { participantJobId } from "../order-ids.js";
 import type { OrderPolicy } from "../policy.js";
+import { type WakeHeldDeps, wakeHeld } from "../wake-held.js";
 
-export interface LeftParticipantsDeps {
-  ledger: Pick<Ledger, "terminateJob" | "findPerson">;
+export interface LeftParticipantsDeps extends WakeHeldDeps {
+  ledger: Pick<Ledger, "terminateJob" | "findPerson" | "wakeNamespace">;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs">;
 }
@@ -44,7 +45,9 @@ export class LeftParticipants {
         (["publisher", "participant"] as const).map((type) => participantJobId(order, namespace, type, sid)),
       ),
     );
-    for (const { id } of waiting) if (gone.has(id)) await this.#end(namespace, id);
+    const theirs = waiting.filter(({ id }) => gone.has(id));
+    await wakeHeld(this.#deps, namespace, theirs);
+    for (const { id } of theirs) await this.#end(namespace, id);
   }
 
   async #end(namespace: string, job: string): Promise<void> {

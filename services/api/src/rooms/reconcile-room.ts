@@ -118,7 +118,9 @@ export class ReconcileRoom implements RoomReconciler {
     if (order.state !== "live" && jobs.every(({ state }) => state === "ended")) return;
     const boundTo = order.roomSid;
     const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
-    const goesOn = isOver ? await this.#ended.end(namespace, order.id, boundTo) : order.state === "live";
+    const goesOn = isOver
+      ? await this.#ended.end(namespace, order.id, jobs, boundTo)
+      : order.state === "live";
     if (!look.isLive || !goesOn) return;
     for (const job of jobs) {
       this.#deps.formerAgents.look(job, look.people);

@@ -1,6 +1,7 @@
 -- claiming: picks the best session for a job inside the script, so that two claimers never act on one stale view.
 -- @include reserving
 -- @include waiting
+-- @include suspending
 -- @key gateways gateways
 -- @family order order:
 
@@ -47,13 +48,16 @@ local function pick(job, scan)
 end
 
 -- The order of a job that may still be placed, as Redis gave it (empty for a job that has none): the job waits, past
--- its back-off, and the order is live. Else nil. Read whole, for an offer needs it and most jobs are offered at once.
+-- its back-off, and the order is live and not on hold. Else nil; second value: true when it is on hold, and the job is not
+-- held yet. Read whole, for an offer needs it and most jobs are offered at once.
 local function order_to_serve(job)
   local waits = (job.state == "queued" or job.state == "parked") and now >= tonumber(job.not_before)
-  if not waits then return nil end
+  if not waits or job.held == "1" then return nil end
   if job.order == "" then return {} end
   local order, flat = read_hash(order_of(job.order))
-  return order and order.state == "live" and flat or nil
+  if not order or order.state ~= "live" then return nil end
+  if order.held == "1" then return nil, true end
+  return flat
 end
 
 -- Writes fields of a hash, and adds them to what was read of it, where the later value counts: no second look.

@@ -1,6 +1,7 @@
 -- ending: the one way a job ends. Ended is final; what comes later is counted and changes nothing.
 -- @include reserving
 -- @include orphaning
+-- @include suspending
 -- @key jobs jobs
 -- @key ended-jobs ended-jobs
 -- @key orders orders
@@ -37,6 +38,7 @@ local function end_job(job_id, job, outcome, cause, message, keep_place)
   redis.call("ZREM", deadlines_key, "job|" .. job_id)
   redis.call("ZREM", parked_of(job.pool), job_id)
   forget_orphan(job_id, job)
+  forget_hold(job_id, job)
   local ended = { state = "ended", outcome = outcome, reason = cause, error = message, ended_at = now }
   if outcome == "expired" then tell("expired", job_id, job, ended) end
   tell("ended", job_id, job, ended)

@@ -3,6 +3,7 @@
 -- @include reserving
 -- @include orphaning
 -- @include falling-back
+-- @include suspending
 
 -- A job whose holder is known to run it runs; an orphan does so again, in the place that was kept for it.
 local function runs_again(job_id, job)
@@ -37,6 +38,7 @@ local function take_over(job_id, job, session_id, gateway, epoch, wire)
     if job[field] == "0" then redis.call("HSET", job_of(job_id), field, now) end
   end
   forget_orphan(job_id, job)
+  forget_hold(job_id, job)
   redis.call("ZREM", parked_of(job.pool), job_id)
   stand_with(job_id, job, redis.call("HGET", session_of(session_id), "pool"))
   set_running_timer(job_id, job)
