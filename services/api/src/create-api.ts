@@ -21,6 +21,7 @@ import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { AcceptOrder } from "./accept-order.js";
 import { type ApiKeys, projectsOf } from "./auth.js";
+import { ChangeOrder } from "./change-order.js";
 import type { EventSettings } from "./config.js";
 import { Enqueue } from "./enqueue.js";
 import { startEvents } from "./events/start-events.js";
@@ -138,13 +139,14 @@ export function createApi(deps: ApiDeps): Api {
   const waking = { ledger, listeners, dueIndex, clock };
   const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy });
   const holdOrder = new HoldOrder({ ...waking, orders, hints });
+  const changeOrder = new ChangeOrder({ ledger, orders });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
   const twirp = createTwirpService({ calls, keys, metrics, clock, log });
   const store = new DefinitionStore({ ledger });
   const defined = { store, definitions, placement, makeRoom: rooms.makeRoom };
   const rest = createRestApp({
-    ...{ ...orderCalls, ...defined, ...waking, holdOrder },
+    ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder },
     ...{ events, hints, policy, keys, log },
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });

@@ -92,11 +92,16 @@ export function checkContent(order: NewOrder): void {
 /** The same for all but the room. @throws DispatchError `invalid_argument` */
 export function checkTerms(order: OrderTerms): void {
   checkBytes("agent_name", order.agent, MAX_AGENT_NAME_BYTES);
-  checkBytes("metadata", order.metadata, MAX_METADATA_BYTES);
-  checkAttributes(order.attributes);
+  checkTexts(order);
   const problem = deploymentProblem(order.deployment);
   if (problem !== undefined) throw new DispatchError("invalid_argument", problem, "deployment");
   checkTarget(order.target);
+}
+
+/** What an order has for its agent. @throws DispatchError `invalid_argument` */
+export function checkTexts({ metadata, attributes }: Pick<NewOrder, "metadata" | "attributes">): void {
+  checkBytes("metadata", metadata, MAX_METADATA_BYTES);
+  checkAttributes(attributes);
 }
 
 export function checkRoom(room: string, field = "room"): void {

@@ -135,6 +135,7 @@ test("has every route that the app answers, and no other", () => {
     "GET /v1/rules/{id}",
     "GET /v1/workers",
     "GET /v1/workers/{id}",
+    "PATCH /v1/orders/{id}",
     "POST /v1/events/dead/replay",
     "POST /v1/events/dead/{id}/replay",
     "POST /v1/jobs/{id}/terminate",

@@ -26,7 +26,7 @@ const request = { room: "room1", agent_name: "agent", metadata: "m" };
 const order: NewOrder = {
   ...{ project: "default", room: "room1", agent: "agent", deployment: "", metadata: "m", attributes: {} },
   ...{ restartPolicy: "on_failure", priority: 500, target: { for: "room" } },
-  ...{ namespace: undefined, waitMs: undefined, maxAttempts: undefined },
+  ...{ namespace: undefined, waitMs: undefined, maxAttempts: undefined, fallback: [], hold: false },
   repeat: { by: "request_id", value: "request1" },
 };
 

@@ -25,8 +25,10 @@ local function stands(claim, job)
   local epoch = tonumber(job.epoch)
   local is_resumed = job.session == "" and tonumber(job.resumed_epoch) == epoch
   if claim.epoch < epoch or (claim.epoch == epoch and job.session ~= claim.session and not is_resumed) then return false end
-  local lives = redis.call("HGET", session_of(claim.session), "gateway") == gateway
+  local at, pool = unpack(redis.call("HMGET", session_of(claim.session), "gateway", "pool"))
+  local lives = at == gateway
   if claim.epoch > epoch or job.state == "offered" or is_resumed then
+    if lives and not may_have(job, pool) then return false end
     if lives then take_over(claim.job, job, claim.session, gateway, claim.epoch, claim.wire) end
   elseif job.state == "orphaned" and lives then
     runs_again(claim.job, job)

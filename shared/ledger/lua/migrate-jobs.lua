@@ -61,7 +61,7 @@ end
 for _, claim in ipairs(claims) do
   local job = read_job(claim.job)
   local number = offer_number(claim)
-  if not job or not number or (job.pool ~= pool and not step_with(job, pool)) then
+  if not job or not number or not may_have(job, pool) then
     refused[#refused + 1] = claim.wire
   elseif is_over(claim, job, number) then
     stop_brought(claim.job, session, gateway, claim.wire, now + stop_ms)

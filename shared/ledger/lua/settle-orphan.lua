@@ -41,9 +41,8 @@ local function finish(outcome, cause, message)
 end
 
 local function resume()
-  local policy = record.order ~= "" and redis.call("HGET", order_of(record.order), "restart_policy")
   if deserted then return finish("success", "nobody_left", "") end
-  if policy ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost") end
+  if policy_for(record) ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost") end
   forget_orphan(job, record)
   local got_room = release(job, record)
   requeue_started(job, record, verdict == "absent" and now or now + remove_ms)

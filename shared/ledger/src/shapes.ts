@@ -57,6 +57,11 @@ export interface OrderFacts {
   held?: 1;
 }
 
+/** What of an order may be different from now on. Absent members stay as they are. */
+export type OrderChanges = Partial<
+  Pick<OrderFacts, "priority" | "wait_ms" | "metadata" | "attributes" | "max_attempts" | "restart_policy">
+>;
+
 export interface NewJob {
   id: string;
   type: string;

@@ -54,9 +54,10 @@ export class RecoveryModel {
       const isTheirs = job.epoch === claim.epoch && (job.session === claim.session || isResumed);
       if (job.state === "ended" || !isTheirs) return "stop";
       if (state.sessions.get(claim.session)?.gateway !== gateway) return "stands";
-      if (job.state === "offered" || isResumed)
+      if (job.state === "offered" || isResumed) {
+        if (stepAt(job, state.sessions.get(claim.session)?.pool ?? "") === undefined) return "stop";
         state.takeOver(claim.job, job, claim.session, claim.epoch, claim.wire);
-      else if (job.state === "orphaned") state.runsAgain(job);
+      } else if (job.state === "orphaned") state.runsAgain(job);
       return "stands";
     });
     return `renewed ${answers.join()}`;

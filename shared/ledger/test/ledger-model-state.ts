@@ -25,6 +25,8 @@ export interface ModelJob {
   createdAt: number;
   startedAt: number;
   waitUntil: number;
+  waitMs: number;
+  maxAttempts: number;
   notBefore: number;
   orphanedAt: number;
   graceUntil: number;
@@ -97,7 +99,8 @@ export class ModelState {
     const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
     const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
     const hold = { isOnHold: false, isHeld: false };
-    const asked = { oneLife: false, steps: [{ pool, afterMs: 0 }], step: 0, ...hold, ...terms };
+    const usual = { oneLife: false, waitMs: ms.WAIT_MS, maxAttempts: ms.MAX_ATTEMPTS };
+    const asked = { ...usual, steps: [{ pool, afterMs: 0 }], step: 0, ...hold, ...terms };
     return { ...asked, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
   }
 
@@ -149,7 +152,7 @@ export class ModelState {
   requeueStarted(job: ModelJob, due: number): void {
     this.requeue(job, due);
     const over = { unseenUntil: 0, notBefore: 0, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
-    Object.assign(job, { waitUntil: this.nowMs + ms.WAIT_MS, ...over });
+    Object.assign(job, { waitUntil: this.nowMs + job.waitMs, ...over });
   }
 
   forgetRefusals(job: ModelJob): void {
@@ -164,7 +167,7 @@ export class ModelState {
 
   letGo(job: ModelJob): void {
     this.forgetRefusals(job);
-    Object.assign(job, { isHeld: false, waitUntil: this.nowMs + ms.WAIT_MS });
+    Object.assign(job, { isHeld: false, waitUntil: this.nowMs + job.waitMs });
     if (this.nowMs < job.notBefore) this.requeue(job, job.notBefore);
     else job.due = dueTimes(job).last;
   }
@@ -311,7 +314,7 @@ export function stepAt({ steps, step }: ModelJob, pool: string): number | undefi
 /** When its next step is due, and until when it waits at all. */
 export function dueTimes(job: ModelJob): { fallback: number; last: number } {
   const next = job.steps[job.step + 1];
-  const began = Math.max(job.waitUntil - ms.WAIT_MS, job.notBefore);
+  const began = Math.max(job.waitUntil - job.waitMs, job.notBefore);
   const fallback = next === undefined ? Number.POSITIVE_INFINITY : began + next.afterMs;
   return { fallback, last: Math.min(fallback, job.waitUntil) };
 }

@@ -6,6 +6,8 @@
 import { dueTimes, type ModelJob, ModelState, type ModelTerms, poolOf } from "./ledger-model-state.js";
 import * as ms from "./scene.js";
 
+export type ModelChanges = Partial<Pick<ModelJob, "priority" | "waitMs" | "maxAttempts" | "restarts">>;
+
 export class LedgerModel {
   readonly state = new ModelState();
 
@@ -160,7 +162,7 @@ export class LedgerModel {
       state.runsAgain(job);
       return "running";
     }
-    if (status === "success" || !job.restarts || job.attempts >= ms.MAX_ATTEMPTS) {
+    if (status === "success" || !job.restarts || job.attempts >= job.maxAttempts) {
       state.end(id, job, status, "reported");
       return "ended";
     }
@@ -182,6 +184,19 @@ export class LedgerModel {
     if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, canAsk && job.isNamed);
     state.end(id, job, "canceled", "", isHeld);
     return isHeld ? "terminated stop" : "terminated";
+  }
+
+  change(id: string, changes: ModelChanges): string {
+    const job = this.state.jobs.get(id);
+    if (job === undefined) return "unknown";
+    if (job.state === "ended") return "closed";
+    if (job.state !== "queued" && job.state !== "parked" && job.state !== "offered") return "changed";
+    const backsOff = job.due < dueTimes(job).last;
+    const waitUntil = job.waitUntil - job.waitMs + (changes.waitMs ?? job.waitMs);
+    Object.assign(job, { ...changes, waitUntil });
+    const { last } = dueTimes(job);
+    if (job.state === "parked" && !job.isHeld) job.due = backsOff ? Math.min(job.due, last) : last;
+    return "changed";
   }
 
   hold(id: string): string {
@@ -272,7 +287,7 @@ export class LedgerModel {
     const holder = job.session;
     state.stop(holder, state.wire(id), `${id}#${job.epoch}`);
     if (!reports) state.end(id, job, "unknown", "never_seen", true);
-    else if (job.attempts >= ms.MAX_ATTEMPTS) state.end(id, job, "failed", "never_started", true);
+    else if (job.attempts >= job.maxAttempts) state.end(id, job, "failed", "never_started", true);
     else {
       state.requeueStarted(job, state.nowMs);
       job.excluded.add(holder);

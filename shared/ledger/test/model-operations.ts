@@ -2,7 +2,7 @@
  * Owns which operations a random sequence of the model test is made of, and how often each comes.
  */
 import fc from "fast-check";
-import { LEASE_MS, POOL, SECOND_POOL } from "./scene.js";
+import { LEASE_MS, MAX_ATTEMPTS, POOL, SECOND_POOL, WAIT_MS } from "./scene.js";
 
 const job: fc.Arbitrary<string> = fc.constantFrom("AJ_0", "AJ_1", "AJ_2", "AJ_3", "AJ_4", "AJ_5");
 /** Sessions and jobs to begin with, so that a sequence does not spend itself on getting somewhere. */
@@ -13,6 +13,15 @@ const at = fc.record({ job, other: fc.option(session, { freq: 2 }), late: fc.nat
 const load = fc.constantFrom(-1, 0, 0.1, 0.3, 0.65, 0.7, 1);
 /** Whether the caller was away until a moment ago. */
 const away = fc.nat({ max: 3 });
+const changes = fc.record(
+  {
+    priority: fc.nat({ max: 2 }),
+    waitMs: fc.constantFrom(1_000, 20_000, WAIT_MS),
+    maxAttempts: fc.integer({ min: 1, max: MAX_ATTEMPTS }),
+    restarts: fc.boolean(),
+  },
+  { requiredKeys: [] },
+);
 const is = <T extends string>(...names: T[]) => fc.constantFrom(...names);
 
 export const operation = fc.oneof(
@@ -46,6 +55,7 @@ export const operation = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: is("terminate", "delete", "end"), job, canAsk: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: is("endRoom"), job }) },
+  { weight: 2, arbitrary: fc.record({ do: is("change"), job, changes }) },
   { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ do: is("expireSession"), session }) },

@@ -151,6 +151,18 @@ export class ModelStep {
           modelled === "unknown" ? modelled : `deleted ${modelled === "terminated stop" ? 1 : 0}`,
         ];
       }
+      case "change": {
+        const { priority, waitMs, maxAttempts, restarts } = op.changes;
+        const changes = {
+          ...(priority !== undefined && { priority }),
+          ...(waitMs !== undefined && { wait_ms: waitMs }),
+          ...(maxAttempts !== undefined && { max_attempts: maxAttempts }),
+          ...(restarts !== undefined && {
+            restart_policy: restarts ? ("on_failure" as const) : ("never" as const),
+          }),
+        };
+        return [(await scene.change(op.job, changes)).status, model.change(op.job, op.changes)];
+      }
       case "hold":
         return [(await scene.hold(op.job)).status, model.hold(op.job)];
       case "release": {

@@ -17,7 +17,7 @@ const MUST_OCCUR = [
   ...["migrate migrated", "report retrying", "report running", "withdraw requeued", "restore restored"],
   ...["assert lapsed", "expireGateway lost", "reject requeued", "serve offered", "endRoom ended"],
   ...["settle ended", "expireStop looking", "expireStop released", "confirmStop released"],
-  ...["expireJob fell_back", "hold held", "release released"],
+  ...["expireJob fell_back", "hold held", "release released", "change changed"],
 ];
 
 let redis: RedisServer;

@@ -4,7 +4,15 @@
  */
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { createLedger, type Ledger } from "../src/ledger.js";
-import type { HeldJob, LoadSample, NewJob, OrderFacts, RestoredJob, SessionFacts } from "../src/shapes.js";
+import type {
+  HeldJob,
+  LoadSample,
+  NewJob,
+  OrderChanges,
+  OrderFacts,
+  RestoredJob,
+  SessionFacts,
+} from "../src/shapes.js";
 
 export const POOL = "room/agent/";
 /** Of the agent that is asked in fallback steps. */
@@ -263,6 +271,16 @@ export class Scene {
       },
       listenMs: this.listenMs,
     });
+  }
+
+  /** All of its jobs, in as many calls as it takes. */
+  async change(order: string, changes: OrderChanges, limit = 100) {
+    for (let first = 0, before = ""; ; ) {
+      const reply = await this.ledger.changeOrder({ ...this.at, order, changes, before, first, limit });
+      if (reply.status !== "changed" || reply.next === -1) return reply;
+      first = reply.next;
+      before = reply.before;
+    }
   }
 
   hold(order: string, first = 0, limit = 100) {

@@ -9,6 +9,7 @@ import { fieldOf, namespaceName } from "@muster/domain/namespace";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { AcceptOrder } from "../accept-order.js";
 import type { Caller } from "../auth.js";
+import type { ChangeOrder } from "../change-order.js";
 import type { Hints } from "../hints.js";
 import type { HoldOrder } from "../hold-order.js";
 import type { ApiMetrics } from "../metrics.js";
@@ -24,6 +25,7 @@ export interface RestDeps extends WakeHeldDeps {
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;
   acceptOrder: AcceptOrder;
   withdrawOrder: WithdrawOrder;
+  changeOrder: ChangeOrder;
   holdOrder: HoldOrder;
   orders: RoomOrders;
   metrics: Pick<ApiMetrics, "orderAccepted" | "orderRefused" | "refused">;

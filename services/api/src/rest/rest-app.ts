@@ -19,6 +19,7 @@ import { holdOrderRoutes } from "./hold-orders.js";
 import { jobRoutes } from "./jobs.js";
 import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
 import { orderRoutes } from "./orders.js";
+import { patchOrderRoutes } from "./patch-order.js";
 import { problemAnswer } from "./problem.js";
 import { CONFIGURATIONS_PATH, roomConfigurationRoutes } from "./room-configurations.js";
 import { ROOMS_PATH, type RoomRouteDeps, roomRoutes } from "./rooms.js";
@@ -73,6 +74,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   app.route("/", jobRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", changeOrderRoutes(deps));
+  app.route("/", patchOrderRoutes(deps));
   app.route("/", holdOrderRoutes(deps));
   app.route("/", eventRoutes(deps));
   app.route("/", dryRunRoutes(deps));

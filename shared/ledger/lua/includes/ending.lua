@@ -9,6 +9,13 @@
 -- @family order order:
 -- @family order-jobs order-jobs:
 
+-- Whether a failed job is tried again: on_failure, or never; nil for one without an order. A job that had started when its
+-- order was changed keeps what it began with.
+local function policy_for(job)
+  if job.restart_policy ~= "" then return job.restart_policy end
+  return job.order ~= "" and redis.call("HGET", order_of(job.order), "restart_policy") or nil
+end
+
 -- Ended things are kept for a set time, then swept and counted. One timer a namespace, not one a job.
 local function keep_until_swept(retain_ms)
   redis.call("ZADD", deadlines_key, "NX", now + retain_ms, "sweep")

@@ -5,8 +5,7 @@
 local FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS = 1000, 30000
 
 local function may_restart(job)
-  local policy = job.order ~= "" and redis.call("HGET", order_of(job.order), "restart_policy")
-  return policy == "on_failure" and tonumber(job.attempts) < tonumber(job.max_attempts)
+  return policy_for(job) == "on_failure" and tonumber(job.attempts) < tonumber(job.max_attempts)
 end
 
 -- `keep_place` as for end_job. True when a session got room by it. Until its next offer, `wire` is known to have failed.

@@ -24,6 +24,11 @@ local function step_with(job, pool)
   return found, steps
 end
 
+-- Whether a session of the pool was, or is to be, asked for the job at any of its steps.
+local function may_have(job, pool)
+  return job.pool == pool or step_with(job, pool) ~= nil
+end
+
 -- Where the job stands from now on. To be called once it is in no line.
 local function stand_at(id, job, steps, step)
   local following = steps[step + 2]

@@ -1,0 +1,48 @@
+/**
+ * Changes the terms of a work order in every namespace where it lives: for its jobs that wait and for all later ones; what a
+ * worker has started is left alone. Repeatable. Died between two calls: the order has its new terms where it was reached, and
+ * jobs that were not reached have them after the repeat.
+ */
+
+import type { Ledger } from "@muster/ledger/ledger";
+import type { OrderChanges } from "@muster/ledger/shapes";
+import { inLiveParts } from "./live-parts.js";
+import type { OrderPart, OrderQuery, RoomOrders } from "./room-orders.js";
+
+export interface ChangeOrderDeps {
+  ledger: Pick<Ledger, "changeOrder">;
+  orders: Pick<RoomOrders, "find">;
+}
+
+/** Jobs in one script, so that an order with very many does not hold up Redis. */
+const JOBS_PER_CALL = 256;
+
+export class ChangeOrder {
+  readonly #deps: ChangeOrderDeps;
+
+  constructor(deps: ChangeOrderDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * The order as it then is; undefined when the room has none of that id.
+   * @throws DispatchError `failed_precondition` when it is over
+   */
+  async change(query: OrderQuery, changes: OrderChanges): Promise<OrderPart[] | undefined> {
+    return inLiveParts(this.#deps.orders, query, (namespace) =>
+      this.#changeIn(namespace, query.order, changes),
+    );
+  }
+
+  async #changeIn(namespace: string, order: string, changes: OrderChanges): Promise<boolean> {
+    const { ledger } = this.#deps;
+    for (let first = 0, before = ""; first !== -1; ) {
+      const args = { namespace, order, changes, before, first, limit: JOBS_PER_CALL };
+      const reply = await ledger.changeOrder(args);
+      if (reply.status !== "changed") return false;
+      first = reply.next;
+      before = reply.before;
+    }
+    return true;
+  }
+}
