@@ -1,4 +1,4 @@
-/** Orders on hold through the REST API: made so, put so, released, in all their namespaces. */
+/** Orders on hold through the REST API, in all their namespaces; and where a job stands in line, or does not. */
 
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
@@ -123,4 +123,32 @@ test("on hold or not is part of what a key stands for", async () => {
   expect((await keyed(true)).status).toBe(201);
   expect((await keyed(true)).status).toBe(200);
   expect((await keyed(false)).status).toBe(409);
+});
+
+test("a job that waits shows its place in line and how long that may take; on hold, neither", async () => {
+  const pace = "muster:{default}:pace:room/agent/";
+  const first = await make();
+  const second = await make({ priority: 501 });
+  const placeOf = async ({ jobs: [job] }: Whole) => {
+    const { position, estimated_wait_ms } = (await jobOf(job?.id ?? "")) as Record<string, unknown>;
+    return [position, estimated_wait_ms];
+  };
+  for (const { jobs } of [first, second]) {
+    const claim = { namespace: "default", job: jobs[0]?.id ?? "", offerMs: 5_000, retryMs: 500, scan: 32 };
+    await api.ledger.admit(claim);
+  }
+  expect([await placeOf(first), await placeOf(second)]).toEqual([
+    [1, null],
+    [0, null],
+  ]);
+  await api.redis.hset(pace, { at: Date.now(), every: 60_000 });
+  expect([await placeOf(first), await placeOf(second)]).toEqual([
+    [1, 120_000],
+    [0, 60_000],
+  ]);
+  await call(second.id, "hold");
+  expect([await placeOf(first), await placeOf(second)]).toEqual([
+    [0, 60_000],
+    [null, null],
+  ]);
 });

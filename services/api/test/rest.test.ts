@@ -106,7 +106,8 @@ test("jobs are live, then ended; metadata is in the single read only", async () 
   expect(jobs[0]).toMatchObject({ room: "room1", participant_identity: `agent-${job}`, ended_at_ms: null });
   expect(JSON.stringify(jobs)).not.toContain("secret of");
   const one = await read(`/v1/jobs/${job}`);
-  expect(one).toEqual({ ...jobs[0], metadata: "secret of room1", attributes: { who: "room1" } });
+  const ofItsOwn = { position: null, estimated_wait_ms: null };
+  expect(one).toEqual({ ...jobs[0], ...ofItsOwn, metadata: "secret of room1", attributes: { who: "room1" } });
   expect((await read("/v1/jobs?state=ended")).total).toBe(0);
 
   const { worker_id: session, worker_job_id: wire } = one as { worker_id: string; worker_job_id: string };

@@ -7,6 +7,7 @@ import { createActorLink } from "@muster/actor/actor-link";
 import { createDueIndex } from "@muster/actor/due-index";
 import { createNodeDirectory } from "@muster/actor/node-directory";
 import { createOutbox } from "@muster/actor/outbox";
+import { encodeFallback } from "@muster/domain/fallback";
 import type { NamespaceMessage, OfferMessage } from "@muster/domain/node-message";
 import { poolName } from "@muster/domain/pool";
 import { createLedger, type Ledger } from "@muster/ledger/ledger";
@@ -27,6 +28,8 @@ export interface OrderOptions {
   maxAttempts?: number;
   /** What the api knows of listeners. */
   listenMs?: number;
+  /** Another agent, that is asked when nobody took the job for so long. */
+  fallback?: { agent: string; afterMs: number };
 }
 
 export interface SessionOptions {
@@ -55,7 +58,13 @@ export function createCaller(url: string) {
     link,
     outbox,
     async order(namespace: string, agent: string, options: OrderOptions = {}) {
-      const { upTo = "hint", guardMs = testPolicy.guardMs, maxAttempts = 3, listenMs = 0 } = options;
+      const {
+        upTo = "hint",
+        guardMs = testPolicy.guardMs,
+        maxAttempts = 3,
+        listenMs = 0,
+        fallback,
+      } = options;
       const [order, job] = [newId("order"), newId("job")];
       await createOrder(ledger, index, namespace, {
         order,
@@ -64,6 +73,7 @@ export function createCaller(url: string) {
         guardMs,
         maxAttempts,
         listenMs,
+        ...(fallback !== undefined && { fallback }),
       });
       if (upTo === "ledger") return { order, job };
       await producer.add(namespace, { id: order, priority: 1001, data: { jobs: [job] } });
@@ -141,9 +151,11 @@ async function createOrder(
     guardMs: number;
     maxAttempts: number;
     listenMs?: number;
+    fallback?: { agent: string; afterMs: number };
   },
 ) {
-  const { order, jobs, agent, guardMs, maxAttempts, listenMs = 0 } = request;
+  const { order, jobs, agent, guardMs, maxAttempts, listenMs = 0, fallback } = request;
+  const steps = fallback && [{ afterMs: fallback.afterMs, agentName: fallback.agent, deployment: "" }];
   const args = {
     namespace,
     order,
@@ -156,6 +168,7 @@ async function createOrder(
       priority: 0,
       restart_policy: "on_failure" as const,
       target: "room" as const,
+      ...(steps && { fallback: encodeFallback({ agentName: agent, deployment: "" }, steps) }),
     },
     newJobs: jobs.map((id) => ({
       ...{ id, type: "room" as const, pool: poolOf(agent), room_sid: "", participant_info: "" },

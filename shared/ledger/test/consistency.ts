@@ -15,7 +15,7 @@ const SINGLE_KEYS = new Set(
   ),
 );
 const FAMILIES = new Set(
-  "job session session-jobs pool parked orphans order order-jobs room-orders gateway-sessions gateway-stops".split(
+  "job session session-jobs pool parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops".split(
     " ",
   ),
 );

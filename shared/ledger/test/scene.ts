@@ -273,6 +273,10 @@ export class Scene {
     });
   }
 
+  position(job: string) {
+    return this.ledger.findPosition({ ...this.at, job });
+  }
+
   /** All of its jobs, in as many calls as it takes. */
   async change(order: string, changes: OrderChanges, limit = 100) {
     for (let first = 0, before = ""; ; ) {

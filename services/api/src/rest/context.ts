@@ -20,7 +20,7 @@ import type { WithdrawOrder } from "../withdraw-order.js";
 import { type List, nextCursor, rankOf } from "./page.js";
 
 export interface RestDeps extends WakeHeldDeps {
-  ledger: Pick<Ledger, "listRecords" | "readRecord" | "terminateJob" | "wakeNamespace">;
+  ledger: Pick<Ledger, "listRecords" | "readRecord" | "findPosition" | "terminateJob" | "wakeNamespace">;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;
   acceptOrder: AcceptOrder;

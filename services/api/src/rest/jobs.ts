@@ -6,7 +6,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { DispatchError } from "@muster/domain/errors";
 import type { JobOutcome } from "@muster/domain/job";
-import { jobRecord, orderRecord } from "@muster/ledger/records";
+import { type JobRecord, jobRecord, orderRecord } from "@muster/ledger/records";
 import {
   requireChangeRoom,
   requireChangeSome,
@@ -45,7 +45,7 @@ const readRoute = createRoute({
   method: "get",
   path: "/v1/jobs/{id}",
   operationId: "readJob",
-  summary: "One job, with the metadata of its order.",
+  summary: "One job, with the metadata of its order and, while it waits, its place in line.",
   request: { params: IdParams, query: NamespaceQuery },
   responses: {
     200: { description: "The job.", content: { "application/json": { schema: JobDetail } } },
@@ -92,7 +92,8 @@ export function jobRoutes(deps: RestDeps) {
       const job = jobRecord(await readOne(deps, namespace, "job", c.req.valid("param").id));
       requireReadRoom(caller, job.room);
       const { metadata, attributes } = await ofOrder(namespace, job.order);
-      return c.json({ ...jobView(query.namespace, job), metadata, attributes }, 200);
+      const position = await positionOf(namespace, job);
+      return c.json({ ...jobView(query.namespace, job), ...position, metadata, attributes }, 200);
     })
     .openapi(terminateRoute, async (c) => {
       const caller = c.get("caller");
@@ -112,6 +113,13 @@ export function jobRoutes(deps: RestDeps) {
     if (id === "") return { metadata: "", attributes: {} };
     const reply = await ledger.readRecord({ namespace, kind: "order", id });
     return reply.status === "found" ? orderRecord(reply.record) : { metadata: "", attributes: {} };
+  }
+
+  async function positionOf(namespace: string, { id, state }: JobRecord) {
+    const isWaiting = state === "queued" || state === "parked";
+    const reply = isWaiting ? await ledger.findPosition({ namespace, job: id }) : undefined;
+    if (reply?.status !== "stands") return { position: null, estimated_wait_ms: null };
+    return { position: reply.position, estimated_wait_ms: reply.estimate === 0 ? null : reply.estimate };
   }
 
   async function end(namespace: string, id: string, reason: string) {

@@ -141,7 +141,28 @@ const orderFields = {
 const privateFields = { metadata: z.string(), attributes: z.record(z.string(), z.string()) };
 
 export const Job = z.object(jobFields).openapi("Job");
-export const JobDetail = z.object({ ...jobFields, ...privateFields }).openapi("JobDetail");
+export const JobDetail = z
+  .object({
+    ...jobFields,
+    position: z
+      .int()
+      .nullable()
+      .openapi({
+        description:
+          "Of a waiting job: how many stand before it in the line of its agent, 0 = it is the next. null when it does not " +
+          "wait, or is on hold.",
+      }),
+    estimated_wait_ms: z
+      .int()
+      .nullable()
+      .openapi({
+        description:
+          "position + 1 times the mean time between the latest places that were given in that line; an estimate and no " +
+          "promise. null when nothing is known of the last 10 minutes.",
+      }),
+    ...privateFields,
+  })
+  .openapi("JobDetail");
 const partFields = { ...orderFields, namespace: z.string() };
 export const Order = z.object(partFields).openapi("Order");
 export const OrderDetail = z.object({ ...partFields, ...privateFields }).openapi("OrderDetail");

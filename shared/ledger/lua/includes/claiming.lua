@@ -76,7 +76,10 @@ local function offer(job_id, job, flat, order, session_id, gateway, deadline, co
   local at = string.format("%.0f", now)
   update(job_of(job_id), flat, { "state", "offered", "epoch", epoch, "offers", offers, "wire", wire,
     "session", session_id, "gateway", gateway, "offered_at", at, "updated_at", at })
-  if job.state == "parked" then redis.call("ZREM", parked_of(job.pool), job_id) end
+  if job.state == "parked" then
+    redis.call("ZREM", parked_of(job.pool), job_id)
+    place_given(job.pool)
+  end
   redis.call("ZADD", session_jobs_of(session_id), "+inf", reservation(job_id, epoch))
   set_timer("job|" .. job_id, deadline)
   place(session_id)

@@ -1,6 +1,7 @@
 -- waiting: how a job waits. Parked jobs stand in order of priority, then age; every waiting job has a timer.
 -- @include jobs
 -- @include eventing
+-- @include pacing
 -- @key deadlines deadlines
 -- @family parked parked:
 
@@ -35,7 +36,9 @@ local function park(id, job, retry_at)
   redis.call("ZADD", parked_of(job.pool), string.format("%.0f", rank(job)), id)
   set_timer("job|" .. id, due)
   if job.state ~= "parked" and somebody_listens() then
-    tell("parked", id, job, { state = "parked", position = redis.call("ZRANK", parked_of(job.pool), id) })
+    local position = redis.call("ZRANK", parked_of(job.pool), id)
+    local estimate = estimated_wait(job.pool, position)
+    tell("parked", id, job, { state = "parked", position = position, estimated_wait = estimate })
   end
 end
 

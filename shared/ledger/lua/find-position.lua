@@ -1,0 +1,15 @@
+-- find-position: where a waiting job stands in the line of its pool, 0 being the next, and how long that may take: `estimate` in
+-- ms, 0 when nothing is known. One that is about to be tried stands where it would be parked. Reads only.
+-- @key job job:<job>
+-- @include waiting
+-- @arg job string Job id.
+-- @reply stands position:int estimate:int
+-- @reply nowhere
+
+local record = read_job(job)
+local waits = record and (record.state == "queued" or record.state == "parked") and record.held ~= "1"
+if not waits then return { "nowhere" } end
+local line = parked_of(record.pool)
+local position = redis.call("ZRANK", line, job)
+if not position then position = redis.call("ZCOUNT", line, "-inf", string.format("(%.0f", rank(record))) end
+return { "stands", position, estimated_wait(record.pool, position) }

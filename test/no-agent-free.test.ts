@@ -1,0 +1,145 @@
+/** What a caller meets when no agent is free, with all of Muster and a worker on a socket; and the page that tells of it. */
+
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { createLifecycle } from "@muster/runtime/lifecycle";
+import { createLog } from "@muster/runtime/log";
+import { AgentDispatchClient } from "livekit-server-sdk";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { standaloneSchema } from "../services/standalone/src/config.js";
+import { startStandalone } from "../services/standalone/src/start-standalone.js";
+import { signAccessToken } from "../shared/wire/src/access-token.js";
+import { workerToken } from "./kit/access-tokens.js";
+import { freePort } from "./kit/ports.js";
+import { type RedisServer, startRedis } from "./kit/redis-server.js";
+import { type SimulatedWorker, startWorker } from "./kit/simulated-worker.js";
+import { waitUntil } from "./kit/wait-until.js";
+
+const KEY = "line-key";
+const SECRET = "line-secret-that-is-long-enough";
+const log = createLog({ level: "silent", service: "test" });
+const page = readFileSync(fileURLToPath(new URL("../docs/NO-AGENT-FREE.md", import.meta.url)), "utf8");
+
+let redis: RedisServer;
+let url: string;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+beforeEach(async () => {
+  const port = await freePort();
+  const config = standaloneSchema.parse({
+    ...{ redisUrl: redis.url, host: "127.0.0.1", port, keys: `${KEY}: ${SECRET}`, drainMs: 0 },
+  });
+  const lifecycle = createLifecycle({ log, deadlineMs: 10_000, exit: () => undefined as never });
+  await startStandalone({ config, redisUrl: redis.url, lifecycle, log });
+  closing.push(() => lifecycle.stop("test"));
+  url = `http://127.0.0.1:${port}`;
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  await redis.flush();
+});
+afterAll(() => redis.stop());
+
+const token = () => {
+  const video = { roomAdmin: true, roomList: true };
+  return signAccessToken({ apiKey: KEY, apiSecret: SECRET, nowMs: Date.now(), ttlMs: 60_000, video });
+};
+
+interface Answer {
+  id: string;
+  jobs: { id: string }[];
+  state: string;
+  held: boolean;
+}
+
+async function call(method: string, path: string, body?: object): Promise<Answer> {
+  const answer = await fetch(`${url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token()}`, "content-type": "application/json" },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const json = (await answer.json()) as Answer;
+  expect({ ok: answer.ok, json }).toMatchObject({ ok: true });
+  return json;
+}
+
+async function work(agentName: string): Promise<SimulatedWorker> {
+  const worker = await startWorker({
+    ...{ url: url.replace("http", "ws"), token: workerToken(KEY, SECRET), reports: true },
+    register: { agentName },
+  });
+  closing.push(() => worker.close());
+  worker.sample();
+  return worker;
+}
+
+it("an agent without workers: the next one that the order names is asked, and named to its worker", async () => {
+  const voicemail = await work("voicemail");
+  const order = await call("POST", "/v1/orders", {
+    ...{ room: "support", agent_name: "human", fallback: [{ after_ms: 1_000, agent_name: "voicemail" }] },
+  });
+  const job = `/v1/jobs/${order.jobs[0]?.id}`;
+  await waitUntil("it waits", async () => (await call("GET", job)).state === "parked");
+  expect(await call("GET", job)).toMatchObject({ agent_name: "human", position: 0, estimated_wait_ms: null });
+  await waitUntil("it runs", async () => (await call("GET", job)).state === "running", {
+    deadlineMs: 15_000,
+  });
+  expect(await call("GET", job)).toMatchObject({ agent_name: "voicemail", fallback_step: 1, position: null });
+  const [assigned] = voicemail.assigned;
+  const claims = JSON.parse(Buffer.from(assigned?.token.split(".")[1] ?? "", "base64url").toString());
+  expect(claims.attributes).toMatchObject({ "lk.agent_name": "voicemail" });
+  const listed = await new AgentDispatchClient(url, KEY, SECRET).listDispatch("support");
+  expect(listed).toMatchObject([{ id: order.id, agentName: "human" }]);
+});
+
+it("an order on hold is offered to nobody, whoever is free, and starts with its release", async () => {
+  const worker = await work("human");
+  const order = await call("POST", "/v1/orders", { room: "support", agent_name: "human", hold: true });
+  const job = `/v1/jobs/${order.jobs[0]?.id}`;
+  // Whatever is tried after it has been: a later order is served, and this one is not.
+  const other = await call("POST", "/v1/orders", { room: "other", agent_name: "human" });
+  await waitUntil("the other runs", () => worker.running.has(other.jobs[0]?.id ?? ""), {
+    deadlineMs: 15_000,
+  });
+  expect(await call("GET", job)).toMatchObject({ state: "parked", held: true });
+  expect(worker.offered).toEqual([other.jobs[0]?.id]);
+  await call("POST", `/v1/orders/${order.id}/release`);
+  await waitUntil("it runs", () => worker.running.has(order.jobs[0]?.id ?? ""), { deadlineMs: 15_000 });
+});
+
+describe("every command of docs/NO-AGENT-FREE.md", () => {
+  const commands = [...page.matchAll(/```sh\n(.*?)```/gs)]
+    .flatMap(([, block = ""]) => block.replaceAll("\\\n", " ").split("\n"))
+    .filter((line) => line.startsWith("curl "));
+
+  it("does what it is there for", { timeout: 60_000 }, async () => {
+    expect(commands.length).toBeGreaterThan(5);
+    const asked = { room: "support", agent_name: "support" };
+    const order = await call("POST", "/v1/orders", asked);
+    const env = { MUSTER: url, TOKEN: token(), ORDER: order.id, JOB: order.jobs[0]?.id ?? "" };
+    for (const command of commands) {
+      // A stream has no end of its own.
+      const isStream = command.includes("/v1/events");
+      const bounded = command.replace(/^curl /, `curl --fail-with-body ${isStream ? "--max-time 1 " : ""}`);
+      const { code, output } = await run(bounded, env);
+      expect({ command, code, output }).toMatchObject({ code: isStream ? 28 : 0 });
+    }
+  });
+});
+
+function run(command: string, env: Record<string, string>): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("bash", ["-c", command], { env: { ...process.env, ...env } });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk) => {
+        output += String(chunk);
+      });
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, output }));
+  });
+}
