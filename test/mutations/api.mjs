@@ -38,8 +38,8 @@ export const API = [
     name: "a repeat does not put a lost queue entry back",
     breaks: 1,
     file: `${SRC}accept-order.ts`,
-    find: "newJobs.map((job) => job.id) : created.queued;",
-    replace: "newJobs.map((job) => job.id) : [];",
+    find: "wantingEntry(order, newJobs) : created.queued;",
+    replace: "wantingEntry(order, newJobs) : [];",
     caughtBy: intake("a repeat puts a lost queue entry back"),
   },
   {

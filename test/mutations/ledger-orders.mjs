@@ -25,8 +25,8 @@ export const LEDGER_ORDERS = [
     name: "a job of a deleted order is placed all the same",
     breaks: 1,
     file: `${LUA}includes/claiming.lua`,
-    find: 'return order and order.state == "live" and flat or nil',
-    replace: "return order and flat or nil",
+    find: 'if not order or order.state ~= "live" then return nil end',
+    replace: "if not order then return nil end",
     caughtBy: orders("an order with many jobs is deleted by repeating the call"),
   },
   {
@@ -76,8 +76,8 @@ export const LEDGER_ORDERS = [
     name: "a namespace rests while it has a live job",
     breaks: 4,
     file: `${LUA}rest.lua`,
-    find: 'local is_used = redis.call("ZCARD", jobs_key) > 0 or',
-    replace: 'local is_used = redis.call("ZCARD", jobs_key) < 0 or',
+    find: 'local is_used = redis.call("ZCARD", jobs_key) > redis.call("ZCARD", held_key) or',
+    replace: 'local is_used = redis.call("ZCARD", jobs_key) < redis.call("ZCARD", held_key) or',
     caughtBy: resting("a namespace with a session or a live job does not rest"),
   },
   {

@@ -171,7 +171,7 @@ export const LEDGER_RECOVERY = [
     name: "a worker is given another agent's job that it names",
     breaks: 2,
     file: `${LUA}migrate-jobs.lua`,
-    find: "if not job or job.pool ~= pool or not number then",
+    find: "if not job or not number or not may_have(job, pool) then",
     replace: "if not job or not number then",
     caughtBy: migration("what is unknown, or of another agent, is refused"),
   },

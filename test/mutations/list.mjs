@@ -24,6 +24,7 @@ import { LEDGER_ENDS } from "./ledger-ends.mjs";
 import { LEDGER_OFFERS } from "./ledger-offers.mjs";
 import { LEDGER_ORDERS } from "./ledger-orders.mjs";
 import { LEDGER_RECOVERY } from "./ledger-recovery.mjs";
+import { LEDGER_WAITING } from "./ledger-waiting.mjs";
 import { ROOMS } from "./rooms.mjs";
 
 export const MUTATIONS = [
@@ -31,6 +32,7 @@ export const MUTATIONS = [
   ...LEDGER_ENDS,
   ...LEDGER_RECOVERY,
   ...LEDGER_ORDERS,
+  ...LEDGER_WAITING,
   ...ROOMS,
   ...GATEWAY_JOBS,
   ...GATEWAY_SESSIONS,
