@@ -16,10 +16,12 @@ import { type RedisServer, startRedis } from "./kit/redis-server.js";
 import { type SimulatedWorker, startWorker } from "./kit/simulated-worker.js";
 import { waitUntil } from "./kit/wait-until.js";
 
-const KEY = "line-key";
-const SECRET = "line-secret-that-is-long-enough";
+/** Those of the page. */
+const KEY = "devkey";
+const SECRET = "secret";
 const log = createLog({ level: "silent", service: "test" });
-const page = readFileSync(fileURLToPath(new URL("../docs/NO-AGENT-FREE.md", import.meta.url)), "utf8");
+const root = fileURLToPath(new URL("..", import.meta.url));
+const page = readFileSync(`${root}docs/NO-AGENT-FREE.md`, "utf8");
 
 let redis: RedisServer;
 let url: string;
@@ -120,7 +122,9 @@ describe("every command of docs/NO-AGENT-FREE.md", () => {
     expect(commands.length).toBeGreaterThan(5);
     const asked = { room: "support", agent_name: "support" };
     const order = await call("POST", "/v1/orders", asked);
-    const env = { MUSTER: url, TOKEN: token(), ORDER: order.id, JOB: order.jobs[0]?.id ?? "" };
+    const [setUp = ""] = /^export TOKEN=[^]*?^\}\)'\)$/m.exec(page) ?? [];
+    const made = await run(`${setUp}\necho "$TOKEN"`, {});
+    const env = { MUSTER: url, TOKEN: made.output.trim(), ORDER: order.id, JOB: order.jobs[0]?.id ?? "" };
     for (const command of commands) {
       // A stream has no end of its own.
       const isStream = command.includes("/v1/events");
@@ -133,7 +137,7 @@ describe("every command of docs/NO-AGENT-FREE.md", () => {
 
 function run(command: string, env: Record<string, string>): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn("bash", ["-c", command], { env: { ...process.env, ...env } });
+    const child = spawn("bash", ["-c", command], { cwd: root, env: { ...process.env, ...env } });
     let output = "";
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk) => {

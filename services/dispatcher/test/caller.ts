@@ -30,6 +30,8 @@ export interface OrderOptions {
   listenMs?: number;
   /** Another agent, that is asked when nobody took the job for so long. */
   fallback?: { agent: string; afterMs: number };
+  /** On hold from the start. */
+  held?: 1;
 }
 
 export interface SessionOptions {
@@ -74,11 +76,21 @@ export function createCaller(url: string) {
         maxAttempts,
         listenMs,
         ...(fallback !== undefined && { fallback }),
+        ...(held !== undefined && { held }),
       });
       if (upTo === "ledger") return { order, job };
       await producer.add(namespace, { id: order, priority: 1001, data: { jobs: [job] } });
       if (upTo === "hint") await link.tell(namespace, { kind: "intake", count: 1 });
       return { order, job };
+    },
+    /** What the api does to let the jobs of an order go. */
+    async release(namespace: string, order: string) {
+      for (let rests = -1; ; ) {
+        const reply = await ledger.releaseOrder({ namespace, order, limit: 10, listenMs: 0, rests });
+        if (reply.status !== "unindexed") return reply;
+        await index.markDue(namespace);
+        rests = reply.rests;
+      }
     },
     /** So many jobs that found no worker and wait, the oldest first. */
     async parked(namespace: string, agent: string, count: number) {
@@ -152,9 +164,10 @@ async function createOrder(
     maxAttempts: number;
     listenMs?: number;
     fallback?: { agent: string; afterMs: number };
+    held?: 1;
   },
 ) {
-  const { order, jobs, agent, guardMs, maxAttempts, listenMs = 0, fallback } = request;
+  const { order, jobs, agent, guardMs, maxAttempts, listenMs = 0, fallback, held } = request;
   const steps = fallback && [{ afterMs: fallback.afterMs, agentName: fallback.agent, deployment: "" }];
   const args = {
     namespace,
@@ -168,6 +181,7 @@ async function createOrder(
       priority: 0,
       restart_policy: "on_failure" as const,
       target: "room" as const,
+      ...(held && { held }),
       ...(steps && { fallback: encodeFallback({ agentName: agent, deployment: "" }, steps) }),
     },
     newJobs: jobs.map((id) => ({

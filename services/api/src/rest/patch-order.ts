@@ -23,7 +23,7 @@ const changeable = {
   restart_policy: restart_policy.unwrap().optional(),
 };
 
-export const OrderChangesBody = z
+const OrderChangesBody = z
   .preprocess((value, context) => {
     const given = typeof value === "object" && value !== null ? Object.keys(value) : [];
     for (const field of given.filter((name) => name in NewOrderBody.shape && !(name in changeable))) {
