@@ -49,7 +49,10 @@ beforeAll(async () => {
   const worker = await kit.registerWorker(api.ledger, { namespace: "default", agent: "agent" });
   const made = await api.twirp("CreateDispatch", { room: "room", agent_name: "agent" } as { room: string });
   const dispatch = (await made.json()) as { id: string; state: { jobs: { id: string }[] } };
-  scene = { api, livekit, worker, deadEvent, order: dispatch.id, job: dispatch.state.jobs[0]?.id ?? "" };
+  const over = (await (await api.twirp("CreateDispatch", { room: "room" })).json()) as { id: string };
+  await api.twirp("DeleteDispatch", { room: "room", dispatch_id: over.id } as { room: string });
+  const orders = { order: dispatch.id, overOrder: over.id, job: dispatch.state.jobs[0]?.id ?? "" };
+  scene = { api, livekit, worker, deadEvent, ...orders };
   await ask({ path: `/v1/rules/${KEPT}`, method: "PUT", body: RULE });
   await ask({ path: `/v1/room-configurations/${KEPT}`, method: "PUT", body: { agents: [TEMPLATE] } });
   const text = await (await api.rest("/v1/openapi.json")).text();

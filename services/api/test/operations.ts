@@ -11,6 +11,8 @@ export interface Scene {
   api: RunningApi;
   livekit: LivekitStandIn;
   order: string;
+  /** One that was taken back. */
+  overOrder: string;
   job: string;
   worker: string;
   /** Of one that no receiver took. */
@@ -82,6 +84,7 @@ const room = (body: object): Call => ({
   ...{ path: "/v1/rooms", method: "POST", body: { name: "walked-room", ...body } },
 });
 const dryRun = (body: object): Call => ({ path: "/v1/rules/dry-run", method: "POST", body });
+const changed = (id: string, body: object): Call => ({ path: `/v1/orders/${id}`, method: "PATCH", body });
 
 export const OPERATIONS: Readonly<Record<string, Calls>> = {
   listWorkers: {
@@ -101,6 +104,26 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
     200: ({ job }) => ({ path: `/v1/jobs/${job}` }),
     400: ({ job }) => ({ path: `/v1/jobs/${job}?namespace=/` }),
     404: () => ({ path: `/v1/jobs/${NOBODY}` }),
+  },
+  // While it lives: what follows ends it.
+  changeOrder: {
+    200: ({ order: id }) => changed(id, { priority: 7 }),
+    400: ({ order: id }) => changed(id, { room: "another" }),
+    404: () => changed("AD_nobody", { priority: 7 }),
+    412: ({ overOrder: id }) => changed(id, { priority: 7 }),
+    413: ({ order: id }) => changed(id, { metadata: TOO_LARGE }),
+  },
+  holdOrder: {
+    200: ({ order: id }) => ({ path: `/v1/orders/${id}/hold`, method: "POST" }),
+    400: () => ({ path: "/v1/orders/%20/hold", method: "POST" }),
+    404: () => ({ path: "/v1/orders/AD_nobody/hold", method: "POST" }),
+    412: ({ overOrder: id }) => ({ path: `/v1/orders/${id}/hold`, method: "POST" }),
+  },
+  releaseOrder: {
+    200: ({ order: id }) => ({ path: `/v1/orders/${id}/release`, method: "POST" }),
+    400: () => ({ path: "/v1/orders/%20/release", method: "POST" }),
+    404: () => ({ path: "/v1/orders/AD_nobody/release", method: "POST" }),
+    412: ({ overOrder: id }) => ({ path: `/v1/orders/${id}/release`, method: "POST" }),
   },
   terminateJob: {
     200: ({ job }) => ({ path: `/v1/jobs/${job}/terminate`, method: "POST", body: { reason: "done" } }),

@@ -66,6 +66,7 @@ test("says what would be ordered, and where, and then that is what is ordered", 
     deadline_ms: 90_000,
     max_attempts: 2,
     restart_policy: "never",
+    fallback: [{ after_ms: 5_000, agent_name: "voicemail" }],
   };
   await put("rules/r", {
     when: { room_pattern: "*" },
@@ -82,7 +83,10 @@ test("says what would be ordered, and where, and then that is what is ordered", 
     { id: "gone", rule: "r", is_known: false },
     { id: "c", rule: null, is_known: true },
   ]);
-  const defaults = { deployment: "", priority: 500, restart_policy: "on_failure", target: { for: "room" } };
+  const defaults = {
+    ...{ deployment: "", priority: 500, restart_policy: "on_failure", target: { for: "room" } },
+    ...{ hold: false, fallback: [] },
+  };
   expect(orders).toEqual([
     {
       ...defaults,
@@ -93,7 +97,15 @@ test("says what would be ordered, and where, and then that is what is ordered", 
       namespaces: ["eu", "us"],
     },
     {
-      ...{ ...terms, rule: "r", configuration: null, index: 1, agent_name: "scribe", namespaces: ["asia"] },
+      ...{
+        ...terms,
+        hold: false,
+        rule: "r",
+        configuration: null,
+        index: 1,
+        agent_name: "scribe",
+        namespaces: ["asia"],
+      },
       target: { for: "participants", kinds: ["sip"] },
     },
     { ...defaults, rule: null, configuration: "c", index: 0, agent_name: "waiter", namespaces: [""] },

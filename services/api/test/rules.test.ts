@@ -43,6 +43,7 @@ const template = {
   },
   ...{ priority: 7, deadline_ms: 90_000, restart_policy: "never", max_attempts: 2 },
   target: { for: "publishers", identity_pattern: "caller-*", kinds: ["sip"] },
+  ...{ hold: true, fallback: [{ after_ms: 5_000, agent_name: "voicemail" }] },
 };
 const defaults = {
   deployment: "",
@@ -50,6 +51,8 @@ const defaults = {
   attributes: {},
   priority: 500,
   restart_policy: "on_failure",
+  hold: false,
+  fallback: [],
 };
 
 const RULE = {

@@ -60,13 +60,8 @@ export function createCaller(url: string) {
     link,
     outbox,
     async order(namespace: string, agent: string, options: OrderOptions = {}) {
-      const {
-        upTo = "hint",
-        guardMs = testPolicy.guardMs,
-        maxAttempts = 3,
-        listenMs = 0,
-        fallback,
-      } = options;
+      const { upTo = "hint", guardMs = testPolicy.guardMs, maxAttempts = 3, listenMs = 0 } = options;
+      const { fallback, held } = options;
       const [order, job] = [newId("order"), newId("job")];
       await createOrder(ledger, index, namespace, {
         order,

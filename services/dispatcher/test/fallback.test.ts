@@ -30,8 +30,10 @@ it("goes no step while its own workers may only not be back yet, after a gap of 
   await stage.caller.session(namespace, "second", nodeId, { told: false });
   const dueAt = Number((await stage.caller.job(namespace, job)).created_at) + AFTER_MS;
   await waitUntil("its step is overdue", () => Date.now() > dueAt);
-  const dispatcher = await stage.dispatcher({ holdMs: 2_000 });
+  const dispatcher = await stage.dispatcher({ holdMs: 15_000 });
   await waitUntil("it is hosted", () => dispatcher.hosted() > 0);
+  const looks = dispatcher.commands.total();
+  await waitUntil("it has looked at its timers", () => dispatcher.commands.total() >= looks + 6);
   const session = await stage.caller.session(namespace, "first", nodeId, { session: newId("session") });
   await waitUntil("it is offered", () => offers().length > 0);
   expect(offers()).toMatchObject([{ job, session, agentName: "first" }]);
