@@ -4,7 +4,6 @@
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
-import type { JobRecord } from "@muster/ledger/records";
 import type { KnownListeners } from "./known-listeners.js";
 import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 
@@ -13,13 +12,13 @@ export interface WakeHeldDeps extends UntilIndexedDeps {
   listeners: Pick<KnownListeners, "listenMs">;
 }
 
-/** Costs nothing when none of the jobs is on hold. @throws DispatchError `unavailable` */
+/** Orders or jobs; costs nothing when none of them is on hold. @throws DispatchError `unavailable` */
 export async function wakeHeld(
   deps: WakeHeldDeps,
   namespace: string,
-  jobs: readonly Pick<JobRecord, "isHeld">[],
+  affected: readonly { isHeld: boolean }[],
 ): Promise<void> {
-  if (!jobs.some(({ isHeld }) => isHeld)) return;
+  if (!affected.some(({ isHeld }) => isHeld)) return;
   const listenMs = await deps.listeners.listenMs(namespace);
   await untilIndexed(deps, namespace, (rests) => deps.ledger.wakeNamespace({ namespace, listenMs, rests }));
 }

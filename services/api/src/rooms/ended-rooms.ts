@@ -4,7 +4,7 @@
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
-import type { JobRecord } from "@muster/ledger/records";
+import type { OrderRecord } from "@muster/ledger/records";
 import type { Hints } from "../hints.js";
 import type { OrderPolicy } from "../policy.js";
 import { type WakeHeldDeps, wakeHeld } from "../wake-held.js";
@@ -14,6 +14,8 @@ export interface EndedRoomsDeps extends WakeHeldDeps {
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "waitMs">;
 }
+
+type EndedOrder = Pick<OrderRecord, "id" | "isHeld">;
 
 /** Jobs ended by one script, so that an order with very many does not hold up Redis. */
 const JOBS_PER_CALL = 64;
@@ -25,13 +27,13 @@ export class EndedRooms {
     this.#deps = deps;
   }
 
-  /** True when the order, which has these jobs, goes on: it was not served, and waits for the room's next life. */
-  async end(namespace: string, order: string, jobs: readonly JobRecord[], roomSid: string): Promise<boolean> {
+  /** True when the order goes on: it was not served, and waits for the room's next life. */
+  async end(namespace: string, order: EndedOrder, roomSid: string): Promise<boolean> {
     const { ledger, hints, policy } = this.#deps;
-    await wakeHeld(this.#deps, namespace, jobs);
+    await wakeHeld(this.#deps, namespace, [order]);
     for (;;) {
       const { stopMs, waitMs } = policy;
-      const args = { namespace, order, roomSid, stopMs, waitMs, limit: JOBS_PER_CALL };
+      const args = { namespace, order: order.id, roomSid, stopMs, waitMs, limit: JOBS_PER_CALL };
       const reply = await ledger.endRoomOrder(args);
       if (reply.status !== "ended" && reply.status !== "kept") return false;
       for (const pool of reply.serve) hints.wake(namespace, { kind: "serve", pool });

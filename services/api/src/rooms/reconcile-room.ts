@@ -118,9 +118,7 @@ export class ReconcileRoom implements RoomReconciler {
     if (order.state !== "live" && jobs.every(({ state }) => state === "ended")) return;
     const boundTo = order.roomSid;
     const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
-    const goesOn = isOver
-      ? await this.#ended.end(namespace, order.id, jobs, boundTo)
-      : order.state === "live";
+    const goesOn = isOver ? await this.#ended.end(namespace, order, boundTo) : order.state === "live";
     if (!look.isLive || !goesOn) return;
     for (const job of jobs) {
       this.#deps.formerAgents.look(job, look.people);
@@ -128,11 +126,11 @@ export class ReconcileRoom implements RoomReconciler {
     }
     await this.#left.settle(namespace, order.id, jobs, look.people);
     await this.#extend(namespace, look, order);
-    if (boundTo === "") await this.#endWhenOver(namespace, look, order.id);
+    if (boundTo === "") await this.#endWhenOver(namespace, look, order);
   }
 
   /** Whoever took in meanwhile that this life is over did not find the order that was just bound to it. */
-  async #endWhenOver(namespace: string, { room, sid }: RoomLook, order: string): Promise<void> {
+  async #endWhenOver(namespace: string, { room, sid }: RoomLook, order: OrderRecord): Promise<void> {
     const reply = await this.#deps.ledger.readRoom({ room, cursor: "0", limit: 1 });
     const isOver = reply.status === "found" && (reply.sid !== sid || reply.live === 0);
     if (isOver) await this.#ended.end(namespace, order, sid);
