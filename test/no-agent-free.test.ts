@@ -122,7 +122,7 @@ describe("every command of docs/NO-AGENT-FREE.md", () => {
     expect(commands.length).toBeGreaterThan(5);
     const asked = { room: "support", agent_name: "support" };
     const order = await call("POST", "/v1/orders", asked);
-    const [setUp = ""] = /^export TOKEN=[^]*?^\}\)'\)$/m.exec(page) ?? [];
+    const [setUp = ""] = /^export TOKEN=[\s\S]*?^\}\)'\)$/m.exec(page) ?? [];
     const made = await run(`${setUp}\necho "$TOKEN"`, {});
     const env = { MUSTER: url, TOKEN: made.output.trim(), ORDER: order.id, JOB: order.jobs[0]?.id ?? "" };
     for (const command of commands) {
