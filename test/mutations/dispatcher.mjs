@@ -87,7 +87,7 @@ export const DISPATCHER = [
     file: `${SRC}orphans.ts`,
     find: 'if (verdict === "unknown" && cause === "lost") return;',
     replace: 'if (verdict === "unknown" && cause === "lost") verdict = "absent";',
-    also: [{ find: "const verdict = await this.#verdict({", replace: "let verdict = await this.#verdict({" }],
+    also: [{ find: "const [verdict, isDeserted] =", replace: "let [verdict, isDeserted] =" }],
     caughtBy: orphans("of a reporting worker is resumed when its grace is over, and not before"),
   },
   {

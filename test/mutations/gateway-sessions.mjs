@@ -18,6 +18,17 @@ const load = (test) => ({ file: "services/gateway/test/gateway-load.test.ts", te
 
 export const GATEWAY_SESSIONS = [
   {
+    name: "the first job of a Python worker is waited for like that of one that never reports",
+    breaks: 1,
+    file: `${SRC}authenticate.ts`,
+    find: "return /\\baiohttp\\//.test(",
+    replace: "return /^never$/.test(",
+    caughtBy: {
+      file: "services/gateway/test/gateway-authentication.test.ts",
+      test: "authentication on uws knows by its User-Agent",
+    },
+  },
+  {
     name: "a worker registers without the grant of an agent",
     breaks: 10,
     file: `${SRC}authenticate.ts`,
