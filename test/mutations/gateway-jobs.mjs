@@ -2,6 +2,7 @@
 
 const SRC = "services/gateway/src/";
 const offers = (test) => ({ file: "services/gateway/test/gateway-offers.test.ts", test });
+const undone = (test) => ({ file: "services/gateway/test/gateway-offers-undone.test.ts", test });
 const jobs = (test) => ({ file: "services/gateway/test/gateway-jobs.test.ts", test });
 const migration = (test) => ({ file: "services/gateway/test/gateway-migration.test.ts", test });
 const restore = (test) => ({ file: "services/gateway/test/gateway-restore.test.ts", test });
@@ -36,7 +37,7 @@ export const GATEWAY_JOBS = [
           '      reply = { status: "started", startedAt: clock.now(), agentIdentity: args.agentIdentity };\n',
       },
     ],
-    caughtBy: offers("is no offer any more when the ledger has moved on"),
+    caughtBy: undone("is no offer any more when the ledger has moved on"),
   },
   {
     name: "an assignment is sent although the answer is too old",
@@ -44,7 +45,7 @@ export const GATEWAY_JOBS = [
     file: `${SRC}assignments.ts`,
     find: "const isTooOld = () => clock.now() - receivedAtMs > maxAnswerAgeMs;",
     replace: "const isTooOld = () => clock.now() - receivedAtMs > maxAnswerAgeMs + 60_000;",
-    caughtBy: offers("is not assigned when the ledger took longer than an answer is worth"),
+    caughtBy: undone("is not assigned when the ledger took longer than an answer is worth"),
   },
   {
     name: "a start that could not be sent is left to its deadline",
@@ -52,7 +53,7 @@ export const GATEWAY_JOBS = [
     file: `${SRC}assignments.ts`,
     find: "      await this.#withdraw(session, offer);\n",
     replace: "",
-    caughtBy: offers("is taken back when its yes was committed and the socket was gone"),
+    caughtBy: undone("is taken back when its yes was committed and the socket was gone"),
   },
   {
     name: "a worker whose socket went is called silent",
@@ -66,7 +67,7 @@ export const GATEWAY_JOBS = [
       void this.#reject(open.message, "silent", false);
     }
   }`,
-    caughtBy: offers("goes back without blame when the socket goes while it is open"),
+    caughtBy: undone("goes back without blame when the socket goes while it is open"),
   },
   {
     name: "a worker is called silent that was not reached yet",
@@ -74,7 +75,7 @@ export const GATEWAY_JOBS = [
     file: `${SRC}offers.ts`,
     find: 'session.hasUnsentBytes ? "undelivered" : "silent"',
     replace: '"silent"',
-    caughtBy: offers("goes back without blame when it never left for its socket"),
+    caughtBy: undone("goes back without blame when it never left for its socket"),
   },
   {
     name: "an answer of before a pause of ours counts as fresh",
@@ -82,7 +83,7 @@ export const GATEWAY_JOBS = [
     file: `${SRC}offers.ts`,
     find: "isUndated ? open.askedAtMs : nowMs",
     replace: "isUndated ? nowMs : nowMs",
-    caughtBy: offers("goes back without blame when its answer waited in a gateway that was stopped"),
+    caughtBy: undone("goes back without blame when its answer waited in a gateway that was stopped"),
   },
   {
     name: "silence is waited for without end",
