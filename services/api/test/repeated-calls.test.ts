@@ -102,6 +102,28 @@ const CHANGES: Record<string, Change> = {
       }),
     check: (room) => isStopped(room, { order: "ended", cause: "terminated" }),
   },
+  "PATCH /v1/orders/{id}": {
+    script: "change-order",
+    prepare: waiting,
+    ask: (url, _room, subject) => asked(url, "PATCH", `/v1/orders/${subject?.id}`, { priority: 7 }),
+    check: async (room) => expect((await heldIn(room)).orders).toMatchObject([{ priority: "7" }]),
+  },
+  "POST /v1/orders/{id}/hold": {
+    script: "hold-order",
+    prepare: waiting,
+    ask: (url, _room, subject) => asked(url, "POST", `/v1/orders/${subject?.id}/hold`),
+    check: (room) => isOnHold(room, true),
+  },
+  "POST /v1/orders/{id}/release": {
+    script: "release-order",
+    async prepare(room) {
+      const dispatch = await waiting(room);
+      await answered(asked(api.url, "POST", `/v1/orders/${dispatch.id}/hold`));
+      return dispatch;
+    },
+    ask: (url, _room, subject) => asked(url, "POST", `/v1/orders/${subject?.id}/release`),
+    check: (room) => isOnHold(room, false),
+  },
   ...changesOf("rules", "/v1/rules", { when: { room_pattern: "*" }, orders: [{ agent_name: "agent" }] }),
   ...changesOf("configurations", "/v1/room-configurations", { agents: [{ agent_name: "agent" }] }),
 };
@@ -243,9 +265,13 @@ async function create(url: string, room: string): Promise<Response> {
   return await twirp(url, "CreateDispatch", { room, agent_name: "agent" });
 }
 
+async function waiting(room: string): Promise<Dispatch> {
+  return (await (await create(api.url, room)).json()) as Dispatch;
+}
+
 /** A dispatch whose job a worker runs. */
 async function running(room: string): Promise<Dispatch> {
-  const dispatch = (await (await create(api.url, room)).json()) as Dispatch;
+  const dispatch = await waiting(room);
   await kit.runJob(api.ledger, "default", dispatch.state.jobs[0]?.id ?? "");
   return dispatch;
 }
@@ -295,6 +321,11 @@ async function isMade(room: string): Promise<void> {
   expect([orders.length, jobs.length]).toEqual([1, 1]);
   const id = orders[0]?.id ?? "";
   expect((await kit.queued(api.redis, "default")).filter((entry) => entry === id)).toEqual([id]);
+}
+
+async function isOnHold(room: string, isHeld: boolean): Promise<void> {
+  const { orders } = await heldIn(room);
+  expect(orders.map((order) => order.held === "1")).toEqual([isHeld]);
 }
 
 /** The job is over, and its worker is to be told once. */
