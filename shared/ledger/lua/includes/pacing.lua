@@ -1,6 +1,6 @@
 -- pacing: how fast the line of a pool moves: the mean time between two places that were given to jobs which stood in it, the
--- newest weighing most. Written only then, so that a job which is offered at once costs nothing more. One hash a pool, as many
--- as pools were ever seen: `at` of the last place, `every` in ms, absent until two came within the time of forgetting.
+-- newest weighing most. Written only then, so that a job which is offered at once costs nothing more. One hash a pool, which
+-- goes when no place was given for long: `at` of the last one, `every` in ms, absent until two came within that time.
 -- @family pace pace:
 
 local WEIGHT, FORGET_MS = 0.2, 600000
@@ -17,6 +17,7 @@ end
 local function place_given(pool)
   local mean = pace_now(pool)
   redis.call("HSET", pace_of(pool), "at", string.format("%.0f", now))
+  redis.call("PEXPIRE", pace_of(pool), FORGET_MS)
   if mean then
     redis.call("HSET", pace_of(pool), "every", string.format("%.3f", mean))
   else
