@@ -1,8 +1,8 @@
--- change-order: the terms of a live order change, for its jobs that wait, or are offered, and for all that come. Those that a
--- worker has started are left alone, and keep what they began with should they wait again.
--- A waiting job moves to where its new priority puts it in line; what it may wait counts from when it began to wait, as ever.
--- An order with more live jobs than `limit` is changed by repeating the call from `next` on, with `before` as answered; `next`
--- is -1 at the end. Repeating all of it changes nothing.
+-- change-order: the terms of a live order change, for its jobs that wait, or are offered, and for all that come. Those that
+-- a worker has started are left alone, and keep what they began with should they wait again.
+-- A waiting job moves to where its new priority puts it in line; what it may wait counts from when it began to wait.
+-- An order with more live jobs than `limit` is changed by repeating the call from `next` on, with `before` as answered;
+-- `next` is -1 at the end. Repeating all of it changes nothing.
 -- Dying after it: the order has its new terms, jobs that were not reached have the old ones until the repeat.
 -- @key order order:<order>
 -- @key order-jobs order-jobs:<order>

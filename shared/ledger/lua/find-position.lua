@@ -1,5 +1,5 @@
--- find-position: where a waiting job stands in the line of its pool, 0 being the next, and how long that may take: `estimate` in
--- ms, 0 when nothing is known. One that is about to be tried stands where it would be parked. Reads only.
+-- find-position: where a waiting job stands in the line of its pool, 0 being the next, and how long that may take:
+-- `estimate` in ms, 0 when nothing is known. One that is about to be tried stands where it would be parked. Reads only.
 -- @key job job:<job>
 -- @include waiting
 -- @arg job string Job id.

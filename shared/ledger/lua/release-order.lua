@@ -1,5 +1,5 @@
--- release-order: an order is not on hold any more. Its jobs stand in line again by their priority and age, and the pools that
--- have room for some are named; those that fail just now wait out their back-off first. What they may wait, and their
+-- release-order: an order is not on hold any more. Its jobs stand in line again by their priority and age, and the pools
+-- that have room for some are named; those that fail just now wait out their back-off first. What they may wait, and their
 -- fallback, begins now. An order with more held jobs than `limit` is released by repeating the call.
 -- Repeating it changes nothing. Dying after it: room that nobody was told of is found with the next look at the namespace;
 -- a job that was not reached is let go by the repeat, or by its own timer within the hour.

@@ -1,7 +1,8 @@
 -- rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs other than those on hold,
--- which wait for a call and not for a worker; and its queue holds no entry, not even one that somebody took and did not finish. From then on whoever brings the first must list it in the
--- index again; `next` is when its next timer is due, -1 when it has none. `queued` is what could be taken off the queue
--- now: an actor that was not told of it should look. `told` is what the outbox holds: nobody rests before it was moved on.
+-- which wait for a call and not for a worker; and its queue holds no entry, not even one that somebody took and did not
+-- finish. From then on whoever brings the first must list it in the index again; `next` is when its next timer is due, -1
+-- when it has none. `queued` is what could be taken off the queue now: an actor that was not told of it should look.
+-- `told` is what the outbox holds: nobody rests before it was moved on.
 -- The outbox stays, empty: ids in it never begin anew.
 -- Dying after it: the due index still lists the namespace, and whoever looks finds it resting.
 -- @key index index

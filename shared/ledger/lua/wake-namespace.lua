@@ -1,5 +1,5 @@
--- wake-namespace: somebody is about to end what is on hold in a namespace that may rest: from now on it is awake, so that its
--- host moves on what is told of that, and forgets it when its time is over.
+-- wake-namespace: somebody is about to end what is on hold in a namespace that may rest: from now on it is awake, so that
+-- its host moves on what is told of that, and forgets it when its time is over.
 -- Repeating it changes nothing. Dying after it: the namespace goes to rest again with the next look at it.
 -- @include waking
 -- @include listening

@@ -1,6 +1,6 @@
--- pacing: how fast the line of a pool moves: the mean time between two places that were given to jobs which stood in it, the
--- newest weighing most. Written only then, so that a job which is offered at once costs nothing more. One hash a pool, which
--- goes when no place was given for long: `at` of the last one, `every` in ms, absent until two came within that time.
+-- pacing: how fast the line of a pool moves: the mean time between two places that were given to jobs which stood in it,
+-- the newest weighing most. Written only then, so that a job which is offered at once costs nothing more. One hash a pool,
+-- which goes when no place was given for long: `at` of the last one, `every` in ms, absent until two came in that time.
 -- @family pace pace:
 
 local WEIGHT, FORGET_MS = 0.2, 600000

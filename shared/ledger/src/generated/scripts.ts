@@ -186,11 +186,11 @@ async function assertGateway(redis: RedisClient, args: AssertGatewayArgs): Promi
 }
 
 /**
- * change-order: the terms of a live order change, for its jobs that wait, or are offered, and for all that come. Those that a
- * worker has started are left alone, and keep what they began with should they wait again.
- * A waiting job moves to where its new priority puts it in line; what it may wait counts from when it began to wait, as ever.
- * An order with more live jobs than `limit` is changed by repeating the call from `next` on, with `before` as answered; `next`
- * is -1 at the end. Repeating all of it changes nothing.
+ * change-order: the terms of a live order change, for its jobs that wait, or are offered, and for all that come. Those that
+ * a worker has started are left alone, and keep what they began with should they wait again.
+ * A waiting job moves to where its new priority puts it in line; what it may wait counts from when it began to wait.
+ * An order with more live jobs than `limit` is changed by repeating the call from `next` on, with `before` as answered;
+ * `next` is -1 at the end. Repeating all of it changes nothing.
  * Dying after it: the order has its new terms, jobs that were not reached have the old ones until the repeat.
  */
 export interface ChangeOrderArgs {
@@ -989,8 +989,8 @@ async function findPerson(redis: RedisClient, args: FindPersonArgs): Promise<Fin
 }
 
 /**
- * find-position: where a waiting job stands in the line of its pool, 0 being the next, and how long that may take: `estimate` in
- * ms, 0 when nothing is known. One that is about to be tried stands where it would be parked. Reads only.
+ * find-position: where a waiting job stands in the line of its pool, 0 being the next, and how long that may take:
+ * `estimate` in ms, 0 when nothing is known. One that is about to be tried stands where it would be parked. Reads only.
  */
 export interface FindPositionArgs {
   namespace: string;
@@ -1765,8 +1765,8 @@ async function reject(redis: RedisClient, args: RejectArgs): Promise<RejectReply
 }
 
 /**
- * release-order: an order is not on hold any more. Its jobs stand in line again by their priority and age, and the pools that
- * have room for some are named; those that fail just now wait out their back-off first. What they may wait, and their
+ * release-order: an order is not on hold any more. Its jobs stand in line again by their priority and age, and the pools
+ * that have room for some are named; those that fail just now wait out their back-off first. What they may wait, and their
  * fallback, begins now. An order with more held jobs than `limit` is released by repeating the call.
  * Repeating it changes nothing. Dying after it: room that nobody was told of is found with the next look at the namespace;
  * a job that was not reached is let go by the repeat, or by its own timer within the hour.
@@ -1904,9 +1904,10 @@ async function report(redis: RedisClient, args: ReportArgs): Promise<ReportReply
 
 /**
  * rest: an actor wants to go: the namespace may rest when it has neither sessions nor live jobs other than those on hold,
- * which wait for a call and not for a worker; and its queue holds no entry, not even one that somebody took and did not finish. From then on whoever brings the first must list it in the
- * index again; `next` is when its next timer is due, -1 when it has none. `queued` is what could be taken off the queue
- * now: an actor that was not told of it should look. `told` is what the outbox holds: nobody rests before it was moved on.
+ * which wait for a call and not for a worker; and its queue holds no entry, not even one that somebody took and did not
+ * finish. From then on whoever brings the first must list it in the index again; `next` is when its next timer is due, -1
+ * when it has none. `queued` is what could be taken off the queue now: an actor that was not told of it should look.
+ * `told` is what the outbox holds: nobody rests before it was moved on.
  * The outbox stays, empty: ids in it never begin anew.
  * Dying after it: the due index still lists the namespace, and whoever looks finds it resting.
  */
@@ -2301,8 +2302,8 @@ async function terminateJob(redis: RedisClient, args: TerminateJobArgs): Promise
 }
 
 /**
- * wake-namespace: somebody is about to end what is on hold in a namespace that may rest: from now on it is awake, so that its
- * host moves on what is told of that, and forgets it when its time is over.
+ * wake-namespace: somebody is about to end what is on hold in a namespace that may rest: from now on it is awake, so that
+ * its host moves on what is told of that, and forgets it when its time is over.
  * Repeating it changes nothing. Dying after it: the namespace goes to rest again with the next look at it.
  */
 export interface WakeNamespaceArgs {
