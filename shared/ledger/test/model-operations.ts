@@ -53,7 +53,14 @@ export const operation = fc.oneof(
       ...{ do: is("report"), at, status: is("running", "running", "success", "failed") },
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: is("terminate", "delete", "end"), job, canAsk: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: is("terminate", "delete", "end"),
+      job,
+      canAsk: fc.constantFrom(true, true, false),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: is("endRoom"), job }) },
   { weight: 2, arbitrary: fc.record({ do: is("change"), job, changes }) },
   { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
@@ -72,14 +79,15 @@ export const operation = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: is("restore"), at }) },
-  { weight: 2, arbitrary: fc.record({ do: is("expireStop", "expireStop", "expireStop", "confirmStop") }) },
+  { weight: 6, arbitrary: fc.record({ do: is("expireStop") }) },
+  { weight: 1, arbitrary: fc.record({ do: is("confirmStop") }) },
   { weight: 1, arbitrary: fc.record({ do: is("expireGateway"), away }) },
   {
     weight: 8,
     arbitrary: fc.record({
       do: is("pass"),
       ms: fc.oneof(
-        { weight: 9, arbitrary: fc.constantFrom(1, 1, 1, 300, 1_000, 3_500, 5_000, 30_000, 35_000) },
+        { weight: 9, arbitrary: fc.constantFrom(1, 1, 1, 300, 1_000, 3_500, 3_500, 5_000, 30_000, 35_000) },
         { weight: 1, arbitrary: fc.constantFrom(300_000, LEASE_MS / 3, LEASE_MS) },
       ),
     }),

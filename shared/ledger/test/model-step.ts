@@ -194,7 +194,8 @@ export class ModelStep {
         return [words(reply.status, detail), model.expireJob(id, awakeSinceMs)];
       }
       case "expireStop": {
-        const field = [...model.state.stops.keys()].sort()[0] ?? "AW_0|AJ_0";
+        // The one that is due first, as whoever looks at timers has it.
+        const [[field] = ["AW_0|AJ_0"]] = [...model.state.stops].sort((a, b) => a[1].due - b[1].due);
         const reply = await scene.expireStop(field);
         return [words(reply.status, reply.status === "looking" ? reply.due : ""), model.expireStop(field)];
       }
