@@ -36,13 +36,12 @@ export class ChangeOrder {
 
   async #changeIn(namespace: string, order: string, changes: OrderChanges): Promise<boolean> {
     const { ledger } = this.#deps;
-    for (let first = 0, before = ""; first !== -1; ) {
-      const args = { namespace, order, changes, before, first, limit: JOBS_PER_CALL };
-      const reply = await ledger.changeOrder(args);
+    let at = { cursor: "0", before: "" };
+    do {
+      const reply = await ledger.changeOrder({ namespace, order, changes, ...at, limit: JOBS_PER_CALL });
       if (reply.status !== "changed") return false;
-      first = reply.next;
-      before = reply.before;
-    }
+      at = { cursor: reply.next, before: reply.before };
+    } while (at.cursor !== "0");
     return true;
   }
 }

@@ -43,11 +43,12 @@ export class HoldOrder {
 
   async #holdIn(namespace: string, order: string): Promise<boolean> {
     const { ledger } = this.#deps;
-    for (let first = 0; first !== -1; ) {
-      const reply = await ledger.holdOrder({ namespace, order, first, limit: JOBS_PER_CALL });
+    let cursor = "0";
+    do {
+      const reply = await ledger.holdOrder({ namespace, order, cursor, limit: JOBS_PER_CALL });
       if (reply.status !== "held") return false;
-      first = reply.next;
-    }
+      cursor = reply.next;
+    } while (cursor !== "0");
     return true;
   }
 

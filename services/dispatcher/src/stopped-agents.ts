@@ -1,7 +1,7 @@
 /**
  * Sees to it that the agent of a job which was stopped leaves its room. Asked by the stop's timer: whoever is still there
- * is put out, and once nobody is, the worker's place is free. Keeps no fact: the timer asks again, with whoever hosts the
- * namespace then, for as long as the worker has time to stop. Never waited for by other timers.
+ * is put out, and once one that was seen there is gone, the worker's place is free. Keeps no fact: the timer asks again,
+ * with whoever hosts the namespace then, for as long as the worker has time to stop. Never waited for by other timers.
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
@@ -62,8 +62,8 @@ export class StoppedAgents {
         metrics.agentRemoved("stopped");
         log.info({ namespace, job }, "agent of a stopped job was still in its room; it is put out");
       }
-      if (removal !== "absent") return;
-      const reply = await ledger.confirmStop({ namespace, field: stop });
+      if (removal === "kept") return;
+      const reply = await ledger.confirmStop({ namespace, field: stop, wasThere: removal === "removed" });
       if (reply.status === "released" && reply.serve !== "") await assign.serve(reply.serve);
     } catch (error) {
       log.warn(

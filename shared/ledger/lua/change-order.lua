@@ -1,8 +1,8 @@
 -- change-order: the terms of a live order change, for its jobs that wait, or are offered, and for all that come. Those that
 -- a worker has started are left alone, and keep what they began with should they wait again.
 -- A waiting job moves to where its new priority puts it in line; what it may wait counts from when it began to wait.
--- An order with more live jobs than `limit` is changed by repeating the call from `next` on, with `before` as answered;
--- `next` is -1 at the end. Repeating all of it changes nothing.
+-- An order with more jobs than `limit` is changed by repeating the call with `next` and `before` as answered, until the
+-- cursor is "0": jobs that come or end meanwhile hide no other. Repeating all of it changes nothing.
 -- Dying after it: the order has its new terms, jobs that were not reached have the old ones until the repeat.
 -- @key order order:<order>
 -- @key order-jobs order-jobs:<order>
@@ -10,9 +10,9 @@
 -- @arg order string Order id.
 -- @arg changes json:shapes.OrderChanges What is to be different.
 -- @arg before string The restart policy until now; empty when the caller does not know it.
--- @arg first int Live jobs to pass over.
--- @arg limit int Jobs looked at in one call, at most.
--- @reply changed next:int before:string
+-- @arg cursor string "0" to begin.
+-- @arg limit int Jobs looked at in one call, more or less.
+-- @reply changed next:string before:string
 -- @reply closed state:string
 -- @reply unknown
 
@@ -42,13 +42,14 @@ local function change_waiting(id, job)
   set_timer("job|" .. id, backs_off and math.min(due, patience_ends(job)) or patience_ends(job))
 end
 
-local ids = redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", first, limit)
-for _, id in ipairs(ids) do
-  local job = read_job(id)
+local found = redis.call("ZSCAN", order_jobs_key, cursor, "COUNT", limit)
+for index = 1, #found[2], 2 do
+  local id = found[2][index]
+  local job = read_job(id) or { state = "ended" }
   if job.state == "queued" or job.state == "parked" or job.state == "offered" then
     change_waiting(id, job)
-  elseif changes.restart_policy and changes.restart_policy ~= before and job.restart_policy == "" then
+  elseif job.state ~= "ended" and changes.restart_policy and changes.restart_policy ~= before and job.restart_policy == "" then
     redis.call("HSET", job_of(id), "restart_policy", before)
   end
 end
-return { "changed", #ids == limit and first + limit or -1, before }
+return { "changed", found[1], before }

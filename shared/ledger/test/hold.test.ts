@@ -20,7 +20,7 @@ onEachRedis("hold", (scene) => {
     await s.accept("AJ_runs", "AW_1", 1);
     await s.admit("AJ_asked");
     await s.admit("AJ_parked");
-    for (let time = 0; time < 2; time++) expect(await s.hold("AD_1")).toEqual({ status: "held", next: -1 });
+    for (let time = 0; time < 2; time++) expect(await s.hold("AD_1")).toEqual({ status: "held", next: "0" });
     expect(await stateOf("AJ_parked")).toEqual(["parked", true]);
     expect(await stateOf("AJ_queued")).toEqual(["parked", true]);
     expect(await inLine()).toEqual([]);
@@ -139,14 +139,25 @@ onEachRedis("hold", (scene) => {
     expect(await s.endRoom("AD_1")).toEqual({ status: "kept", serve: [] });
   });
 
-  test("one with many jobs is held and released in parts, and what was not reached comes after", async () => {
+  test("one with many jobs is held in parts, and those that end or come meanwhile hide none of the others", async () => {
+    const s = scene();
+    const ids = Array.from({ length: 400 }, (_, index) => `AJ_${index}`);
+    await s.order("AD_1", jobs(...ids), { open: 1 });
+    const first = await s.hold("AD_1", "0", 50);
+    await s.worker("AW_1");
+    expect(await s.serve()).toEqual({ status: "empty" });
+    for (const id of ids.slice(0, 200)) await s.terminate(id);
+    await s.extend("AD_1", jobs("AJ_late"));
+    for (let reply = first; reply.status === "held" && reply.next !== "0"; )
+      reply = await s.hold("AD_1", reply.next, 50);
+    for (const id of ids.slice(200)) expect([id, ...(await stateOf(id))]).toEqual([id, "parked", true]);
+  });
+
+  test("one with many jobs is released in parts, and what was not reached comes after", async () => {
     const s = scene();
     await s.order("AD_1", jobs("AJ_1", "AJ_2", "AJ_3"));
-    await s.admit("AJ_3");
-    expect(await s.hold("AD_1", 0, 2)).toEqual({ status: "held", next: 2 });
+    await s.hold("AD_1");
     await s.worker("AW_1");
-    expect(await s.serve()).toEqual({ status: "no_room" });
-    expect(await s.hold("AD_1", 2, 2)).toEqual({ status: "held", next: -1 });
     expect(await s.serve()).toEqual({ status: "empty" });
     expect(await s.release("AD_1", 2)).toMatchObject({ more: 1 });
     // Whoever released it died here.

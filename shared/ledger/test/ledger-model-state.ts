@@ -53,9 +53,10 @@ interface ModelStop {
   due: number;
   session: string;
   place: string;
-  /** Of one whose agent is looked for in its room: until when, and how often that was done. */
+  /** Of one whose agent is looked for in its room: until when, how often that was done, and whether it was there once. */
   endsAt: number;
   looks: number;
+  isSeen: boolean;
 }
 
 interface ModelSession {
@@ -186,7 +187,7 @@ export class ModelState {
   stop(session: string, wire: string, place: string, isLookedFor = false): void {
     const endsAt = this.nowMs + ms.STOP_MS;
     const due = isLookedFor ? this.nowMs + ms.REMOVE_MS : endsAt;
-    this.stops.set(`${session}|${wire}`, { due, session, place, endsAt, looks: 0 });
+    this.stops.set(`${session}|${wire}`, { due, session, place, endsAt, looks: 0, isSeen: false });
   }
 
   finishStop(field: string): void {

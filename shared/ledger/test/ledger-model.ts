@@ -307,8 +307,12 @@ export class LedgerModel {
     return "released";
   }
 
-  confirmStop(field: string): string {
-    if (!this.state.stops.has(field)) return "idle";
+  confirmStop(field: string, wasThere: boolean): string {
+    const stop = this.state.stops.get(field);
+    if (stop === undefined) return "idle";
+    if (wasThere) stop.isSeen = true;
+    if (wasThere) return "seen";
+    if (!stop.isSeen) return "doubted";
     this.state.finishStop(field);
     return "released";
   }

@@ -80,7 +80,7 @@ export const operation = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: is("restore"), at }) },
   { weight: 6, arbitrary: fc.record({ do: is("expireStop") }) },
-  { weight: 1, arbitrary: fc.record({ do: is("confirmStop") }) },
+  { weight: 2, arbitrary: fc.record({ do: is("confirmStop"), wasThere: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: is("expireGateway"), away }) },
   {
     weight: 8,

@@ -201,7 +201,7 @@ export class ModelStep {
       }
       case "confirmStop": {
         const field = [...model.state.stops.keys()].sort().at(-1) ?? "AW_0|AJ_0";
-        return [(await scene.confirmStop(field)).status, model.confirmStop(field)];
+        return [(await scene.confirmStop(field, op.wasThere)).status, model.confirmStop(field, op.wasThere)];
       }
       case "pass":
         scene.pass(op.ms);

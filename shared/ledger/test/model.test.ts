@@ -16,7 +16,14 @@ const MUST_OCCUR = [
   ...["settle kept", "settle resumed", "expireJob requeued", "deregister deregistered", "assert renewed"],
   ...["migrate migrated", "report retrying", "report running", "withdraw requeued", "restore restored"],
   ...["assert lapsed", "expireGateway lost", "reject requeued", "serve offered", "endRoom ended"],
-  ...["settle ended", "expireStop looking", "expireStop released", "confirmStop released"],
+  ...[
+    "settle ended",
+    "expireStop looking",
+    "expireStop released",
+    "confirmStop released",
+    "confirmStop seen",
+    "confirmStop doubted",
+  ],
   ...["expireJob fell_back", "hold held", "release released", "change changed"],
 ];
 

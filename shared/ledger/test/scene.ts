@@ -279,16 +279,16 @@ export class Scene {
 
   /** All of its jobs, in as many calls as it takes. */
   async change(order: string, changes: OrderChanges, limit = 100) {
-    for (let first = 0, before = ""; ; ) {
-      const reply = await this.ledger.changeOrder({ ...this.at, order, changes, before, first, limit });
-      if (reply.status !== "changed" || reply.next === -1) return reply;
-      first = reply.next;
+    for (let cursor = "0", before = ""; ; ) {
+      const reply = await this.ledger.changeOrder({ ...this.at, order, changes, before, cursor, limit });
+      if (reply.status !== "changed" || reply.next === "0") return reply;
+      cursor = reply.next;
       before = reply.before;
     }
   }
 
-  hold(order: string, first = 0, limit = 100) {
-    return this.ledger.holdOrder({ ...this.at, order, first, limit });
+  hold(order: string, cursor = "0", limit = 100) {
+    return this.ledger.holdOrder({ ...this.at, order, cursor, limit });
   }
 
   async release(order: string, limit = 100) {
@@ -328,8 +328,8 @@ export class Scene {
     return this.ledger.expireStop({ ...this.at, field, againMs: AGAIN_MS });
   }
 
-  confirmStop(field: string) {
-    return this.ledger.confirmStop({ ...this.at, field });
+  confirmStop(field: string, wasThere = false) {
+    return this.ledger.confirmStop({ ...this.at, field, wasThere });
   }
 
   simulate(job: string, session: string) {

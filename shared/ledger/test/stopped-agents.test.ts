@@ -7,10 +7,15 @@ const STOP = "AW_1|AJ_1";
 
 onEachRedis("the agent of a stopped job", (scene) => {
   /** Its worker has room for one job, and another one waits. */
-  async function stopped(how: "terminated" | "deleted" = "terminated", removeMs = REMOVE_MS) {
+  async function stopped(
+    how: "terminated" | "deleted" = "terminated",
+    removeMs = REMOVE_MS,
+    hasJoined = false,
+  ) {
     const s = scene();
     await s.worker("AW_1", 0, { cap: 1 });
     const epoch = await s.running("AJ_1", "AW_1");
+    if (hasJoined) await s.agentJoined("AJ_1", "PA_1");
     await s.order("AD_2");
     await s.admit("AJ_2");
     if (how === "terminated") await s.terminate("AJ_1", removeMs);
@@ -45,6 +50,7 @@ onEachRedis("the agent of a stopped job", (scene) => {
   test("that is found to be gone frees its worker's place at once, and once", async () => {
     const { s } = await stopped();
     s.pass(REMOVE_MS);
+    expect(await s.confirmStop(STOP, true)).toEqual({ status: "seen" });
     await s.expireStop(STOP);
     expect(await s.confirmStop(STOP)).toEqual({ status: "released", serve: POOL });
     expect(await s.confirmStop(STOP)).toEqual({ status: "idle" });
@@ -52,6 +58,21 @@ onEachRedis("the agent of a stopped job", (scene) => {
     expect(await s.timer(`stop|${STOP}`)).toBeUndefined();
     expect(await s.serve()).toMatchObject({ status: "offered", job: { id: "AJ_2" } });
     expect(await s.assert()).toMatchObject({ stops: [] });
+  });
+
+  test("that was never in its room may be on its way in: not finding it frees nothing before its worker had time to stop", async () => {
+    const { s } = await stopped();
+    s.pass(REMOVE_MS);
+    expect(await s.confirmStop(STOP)).toEqual({ status: "doubted" });
+    expect(await s.serve()).toEqual({ status: "no_room" });
+    s.pass(STOP_MS - REMOVE_MS);
+    expect(await s.expireStop(STOP)).toEqual({ status: "released", serve: POOL });
+  });
+
+  test("that LiveKit said had joined is known to have been there", async () => {
+    const { s } = await stopped("terminated", REMOVE_MS, true);
+    s.pass(REMOVE_MS);
+    expect(await s.confirmStop(STOP)).toEqual({ status: "released", serve: POOL });
   });
 
   test("whose worker has confirmed is not looked for any more", async () => {

@@ -17,6 +17,7 @@ local function add_stop(job_id, job, reason, until_ms, remove_at)
   local is_looked_for = remove_at and remove_at < until_ms and job.agent_identity ~= ""
   if is_looked_for then
     stop.room, stop.identity, stop.ends_at, stop.looks = job.room, job.agent_identity, until_ms, 0
+    stop.seen = job.participant_sid ~= ""
   end
   redis.call("HSET", stops_key, field, cjson.encode(stop))
   redis.call("SADD", gateway_stops_of(job.gateway), field)
