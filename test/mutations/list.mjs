@@ -23,12 +23,14 @@ import { GATEWAY_SESSIONS } from "./gateway-sessions.mjs";
 import { LEDGER_ENDS } from "./ledger-ends.mjs";
 import { LEDGER_OFFERS } from "./ledger-offers.mjs";
 import { LEDGER_ORDERS } from "./ledger-orders.mjs";
+import { LEDGER_PLACEMENT } from "./ledger-placement.mjs";
 import { LEDGER_RECOVERY } from "./ledger-recovery.mjs";
 import { LEDGER_WAITING } from "./ledger-waiting.mjs";
 import { ROOMS } from "./rooms.mjs";
 
 export const MUTATIONS = [
   ...LEDGER_OFFERS,
+  ...LEDGER_PLACEMENT,
   ...LEDGER_ENDS,
   ...LEDGER_RECOVERY,
   ...LEDGER_ORDERS,

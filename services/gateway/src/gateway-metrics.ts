@@ -32,9 +32,11 @@ export interface GatewayMetrics {
   messageReceived(kind: string): void;
   /** A message that cost its sender the socket. */
   messageRefused(code: DispatchErrorCode): void;
-  /** A load that was no number from 0 up. */
-  loadRefused(kind: "not_finite" | "negative"): void;
+  /** A load that was no number from 0 to 1. One above is taken for a worker that is full. */
+  loadRefused(kind: "not_finite" | "negative" | "above_one"): void;
   samplesWritten(count: number): void;
+  /** It said, in several reports, to run more or fewer jobs than the ledger knows of. */
+  workerMiscounted(how: "more" | "fewer"): void;
   offerMade(): void;
   offerEnded(outcome: OfferOutcome): void;
   /** An offer that waits for a lease to be held again. */

@@ -26,8 +26,8 @@ export interface StatusReport {
 export interface ReadReport {
   state: WorkerState;
   sample: Omit<LoadSample, "session">;
-  /** Why the load was refused, so that the last good one stands; undefined when it was not. */
-  refused: "not_finite" | "negative" | undefined;
+  /** What was wrong with the load: the last good one stands, or above 1 the worker is full; undefined: nothing. */
+  problem: "not_finite" | "negative" | "above_one" | undefined;
 }
 
 /** The ledger's word for "no load in this sample". */
@@ -36,16 +36,17 @@ const NO_LOAD = -1;
 const STALE_AVAILABLE_MS = 3_000;
 
 export function readReport(report: StatusReport, before: WorkerState, nowMs: number): ReadReport {
-  const refused = loadProblem(report.load);
+  const problem = loadProblem(report.load);
+  const isRefused = problem === "not_finite" || problem === "negative";
   const state = readState(report, before, nowMs);
   // What a draining worker calls its load (0 in Python, 1 in Node) says only that it drains.
-  const load = refused !== undefined || state.draining ? NO_LOAD : Math.min(1, report.load);
-  const isOverloaded = load === 1 && report.load > 1;
+  const load = isRefused || state.draining ? NO_LOAD : Math.min(1, report.load);
+  const isOverloaded = load === 1 && problem === "above_one";
   const status = isOverloaded ? "full" : state.status;
   return {
     state: { ...state, status },
     sample: { status, draining: state.draining, load, job_count: report.jobCount },
-    refused,
+    problem,
   };
 }
 
@@ -54,9 +55,10 @@ export function withLastLoad(sample: LoadSample, before: LoadSample | undefined)
   return sample.load === NO_LOAD && before !== undefined ? { ...sample, load: before.load } : sample;
 }
 
-function loadProblem(load: number): ReadReport["refused"] {
+function loadProblem(load: number): ReadReport["problem"] {
   if (!Number.isFinite(load)) return "not_finite";
-  return load < 0 ? "negative" : undefined;
+  if (load < 0) return "negative";
+  return load > 1 ? "above_one" : undefined;
 }
 
 function readState(report: StatusReport, before: WorkerState, nowMs: number): WorkerState {

@@ -74,6 +74,7 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       count(`load_refused.${kind}`);
       loads.add({ kind });
     },
+    workerMiscounted: (how) => happened(`worker_counts_${how}`),
     samplesWritten: (samples) => count("samples_written", samples),
     offerMade: () => messages.add({ type: "availability", direction: "out" }),
     offerEnded(outcome) {

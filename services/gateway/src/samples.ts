@@ -108,7 +108,20 @@ export class Samples {
     const reply = await ledger.sampleSessions({ namespace, gateway, samples });
     metrics.samplesWritten(samples.length);
     link.serve(namespace, ...reply.serve);
+    for (const { session, surplus } of reply.miscounted) this.#tellMiscount(namespace, session, surplus);
     if (reply.unknown.length > 0) await this.#settleUnknown(namespace, reply.unknown);
+  }
+
+  #tellMiscount(namespace: string, worker: string, surplus: number): void {
+    const { metrics, log } = this.#deps;
+    if (surplus === 0) {
+      log.info({ namespace, worker }, "a worker counts the same jobs as the ledger again");
+      return;
+    }
+    metrics.workerMiscounted(surplus > 0 ? "more" : "fewer");
+    const what =
+      "a worker says in several reports to run more or fewer jobs than the ledger knows of; more take places";
+    log.warn({ namespace, worker, surplus }, what);
   }
 
   /**

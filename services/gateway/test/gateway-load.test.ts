@@ -27,15 +27,16 @@ describe("what a report says", () => {
     [Number.POSITIVE_INFINITY, "not_finite"],
     [Number.NEGATIVE_INFINITY, "not_finite"],
     [-0.1, "negative"],
-  ])("refuses the load %s and keeps the last good one", (load, refused) => {
+  ])("refuses the load %s and keeps the last good one", (load, problem) => {
     expect(last([report(AVAILABLE, load)])).toMatchObject({
-      refused,
+      problem,
       sample: { load: -1, status: "available" },
     });
   });
 
   it("takes a load above 1 for full, at load 1, until the next one", () => {
     expect(last([report(AVAILABLE, 1.5)])).toMatchObject({
+      problem: "above_one",
       sample: { load: 1, status: "full", draining: false },
     });
     expect(last([report(AVAILABLE, 1.5), report(AVAILABLE, 0.5)])).toMatchObject({
@@ -159,6 +160,27 @@ it.each([
   expect(Number((await dispatcher.session(worker.id)).load)).toBeCloseTo(0.5, 5);
   expect(await dump()).toEqual(before);
   expect(worker.isOpen && other.isOpen).toBe(true);
+});
+
+it("counts a load above 1, and takes its worker for full", async () => {
+  const { start, registered, dispatcher } = await bench();
+  const gateway = await start({ policy: { sampleFlushMs: 20 } });
+  const worker = await registered(gateway);
+  worker.sample({ load: 1.5 });
+  await waitUntil("it is full", async () => (await dispatcher.session(worker.id)).status === "full");
+  expect(gateway.counts["load_refused.above_one"]).toBe(1);
+});
+
+it("says once when a worker counts more jobs than the ledger, in several samples", async () => {
+  const { start, registered, dispatcher } = await bench();
+  const gateway = await start({ policy: { sampleFlushMs: 20 } });
+  const worker = await registered(gateway);
+  for (let sample = 1; sample <= 6; sample++) {
+    worker.sample({ load: 0.1, jobCount: 2 });
+    await waitUntil(`sample ${sample} is written`, () => gateway.counts.samples_written === sample);
+  }
+  expect((await dispatcher.session(worker.id)).surplus).toBe("2");
+  expect(gateway.counts.worker_counts_more).toBe(1);
 });
 
 it("does not take a drain's FULL for a load", async () => {

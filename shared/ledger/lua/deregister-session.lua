@@ -19,5 +19,5 @@ if goodbye then
 else
   pool = miss_session(session, gateway, grace_ms, guard_ms, fates)
 end
-also_serve(serve, pool, redis.call("ZCARD", pool_of(pool)) > 0)
+also_serve(serve, pool, pool_has_room(pool))
 return { "deregistered", fates.requeued, fates.orphaned, fates.ended, serve, fates.guard }

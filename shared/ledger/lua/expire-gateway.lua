@@ -26,7 +26,7 @@ local fates, serve = no_fates(), {}
 local sessions = redis.call("SRANDMEMBER", gateway_sessions_key, limit)
 for _, id in ipairs(sessions) do
   local pool = miss_session(id, gateway, grace_ms, guard_ms, fates)
-  also_serve(serve, pool, pool ~= nil and redis.call("ZCARD", pool_of(pool)) > 0)
+  also_serve(serve, pool, pool ~= nil and pool_has_room(pool))
 end
 local left = redis.call("SCARD", gateway_sessions_key)
 if left == 0 then

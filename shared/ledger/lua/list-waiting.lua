@@ -5,8 +5,8 @@
 -- @key jobs jobs
 -- @key sessions sessions
 -- @family parked parked:
--- @family pool pool:
 -- @family orphans orphans:
+-- @include placing
 -- @arg first int Rank of the first pool to look at.
 -- @arg limit int Pools looked at in one call, and orphans listed of each, at most.
 -- @reply waiting pools:strings orphans:strings next:int jobs:int sessions:int now:int
@@ -14,7 +14,7 @@
 local listed = redis.call("ZREVRANGE", pools_key, first, first + limit - 1)
 local waiting, lost = {}, {}
 for _, name in ipairs(listed) do
-  if redis.call("ZCARD", parked_of(name)) > 0 and redis.call("ZCARD", pool_of(name)) > 0 then
+  if redis.call("ZCARD", parked_of(name)) > 0 and pool_has_room(name) then
     waiting[#waiting + 1] = name
   end
   for _, id in ipairs(redis.call("SRANDMEMBER", orphans_of(name), limit)) do lost[#lost + 1] = id end

@@ -1,11 +1,13 @@
 -- register-session: a worker's socket has registered; it can be offered work from now on. While its pool has orphans, only
 -- after its migration, its first sample, or 300 ms: it may be the one that runs them, and is fuller than it looks.
+-- What a job costs there is taken to be what others of its pool have learnt, if they have.
 -- Dying after it: the lease ends and the session goes; its late entry has a timer.
 -- Repeating it with the same session changes nothing. After a flush, or a lapse of its gateway, it makes the session anew.
 -- @key session session:<session>
 -- @key gateways gateways
 -- @key gateway-sessions gateway-sessions:<gateway>
 -- @key pools pools
+-- @key costs costs
 -- @include waking
 -- @include serving
 -- @include placing
@@ -29,6 +31,11 @@ if redis.call("EXISTS", session_key) == 0 then
   for field, value in pairs(facts) do
     fields[#fields + 1] = field
     fields[#fields + 1] = value
+  end
+  local learnt_cost = redis.call("HGET", costs_key, pool)
+  if learnt_cost then
+    fields[#fields + 1] = "learnt_cost"
+    fields[#fields + 1] = learnt_cost
   end
   redis.call("HSET", session_key, unpack(fields))
   redis.call("ZADD", sessions_key, now, session)

@@ -7,7 +7,7 @@
 -- @include waking
 -- @include suspending
 -- @include serving
--- @family pool pool:
+-- @include placing
 -- @arg order string Order id.
 -- @arg limit int Jobs let go in one call, at most.
 -- @arg listen-ms int For how long from now its events are told, at least, as somebody listens; 0 = nobody is known to.
@@ -40,7 +40,7 @@ for _, id in ipairs(ids) do
     -- Parked until now as well, but in no line: that is news.
     job.state = "queued"
     park(id, job, nil)
-    also_serve(serve, job.pool, redis.call("ZCARD", pool_of(job.pool)) > 0)
+    also_serve(serve, job.pool, pool_has_room(job.pool))
   end
 end
 return { "released", #ids == limit and 1 or 0, serve }

@@ -12,7 +12,7 @@
 
 local waiting = redis.call("ZRANGE", parked_of(pool), 0, heads - 1)
 if #waiting == 0 then return { "empty" } end
-if redis.call("ZCARD", pool_of(pool)) == 0 then return { "no_room" } end
+if not pool_has_room(pool) then return { "no_room" } end
 for _, id in ipairs(waiting) do
   local record, flat = read_job(id)
   local order = record and order_to_serve(record)

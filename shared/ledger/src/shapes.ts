@@ -172,7 +172,32 @@ export interface Stop {
 export interface Considered {
   session: string;
   load: number;
-  verdict: "chosen" | "excluded" | "gateway_gone";
+  verdict: "chosen" | NoRoom | "reserved" | "excluded" | "gateway_gone" | "gone";
+}
+
+/** Why a session has no room for anybody. `full`: it says so; `load`, `cap`: its projected load or its jobs are at a bound. */
+export type NoRoom = "draining" | "cooling" | "entering" | "full" | "unknown_load" | "load" | "cap";
+
+/** How jobs are placed. Absent members are as the gateways' configuration has them, or mean none. */
+export interface PlacementPolicy {
+  /** Absent: spread. */
+  strategy?: "spread" | "pack" | "weighted";
+  /** Projected load at which a worker is offered no more, above 0, up to 1. */
+  max_load?: number;
+  /** Jobs that a worker holds at most. */
+  max_jobs?: number;
+  /** Load that one more job is taken to cost, 0–1, until it is learnt. */
+  job_load?: number;
+  /** Of max_jobs and max_load, what is left to jobs of at least the priority `reserved_from`. */
+  reserved_jobs?: number;
+  reserved_load?: number;
+  reserved_from?: number;
+}
+
+/** A worker that for several samples said to run so many jobs more than we know of; fewer when negative; 0: it agrees again. */
+export interface Miscount {
+  session: string;
+  surplus: number;
 }
 
 export interface OrderWithJobs {

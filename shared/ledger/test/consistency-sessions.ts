@@ -2,6 +2,7 @@
  * Owns what must agree about sessions: who is in a pool and at which load (the rule of placement, written a second time
  * here on purpose), what takes their places, and who has still to be told to stop.
  */
+import type { PlacementPolicy } from "@muster/ledger/shapes";
 import type { Hash, Snapshot } from "./snapshot.js";
 
 export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
@@ -14,11 +15,11 @@ export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
   }
   for (const [key, members] of zsets) {
     if (key.startsWith("session-jobs:")) found.push(...placeProblems(key, [...members.keys()], snapshot));
-    if (key !== "sessions" && !key.startsWith("pool:")) continue;
+    if (key !== "sessions" && !/^(pool|reserved):/.test(key)) continue;
     for (const id of members.keys()) {
       const session = hashes.get(`session:${id}`);
       if (session === undefined) found.push(`${key} lists ${id}, which is gone`);
-      else if (key !== "sessions" && key !== `pool:${session.pool}`) found.push(`${id} is in ${key}`);
+      else if (key !== "sessions" && !key.endsWith(`:${session.pool}`)) found.push(`${id} is in ${key}`);
     }
   }
   for (const [key, members] of sets) {
@@ -29,7 +30,7 @@ export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
   return [...found, ...stopProblems(snapshot)];
 }
 
-function oneSession(id: string, session: Hash, { zsets, sets }: Snapshot, nowMs: number): string[] {
+function oneSession(id: string, session: Hash, { hashes, zsets, sets }: Snapshot, nowMs: number): string[] {
   const found: string[] = [];
   const lease = zsets.get("gateways")?.get(session.gateway ?? "");
   if (!zsets.get("sessions")?.has(id)) found.push(`${id} is not listed in sessions`);
@@ -46,27 +47,43 @@ function oneSession(id: string, session: Hash, { zsets, sets }: Snapshot, nowMs:
   if (zsets.get("losses")?.has(id)) found.push(`${id} is there and counts as lost`);
   // Over, and its timer not looked at yet: in or out, both are right.
   if (timer !== undefined && timer <= nowMs) return found;
-  const expected = placement(session, [...(zsets.get(`session-jobs:${id}`)?.values() ?? [])], nowMs);
-  const actual = zsets.get(`pool:${session.pool}`)?.get(id);
-  if (actual !== expected) found.push(`${id} stands in its pool at ${actual}, should at ${expected}`);
+  const givenAt = [...(zsets.get(`session-jobs:${id}`)?.values() ?? [])];
+  const policy = policyOf(hashes.get("placement"), session.pool ?? "");
+  const expected = placement(session, givenAt, nowMs, policy);
+  for (const room of ["pool", "reserved"] as const) {
+    const actual = zsets.get(`${room}:${session.pool}`)?.get(id);
+    const right = expected?.room === room ? expected.load : undefined;
+    if (actual !== right) found.push(`${id} stands in ${room} at ${actual}, should at ${right}`);
+  }
   return found;
 }
 
-/** The projected load at which a session belongs into its pool; undefined when it does not. */
-export function placement(session: Hash, givenAt: readonly number[], nowMs: number): number | undefined {
-  const held = givenAt.length;
+/** What was set for the pool's agent, or else for all of the namespace. */
+export function policyOf(policies: Hash | undefined, pool: string): PlacementPolicy {
+  const text = policies?.[`agent:${pool.split("/")[1] ?? ""}`] ?? policies?.namespace;
+  return text === undefined ? {} : (JSON.parse(text) as PlacementPolicy);
+}
+
+/** Among whom a session belongs, and at which projected load; undefined when it has no room. */
+export function placement(session: Hash, givenAt: readonly number[], nowMs: number, policy: PlacementPolicy) {
   const sampledAt = Number(session.sampled_at);
-  const cap = Number(session.cap);
   const uncounted = givenAt.filter((at) => at >= sampledAt).length;
-  const load = Math.min(1, Number(session.load) + uncounted * Number(session.cost));
+  const cost = Number(session.learnt_cost ?? policy.job_load ?? session.cost);
+  const load = Math.min(1, Number(session.load) + uncounted * cost);
   const isOpen =
     session.status === "available" &&
     session.draining === "0" &&
     Number(session.cooling_until) <= nowMs &&
     Number(session.entering_until ?? 0) <= nowMs;
-  const isBelow = load < Number(session.max_load) && (cap === 0 || held < cap);
-  const isKnown = sampledAt > 0 || held === 0;
-  return isOpen && isBelow && isKnown ? Number(load.toFixed(6)) : undefined;
+  const isKnown = sampledAt > 0 || uncounted === 0;
+  if (!isOpen || !isKnown) return undefined;
+  const jobs = givenAt.length + Number(session.surplus ?? 0);
+  const mostJobs = (policy.max_jobs ?? Number(session.cap)) || Number.POSITIVE_INFINITY;
+  const mostLoad = policy.max_load ?? Number(session.max_load);
+  if (jobs >= mostJobs || load >= mostLoad) return undefined;
+  const isReserved =
+    jobs >= mostJobs - (policy.reserved_jobs ?? 0) || load >= mostLoad - (policy.reserved_load ?? 0);
+  return { room: isReserved ? ("reserved" as const) : ("pool" as const), load: Number(load.toFixed(6)) };
 }
 
 function placeProblems(key: string, members: string[], { hashes }: Snapshot): string[] {

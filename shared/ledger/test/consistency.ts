@@ -10,12 +10,12 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held".split(
+  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held placement costs".split(
     " ",
   ),
 );
 const FAMILIES = new Set(
-  "job session session-jobs pool parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops".split(
+  "job session session-jobs pool reserved parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops".split(
     " ",
   ),
 );

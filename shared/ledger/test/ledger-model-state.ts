@@ -3,7 +3,9 @@
  * losses. The scripts themselves are in ledger-model.ts and ledger-model-recovery.ts.
  */
 import { isLegalTransition, type JobState } from "@muster/domain/job";
+import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
+import { choose, type Learning, learn, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
 
 export interface ModelJob {
@@ -70,7 +72,16 @@ interface ModelSession {
   enteringUntil: number;
   silences: number;
   reports: boolean;
+  /** What a job costs here, once it was learnt; and from what. */
+  learntCost: number | undefined;
+  learning: Learning;
+  counts: boolean;
+  miscount: number;
+  miscounts: number;
+  surplus: number;
 }
+
+type Room = NonNullable<ReturnType<typeof placement>>;
 
 /** No epoch: equal to none. */
 const NEVER = Number.NaN;
@@ -90,7 +101,12 @@ export class ModelState {
   #losses = new Map<string, number>();
   readonly #arrivals = new Map<string, number>();
   readonly #places = new Map<string, Map<string, number>>();
-  readonly #pool = new Map<string, number>();
+  /** Who stands in a pool, or among those with reserved room, and at which load. */
+  readonly #rooms = new Map<string, Room>();
+  /** What was learnt in a pool. */
+  readonly costs = new Map<string, number>();
+  /** Set for the whole namespace. */
+  policy: PlacementPolicy = {};
 
   newJob(terms: ModelTerms, pool: string): ModelJob {
     const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
@@ -107,7 +123,10 @@ export class ModelState {
 
   newSession(gateway: string, pool: string, cap: number): ModelSession {
     const times = { sampledAt: 0, coolingUntil: 0, enteringUntil: 0 };
-    return { gateway, pool, cap, status: "available", load: 0, silences: 0, reports: false, ...times };
+    const learnt = { learntCost: this.costs.get(pool), learning: NOTHING_LEARNT };
+    const counted = { counts: false, miscount: 0, miscounts: 0, surplus: 0 };
+    const state = { status: "available" as const, load: 0, silences: 0, reports: false };
+    return { gateway, pool, cap, ...state, ...times, ...learnt, ...counted };
   }
 
   wire(id: string): string {
@@ -122,15 +141,21 @@ export class ModelState {
   }
 
   place(id: string): void {
-    this.#pool.delete(id);
+    this.#rooms.delete(id);
     const session = this.sessions.get(id);
     if (session === undefined) return;
-    const { status, load, cap, sampledAt, coolingUntil, enteringUntil } = session;
-    const hash = { status, draining: "0", load: `${load}`, cap: `${cap}`, cost: "0.1", max_load: "0.7" };
+    const at = this.measure(id, session);
+    if (at !== undefined) this.#rooms.set(id, at);
+  }
+
+  measure(id: string, session: ModelSession) {
+    const { status, load, cap, sampledAt, coolingUntil, enteringUntil, learntCost, surplus } = session;
+    const cost = learntCost ?? this.policy.job_load ?? 0.1;
+    const hash = { status, draining: "0", load: `${load}`, cap: `${cap}`, cost: `${cost}`, max_load: "0.7" };
     const times = { sampled_at: `${sampledAt}`, cooling_until: `${coolingUntil}` };
-    const entering = { entering_until: `${enteringUntil}` };
-    const at = placement({ ...hash, ...times, ...entering }, [...this.held(id).values()], this.nowMs);
-    if (at !== undefined) this.#pool.set(id, at);
+    const rest = { entering_until: `${enteringUntil}`, surplus: `${surplus}` };
+    const { job_load: _, ...policy } = this.policy;
+    return placement({ ...hash, ...times, ...rest }, [...this.held(id).values()], this.nowMs, policy);
   }
 
   release(id: string, job: ModelJob): void {
@@ -174,7 +199,7 @@ export class ModelState {
   }
 
   hasRoom(pool: string): boolean {
-    return [...this.#pool.keys()].some((id) => this.sessions.get(id)?.pool === pool);
+    return [...this.#rooms.keys()].some((id) => this.sessions.get(id)?.pool === pool);
   }
 
   end(id: string, job: ModelJob, outcome: string, cause: string, keepsPlace = false): void {
@@ -198,13 +223,33 @@ export class ModelState {
     this.place(stop.session);
   }
 
-  pick(job: ModelJob): string | undefined {
-    const inPool = [...this.#pool].filter(([id]) => this.sessions.get(id)?.pool === poolOf(job));
-    const ranked = inPool.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
-    return ranked.find(([id]) => {
-      const lease = this.leases.get(this.sessions.get(id)?.gateway ?? "") ?? 0;
-      return !job.excluded.has(id) && lease > this.nowMs;
-    })?.[0];
+  learnCost(session: ModelSession, jobs: number, load: number): void {
+    const believed = session.learntCost ?? this.policy.job_load ?? 0.1;
+    const { known, cost } = learn(session.learning, jobs, load, believed);
+    session.learning = known;
+    if (cost === undefined) return;
+    session.learntCost = cost;
+    const common = this.costs.get(session.pool) ?? cost;
+    this.costs.set(session.pool, six(common + 0.1 * (cost - common)));
+  }
+
+  pick(id: string, job: ModelJob): string | undefined {
+    const isHigh = job.priority >= (this.policy.reserved_from ?? Number.POSITIVE_INFINITY);
+    const takes = (session: string) => {
+      const lease = this.leases.get(this.sessions.get(session)?.gateway ?? "") ?? 0;
+      return !job.excluded.has(session) && lease > this.nowMs;
+    };
+    for (const room of isHigh ? (["pool", "reserved"] as const) : (["pool"] as const)) {
+      const members = [...this.#rooms].filter(
+        ([session, at]) => at.room === room && this.sessions.get(session)?.pool === poolOf(job),
+      );
+      const ranked = members
+        .map(([session, { load }]) => ({ id: session, load }))
+        .sort((a, b) => a.load - b.load || (a.id < b.id ? -1 : 1));
+      const chosen = choose(ranked, this.policy.strategy, `${id}:${job.epoch}:`, takes);
+      if (chosen !== undefined) return chosen;
+    }
+    return undefined;
   }
 
   line(pool: string): [string, ModelJob][] {
@@ -246,7 +291,7 @@ export class ModelState {
     const reports = this.sessions.get(id)?.reports ?? false;
     this.sessions.delete(id);
     const cameLately = this.#arrivals.delete(id);
-    this.#pool.delete(id);
+    this.#rooms.delete(id);
     this.timers.delete(id);
     const fates: string[] = [];
     for (const [job, record] of this.jobs) {

@@ -3,7 +3,9 @@
  * The oracle of model.test.ts. Knows two pools, room orders of one job each, and one namespace: ids of jobs stand for
  * orders too. What happens to jobs whose worker was lost is in ledger-model-recovery.ts.
  */
+import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { dueTimes, type ModelJob, ModelState, type ModelTerms, poolOf } from "./ledger-model-state.js";
+import { compareCounts } from "./placement-model.js";
 import * as ms from "./scene.js";
 
 export type ModelChanges = Partial<Pick<ModelJob, "priority" | "waitMs" | "maxAttempts" | "restarts">>;
@@ -27,13 +29,24 @@ export class LedgerModel {
     return "registered";
   }
 
-  sample(id: string, gateway: string, load: number, status: "available" | "full"): string {
+  sample(id: string, gateway: string, load: number, status: "available" | "full", jobCount: number): string {
     const session = this.state.sessions.get(id);
     if (session?.gateway !== gateway) return "sampled unknown";
+    const jobs = [...this.state.held(id).values()].filter((at) => at <= this.state.nowMs).length;
+    if (load >= 0 && load < 1) this.state.learnCost(session, jobs, load);
+    session.counts ||= jobCount > 0;
+    const miscounted = session.counts && compareCounts(session, jobCount - jobs);
     Object.assign(session, { status, enteringUntil: 0 });
     if (load >= 0) Object.assign(session, { load, sampledAt: this.state.nowMs });
     this.state.place(id);
-    return "sampled";
+    return miscounted ? `sampled miscounted ${session.miscount}` : "sampled";
+  }
+
+  /** For the whole namespace; everybody stands where it puts them at once. */
+  setPlacement(policy: PlacementPolicy): string {
+    this.state.policy = policy;
+    for (const id of this.state.sessions.keys()) this.state.place(id);
+    return "set";
   }
 
   order(id: string, terms: ModelTerms): string {
@@ -57,7 +70,7 @@ export class LedgerModel {
       state.end(id, job, "expired", "waited_too_long");
       return "ended";
     }
-    const chosen = state.pick(job);
+    const chosen = state.pick(id, job);
     if (chosen !== undefined) {
       const ahead = state.line(poolOf(job)).filter(([, other]) => other !== job && isBefore(other, job));
       if (!ahead.some(([, other]) => !other.excluded.has(chosen))) return state.offer(id, job, chosen);
@@ -78,7 +91,7 @@ export class LedgerModel {
     const line = state.line(pool);
     if (line.length === 0) return "empty";
     for (const [id, job] of line.slice(0, ms.HEADS)) {
-      const chosen = state.nowMs >= job.waitUntil ? undefined : state.pick(job);
+      const chosen = state.nowMs >= job.waitUntil ? undefined : state.pick(id, job);
       if (chosen !== undefined) return state.offer(id, job, chosen);
     }
     return "no_room";

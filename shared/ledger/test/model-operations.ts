@@ -1,6 +1,7 @@
 /**
  * Owns which operations a random sequence of the model test is made of, and how often each comes.
  */
+import type { PlacementPolicy } from "@muster/ledger/shapes";
 import fc from "fast-check";
 import { LEASE_MS, MAX_ATTEMPTS, POOL, SECOND_POOL, WAIT_MS } from "./scene.js";
 
@@ -22,11 +23,33 @@ const changes = fc.record(
   },
   { requiredKeys: [] },
 );
+const policy: fc.Arbitrary<PlacementPolicy> = fc.record(
+  {
+    strategy: fc.constantFrom("spread", "pack", "weighted"),
+    max_load: fc.constantFrom(0.3, 0.7, 1),
+    max_jobs: fc.integer({ min: 1, max: 3 }),
+    job_load: fc.constantFrom(0.05, 0.3),
+    reserved_jobs: fc.nat({ max: 2 }),
+    reserved_load: fc.constantFrom(0, 0.2),
+    reserved_from: fc.constant(1),
+  },
+  { requiredKeys: [] },
+);
 const is = <T extends string>(...names: T[]) => fc.constantFrom(...names);
 
 export const operation = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: is("register"), session, cap: fc.nat({ max: 3 }) }) },
-  { weight: 5, arbitrary: fc.record({ do: is("sample"), session, load, full: fc.nat({ max: 5 }) }) },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      do: is("sample"),
+      session,
+      load,
+      full: fc.nat({ max: 5 }),
+      count: fc.nat({ max: 1 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is("setPlacement"), policy }) },
   {
     weight: 5,
     arbitrary: fc.record({

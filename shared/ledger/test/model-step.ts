@@ -62,7 +62,7 @@ export class ModelStep {
   async begin(sessions: number, jobs: number): Promise<void> {
     for (let index = 0; index < sessions; index++) {
       await this.run({ do: "register", session: `AW_${index}`, cap: 0 });
-      await this.run({ do: "sample", session: `AW_${index}`, load: 0, full: 1 });
+      await this.run({ do: "sample", session: `AW_${index}`, load: 0, full: 1, count: 0 });
     }
     for (let index = 0; index < jobs; index++)
       await this.run({ do: "order", job: `AJ_${index}`, priority: 0, never: 1, ...lifeAndSteps(index) });
@@ -80,10 +80,13 @@ export class ModelStep {
       case "sample": {
         const status = op.full === 0 ? "full" : "available";
         const gateway = gatewayOf(op.session);
-        const reply = await scene.sample(op.session, op.load, { status }, gateway);
-        const real = words(reply.status, reply.unknown.length > 0 ? "unknown" : "");
-        return [real, model.sample(op.session, gateway, op.load, status)];
+        const reply = await scene.sample(op.session, op.load, { status, job_count: op.count }, gateway);
+        const news = reply.miscounted.map(({ surplus }) => `miscounted ${surplus}`);
+        const real = words(reply.status, reply.unknown.length > 0 ? "unknown" : "", ...news);
+        return [real, model.sample(op.session, gateway, op.load, status, op.count)];
       }
+      case "setPlacement":
+        return [await scene.setPlacement(op.policy), model.setPlacement(op.policy)];
       case "order": {
         const policy = { restart_policy: op.never === 0 ? "never" : "on_failure" } as const;
         const life = op.oneLife ? ({ one_life: 1, room_sid: "RM_1" } as const) : {};

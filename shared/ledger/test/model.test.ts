@@ -24,7 +24,7 @@ const MUST_OCCUR = [
     "confirmStop seen",
     "confirmStop doubted",
   ],
-  ...["expireJob fell_back", "hold held", "release released", "change changed"],
+  ...["expireJob fell_back", "setPlacement set", "hold held", "release released", "change changed"],
 ];
 
 let redis: RedisServer;

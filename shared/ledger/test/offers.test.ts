@@ -298,7 +298,8 @@ onEachRedis("offers", (scene) => {
       job: { session: "AW_1", only: "AW_1" },
     });
     expect(await s.simulate("AJ_2", "AW_1")).toEqual({ status: "created" });
-    expect(await s.admit("AJ_2")).toMatchObject({ status: "parked", considered: [] });
+    const considered = [{ session: "AW_1", load: 0.7, verdict: "load" }];
+    expect(await s.admit("AJ_2")).toMatchObject({ status: "parked", considered });
     expect(await s.serve()).toEqual({ status: "no_room" });
   });
 

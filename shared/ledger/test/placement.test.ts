@@ -21,8 +21,13 @@ onEachRedis("placement", (scene) => {
     await s.accept("AJ_1", "AW_1", epoch);
     expect(await s.serve()).toEqual({ status: "no_room" });
     s.pass(10);
-    expect(await s.sample("AW_1", -1)).toEqual({ status: "sampled", unknown: [], serve: [] });
-    expect(await s.sample("AW_1", 0.1)).toEqual({ status: "sampled", unknown: [], serve: [POOL] });
+    expect(await s.sample("AW_1", -1)).toEqual({ status: "sampled", unknown: [], serve: [], miscounted: [] });
+    expect(await s.sample("AW_1", 0.1)).toEqual({
+      status: "sampled",
+      unknown: [],
+      serve: [POOL],
+      miscounted: [],
+    });
     expect(await s.serve()).toMatchObject({ status: "offered", job: { id: "AJ_2" } });
   });
 
@@ -35,7 +40,12 @@ onEachRedis("placement", (scene) => {
     await s.sample("AW_1", 0, sample);
     await s.order("AD_1");
     expect(await s.admit("AJ_1")).toMatchObject({ status: "parked", considered: [] });
-    expect(await s.sample("AW_1", 0)).toEqual({ status: "sampled", unknown: [], serve: [POOL] });
+    expect(await s.sample("AW_1", 0)).toEqual({
+      status: "sampled",
+      unknown: [],
+      serve: [POOL],
+      miscounted: [],
+    });
   });
 
   test.each([0.7, 0.9, 1, 5])("a session at load %d, whose maximum is 0.7, has no room", async (load) => {
@@ -78,8 +88,14 @@ onEachRedis("placement", (scene) => {
       status: "sampled",
       unknown: ["AW_1"],
       serve: [],
+      miscounted: [],
     });
-    expect(await s.sample("AW_none", 0.9)).toEqual({ status: "sampled", unknown: ["AW_none"], serve: [] });
+    expect(await s.sample("AW_none", 0.9)).toEqual({
+      status: "sampled",
+      unknown: ["AW_none"],
+      serve: [],
+      miscounted: [],
+    });
     expect(await s.loadInPool("AW_1")).toBe(0.2);
   });
 
@@ -92,7 +108,7 @@ onEachRedis("placement", (scene) => {
       ...{ session, status: "available" as const, draining: false, load: 0, job_count: 1 },
     }));
     const reply = await s.ledger.sampleSessions({ ...s.at, gateway: "NO_g", samples });
-    expect(reply).toEqual({ status: "sampled", unknown: [], serve: [POOL] });
+    expect(reply).toEqual({ status: "sampled", unknown: [], serve: [POOL], miscounted: [] });
     expect(await s.field("session", "AW_2", "counts")).toBe("1");
   });
 

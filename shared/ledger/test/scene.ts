@@ -10,6 +10,7 @@ import type {
   NewJob,
   OrderChanges,
   OrderFacts,
+  PlacementPolicy,
   RestoredJob,
   SessionFacts,
 } from "../src/shapes.js";
@@ -109,6 +110,17 @@ export class Scene {
   sample(session: string, load: number, rest: Partial<LoadSample> = {}, gateway = "NO_g") {
     const sample: LoadSample = { session, status: "available", draining: false, load, job_count: 0, ...rest };
     return this.ledger.sampleSessions({ ...this.at, gateway, samples: [sample] });
+  }
+
+  /** In force, and everybody where it puts them. */
+  async setPlacement(policy: PlacementPolicy | undefined, field = "namespace") {
+    const text = policy === undefined ? "" : JSON.stringify(policy);
+    const reply = await this.ledger.setPlacement({ ...this.at, field, policy: text, maxCount: 3 });
+    for (let cursor = "0"; reply.status === "set"; ) {
+      cursor = (await this.ledger.placeSessions({ ...this.at, cursor, limit: 100 })).next;
+      if (cursor === "0") break;
+    }
+    return reply.status;
   }
 
   /** A session that was registered and has sent its first load sample. */

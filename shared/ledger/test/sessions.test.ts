@@ -145,7 +145,12 @@ onEachRedis("sessions and gateways", (scene) => {
     const held = ["AJ_1", "AJ_2"].map((job) => ({ job, session: "AW_1", epoch, wire: job }));
     expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [] });
     for (const job of ["AJ_1", "AJ_2"]) expect(await s.field("job", job, "state")).toBe("running");
-    expect(await s.sample("AW_1", 0.2)).toEqual({ status: "sampled", unknown: [], serve: [] });
+    expect(await s.sample("AW_1", 0.2)).toEqual({
+      status: "sampled",
+      unknown: [],
+      serve: [],
+      miscounted: [],
+    });
     expect(await s.report("AJ_1", "AW_1", "success")).toEqual({ status: "ended", serve: POOL });
   });
 

@@ -26,6 +26,7 @@ const DISPATCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0
 /** One a session, offer, job or message, as the name says. */
 const GATEWAY_EVENTS = [
   ...["session_registered", "session_registered_again", "half_open_closed", "guard_raised"],
+  ...["worker_counts_more", "worker_counts_fewer"],
   ...["lease_lapsed", "lease_failed", "offer_held", "answer_ignored"],
   ...["assignment_late", "assignment_socket_gone", "start_withdrawn"],
   ...["report_refused", "report_failed", "report_retrying", "ghost_stopped"],
@@ -142,8 +143,8 @@ export const METRICS = {
   },
   load_samples_refused_total: {
     type: "counter",
-    help: "Load samples of workers that were no load, by what was wrong with them.",
-    labels: { kind: ["not_finite", "negative"] },
+    help: "Load samples of workers that were no load from 0 to 1, by what was wrong with them.",
+    labels: { kind: ["not_finite", "negative", "above_one"] },
   },
   gateway_events_total: {
     type: "counter",

@@ -15,8 +15,8 @@ export function handleUpdateWorker(
 ): void {
   const { registration, worker } = session;
   if (registration === undefined || session.phase !== "registered") return;
-  const { state, sample, refused } = readReport(report, worker, clock.now());
-  if (refused !== undefined) metrics.loadRefused(refused);
+  const { state, sample, problem } = readReport(report, worker, clock.now());
+  if (problem !== undefined) metrics.loadRefused(problem);
   session.worker = state;
   const isUrgent = state.status !== worker.status || state.draining !== worker.draining;
   if (isUrgent) session.log.info({ status: state.status, draining: state.draining }, "worker status");

@@ -1,5 +1,6 @@
 -- claiming: picks the best session for a job inside the script, so that two claimers never act on one stale view.
 -- @include reserving
+-- @include choosing
 -- @include waiting
 -- @include suspending
 -- @key gateways gateways
@@ -14,37 +15,44 @@ local function split_set(text)
   return set, count
 end
 
--- Sessions with room and their loads, least loaded first, by rank. A simulated job knows its only session.
-local function ranked_sessions(job, first, last)
-  if job.only == "" then return redis.call("ZRANGE", pool_of(job.pool), first, last, "WITHSCORES") end
-  local load = first == 0 and redis.call("ZSCORE", pool_of(job.pool), job.only)
-  return load and { job.only, load } or {}
-end
-
--- The least loaded session of the pool that is not excluded and whose gateway is alive, and its gateway; looks at
+-- The session of the pool to ask, by its strategy, that is not excluded and whose gateway is alive, and its gateway; looks at
 -- `scan` of them at most beyond the excluded ones. Third value: who was looked at and why not taken, for explain.
--- Mostly the first one will do, so the others are read only when it does not.
+-- The pool's set says where sessions stood when something last happened to them; whether one has room is measured here and
+-- now, so that no claim passes a bound that was just set.
 local function pick(job, scan)
   local excluded, count = split_set(job.excluded)
-  local considered = {}
+  local considered, judged = {}, {}
   if count >= MOST_EXCLUDED then return nil, nil, considered end
-  for _, ranks in ipairs({ { 0, count }, { count + 1, count + scan - 1 } }) do
-    local ranked = ranked_sessions(job, ranks[1], ranks[2])
-    for index = 1, #ranked, 2 do
-      local id, load = ranked[index], ranked[index + 1]
-      local verdict, gateway = "chosen", nil
-      if excluded[id] then
-        verdict = "excluded"
-      else
-        gateway = redis.call("HGET", session_of(id), "gateway")
-        local lease = gateway and redis.call("ZSCORE", gateways_key, gateway)
-        if not lease or tonumber(lease) <= now then verdict = "gateway_gone" end
-      end
-      considered[#considered + 1] = { session = id, load = tonumber(load), verdict = verdict }
-      if verdict == "chosen" then return id, gateway, considered end
+  local policy = placement_policy(job.pool)
+  local is_high = tonumber(job.priority) >= (policy.reserved_from or math.huge)
+
+  local function look(id, load)
+    if judged[id] then return nil end
+    judged[id] = true
+    local at = not excluded[id] and measure(id) or nil
+    local verdict = at and at.verdict or (excluded[id] and "excluded" or "gone")
+    local has_room = verdict == "room" or (verdict == "reserved" and is_high)
+    if has_room then
+      local lease = redis.call("ZSCORE", gateways_key, at.gateway)
+      verdict = lease and tonumber(lease) > now and "chosen" or "gateway_gone"
+    end
+    considered[#considered + 1] = { session = id, load = at and at.load or tonumber(load), verdict = verdict }
+    if verdict == "chosen" then return { id, at.gateway } end
+    if at and not has_room then place(id) end
+    return nil, at and not has_room
+  end
+
+  local chosen
+  if job.only ~= "" then
+    chosen = look(job.only, 0)
+  else
+    local words = job.id .. ":" .. job.epoch .. ":"
+    chosen = choose(pool_of(job.pool), policy.strategy, words, count + 1, count + scan, look)
+    if not chosen and is_high then
+      chosen = choose(reserved_of(job.pool), policy.strategy, words, count + 1, count + scan, look)
     end
   end
-  return nil, nil, considered
+  return chosen and chosen[1], chosen and chosen[2], considered
 end
 
 -- The order of a job that may still be placed, as Redis gave it (empty for a job that has none): the job waits, past

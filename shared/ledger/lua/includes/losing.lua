@@ -16,6 +16,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
   redis.call("SREM", gateway_sessions_of(gateway), id)
   if not pool then return nil end
   redis.call("ZREM", pool_of(pool), id)
+  redis.call("ZREM", reserved_of(pool), id)
   redis.call("DEL", session_of(id))
   redis.call("ZREM", sessions_key, id)
   local came_lately = forget_arrival(id)

@@ -1,30 +1,64 @@
--- placing: whether a session can be offered work, and at which projected load it stands in its pool.
--- @include records
+-- placing: whether a session can be offered work, how loaded it is taken to be, and where it stands in its pool.
+-- @include policies
 -- @family session session:
 -- @family session-jobs session-jobs:
 -- @family pool pool:
+-- @family reserved reserved:
 
--- Puts the session where it belongs: in its pool at its projected load, or out of it. True when it is in; and its pool.
+-- Why the state of a session, whatever its load, leaves no room there; nil when it does not.
+local function closed_by(status, draining, cooling_until, enters)
+  if draining == "1" then return "draining" end
+  if tonumber(cooling_until) > now then return "cooling" end
+  if enters and tonumber(enters) > now then return "entering" end
+  if status ~= "available" then return "full" end
+  return nil
+end
+
+-- What is true of a session now: pool, gateway, projected load, and a verdict: `room`, `reserved` (room for jobs of high
+-- priority alone), or why there is none. nil when it is gone.
 -- Reservations and held jobs are members of session-jobs, never a counter. Their scores say what the last sample did
 -- not count yet: +inf while the offer is open, then when the worker accepted. What was accepted in the very
 -- millisecond of the sample counts twice until the next one: the other way a burst in that millisecond would be free.
-local function place(id)
-  local pool, status, draining, cooling_until, load, cost, max_load, cap, sampled_at, enters = unpack(redis.call(
-    "HMGET", session_of(id), "pool", "status", "draining", "cooling_until", "load", "cost", "max_load", "cap",
-    "sampled_at", "entering_until"))
-  if not pool then return false, nil end
-  local entered = not enters or tonumber(enters) <= now
-  if status == "available" and draining ~= "1" and tonumber(cooling_until) <= now and entered then
-    local uncounted = redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf")
-    local projected = math.min(1, tonumber(load) + uncounted * tonumber(cost))
-    local below_cap = cap == "0" or redis.call("ZCARD", session_jobs_of(id)) < tonumber(cap)
-    -- Until its first sample a session is taken at load 0, one job at a time; nothing is counted then.
-    local known = sampled_at ~= "0" or uncounted == 0
-    if projected < tonumber(max_load) and below_cap and known then
-      redis.call("ZADD", pool_of(pool), string.format("%.6f", projected), id)
-      return true, pool
-    end
+local function measure(id)
+  local pool, gateway, status, draining, cooling_until, load, cost, learnt, max_load, cap, sampled_at, enters, surplus =
+    unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining", "cooling_until", "load", "cost",
+      "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus"))
+  if not pool then return nil end
+  local policy = placement_policy(pool)
+  local uncounted = redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf")
+  local job_load = tonumber(learnt or policy.job_load or cost)
+  local at = { pool = pool, gateway = gateway, load = math.min(1, tonumber(load) + uncounted * job_load) }
+  at.verdict = closed_by(status, draining, cooling_until, enters)
+  if at.verdict then return at end
+
+  -- Until its first sample a session is taken at load 0, one job at a time; nothing is counted then.
+  if sampled_at == "0" and uncounted > 0 then
+    at.verdict = "unknown_load"
+    return at
   end
-  redis.call("ZREM", pool_of(pool), id)
-  return false, pool
+  local most_load, most_jobs = policy.max_load or tonumber(max_load), policy.max_jobs or tonumber(cap)
+  local jobs = most_jobs > 0 and redis.call("ZCARD", session_jobs_of(id)) + tonumber(surplus or 0) or 0
+  if most_jobs > 0 and jobs >= most_jobs then at.verdict = "cap"
+  elseif at.load >= most_load then at.verdict = "load"
+  elseif most_jobs > 0 and jobs >= most_jobs - (policy.reserved_jobs or 0) then at.verdict = "reserved"
+  elseif at.load >= most_load - (policy.reserved_load or 0) then at.verdict = "reserved"
+  else at.verdict = "room" end
+  return at
+end
+
+-- Puts the session where it belongs: in its pool at its projected load, among those with room for high priority alone, or
+-- in neither. True when it has room for anybody; and its pool.
+local function place(id)
+  local at = measure(id)
+  if not at then return false, nil end
+  local score = string.format("%.6f", at.load)
+  for verdict, key in pairs({ room = pool_of(at.pool), reserved = reserved_of(at.pool) }) do
+    if at.verdict == verdict then redis.call("ZADD", key, score, id) else redis.call("ZREM", key, id) end
+  end
+  return at.verdict == "room" or at.verdict == "reserved", at.pool
+end
+
+-- Whether anybody in the pool has room, be it for jobs of high priority alone.
+local function pool_has_room(pool)
+  return redis.call("ZCARD", pool_of(pool)) > 0 or redis.call("ZCARD", reserved_of(pool)) > 0
 end

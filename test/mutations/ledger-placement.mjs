@@ -1,0 +1,64 @@
+/** Bugs of the ledger in whom a job goes to: policies, bounds, reserved room, learnt costs, counts. See list.mjs. */
+
+const LUA = "shared/ledger/lua/";
+const policies = (test) => ({ file: "shared/ledger/test/strategies.test.ts", test: `single Redis ${test}` });
+const learning = (test) => ({ file: "shared/ledger/test/learning.test.ts", test: `single Redis ${test}` });
+
+export const LEDGER_PLACEMENT = [
+  {
+    name: "a claim believes where a session stood",
+    breaks: 6,
+    file: `${LUA}includes/claiming.lua`,
+    find: 'local has_room = verdict == "room" or (verdict == "reserved" and is_high)',
+    replace: 'local has_room = verdict ~= "excluded" and verdict ~= "gone"',
+    caughtBy: policies("a bound holds from the moment it is set"),
+  },
+  {
+    name: "sessions that had no room after all hide one that has",
+    breaks: 1,
+    file: `${LUA}includes/claiming.lua`,
+    find: "return nil, at and not has_room",
+    replace: "return nil, false",
+    caughtBy: policies("among many at their bound the one with room is found"),
+  },
+  {
+    name: "reserved room is for everybody",
+    breaks: 8,
+    file: `${LUA}includes/claiming.lua`,
+    find: "(policy.reserved_from or math.huge)",
+    replace: "0",
+    caughtBy: policies("places and load that are reserved"),
+  },
+  {
+    name: "pack takes the least loaded",
+    breaks: 8,
+    file: `${LUA}includes/choosing.lua`,
+    find: 'strategy == "pack" and "ZREVRANGE" or "ZRANGE"',
+    replace: '"ZRANGE"',
+    caughtBy: policies("pack takes the right one"),
+  },
+  {
+    name: "a load that still averages is learnt from",
+    breaks: 6,
+    file: `${LUA}includes/learning.lua`,
+    find: "if tonumber(last) ~= jobs then",
+    replace: "if not last then",
+    caughtBy: learning("nothing is learnt of a load that was refused"),
+  },
+  {
+    name: "a long call makes the slope forget the rest",
+    breaks: 6,
+    file: `${LUA}includes/learning.lua`,
+    find: "local FADE, MOST_POINTS = 0.9, 4",
+    replace: "local FADE, MOST_POINTS = 0.9, 400",
+    caughtBy: learning("it is the sums of the model"),
+  },
+  {
+    name: "one miscount is believed",
+    breaks: 6,
+    file: `${LUA}includes/counting.lua`,
+    find: "local MOST_TIMES = 4",
+    replace: "local MOST_TIMES = 1",
+    caughtBy: learning("a worker that runs more than we know of"),
+  },
+];
