@@ -32,6 +32,7 @@ import { KnownListeners } from "./known-listeners.js";
 import { KnownNamespaces } from "./known-namespaces.js";
 import { apiMetrics, eventMetrics } from "./metrics.js";
 import { Placement } from "./placement.js";
+import { PlacementPolicies } from "./placement-policies.js";
 import type { OrderPolicy } from "./policy.js";
 import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
@@ -140,13 +141,14 @@ export function createApi(deps: ApiDeps): Api {
   const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy });
   const holdOrder = new HoldOrder({ ...waking, orders, hints });
   const changeOrder = new ChangeOrder({ ledger, orders });
+  const placementPolicies = new PlacementPolicies({ ledger, hints });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
   const twirp = createTwirpService({ calls, keys, metrics, clock, log });
   const store = new DefinitionStore({ ledger });
   const defined = { store, definitions, placement, makeRoom: rooms.makeRoom };
   const rest = createRestApp({
-    ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder },
+    ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder, placementPolicies },
     ...{ events, hints, policy, keys, log },
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });

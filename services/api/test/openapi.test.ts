@@ -120,6 +120,7 @@ test("has every route that the app answers, and no other", () => {
   expect([...new Set(answered)].sort()).toEqual(described.sort());
   expect(described).toEqual([
     "DELETE /v1/orders/{id}",
+    "DELETE /v1/placement-policies",
     "DELETE /v1/room-configurations/{id}",
     "DELETE /v1/rules/{id}",
     "GET /v1/events",
@@ -129,6 +130,7 @@ test("has every route that the app answers, and no other", () => {
     "GET /v1/openapi.json",
     "GET /v1/orders",
     "GET /v1/orders/{id}",
+    "GET /v1/placement-policies",
     "GET /v1/room-configurations",
     "GET /v1/room-configurations/{id}",
     "GET /v1/rules",
@@ -144,6 +146,7 @@ test("has every route that the app answers, and no other", () => {
     "POST /v1/orders/{id}/release",
     "POST /v1/rooms",
     "POST /v1/rules/dry-run",
+    "PUT /v1/placement-policies",
     "PUT /v1/room-configurations/{id}",
     "PUT /v1/rules/{id}",
   ]);

@@ -152,6 +152,19 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
     400: () => ({ path: "/v1/orders/%20" }),
     404: () => ({ path: "/v1/orders/AD_nobody" }),
   },
+  listPlacementPolicies: {
+    200: () => ({ path: "/v1/placement-policies" }),
+    400: () => ({ path: "/v1/placement-policies?namespace=/" }),
+  },
+  putPlacementPolicy: {
+    200: () => put("/v1/placement-policies?agent_name=agent", { strategy: "pack", max_jobs: 3 }),
+    400: () => put("/v1/placement-policies", { max_load: 0 }),
+    413: () => put("/v1/placement-policies", { strategy: TOO_LARGE }),
+  },
+  deletePlacementPolicy: {
+    200: () => remove("/v1/placement-policies?agent_name=agent"),
+    400: () => remove(`/v1/placement-policies?agent_name=${"x".repeat(257)}`),
+  },
   streamEvents: {
     200: () => ({ path: "/v1/events" }),
     400: () => ({ path: "/v1/events?room=" }),

@@ -362,7 +362,7 @@ onEachRedis("events", (current) => {
       expect(eventProblems(events, states)).toEqual([]);
       await forgetNamespace(own.redis, own.namespace);
     });
-    await fc.assert(property, { numRuns: 100 });
+    await fc.assert(property, { numRuns: 160 });
     const all = "queued offered rejected parked started redispatched migrated ended fallback";
     for (const name of all.split(" ")) expect(seen).toContain(name);
   });

@@ -20,6 +20,7 @@ import { jobRoutes } from "./jobs.js";
 import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
 import { orderRoutes } from "./orders.js";
 import { patchOrderRoutes } from "./patch-order.js";
+import { type PlacementRouteDeps, placementPolicyRoutes } from "./placement-policies.js";
 import { problemAnswer } from "./problem.js";
 import { CONFIGURATIONS_PATH, roomConfigurationRoutes } from "./room-configurations.js";
 import { ROOMS_PATH, type RoomRouteDeps, roomRoutes } from "./rooms.js";
@@ -32,6 +33,7 @@ export interface RestAppDeps
     EventRouteDeps,
     DefinitionRouteDeps,
     DryRunDeps,
+    PlacementRouteDeps,
     RoomRouteDeps {
   keys: ApiKeys;
   clock: Clock;
@@ -72,6 +74,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   );
   app.route("/", workerRoutes(deps));
   app.route("/", jobRoutes(deps));
+  app.route("/", placementPolicyRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", changeOrderRoutes(deps));
   app.route("/", patchOrderRoutes(deps));
