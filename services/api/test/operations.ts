@@ -105,6 +105,11 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
     400: ({ job }) => ({ path: `/v1/jobs/${job}?namespace=/` }),
     404: () => ({ path: `/v1/jobs/${NOBODY}` }),
   },
+  explainJob: {
+    200: ({ job }) => ({ path: `/v1/jobs/${job}/explain` }),
+    400: ({ job }) => ({ path: `/v1/jobs/${job}/explain?namespace=/` }),
+    404: () => ({ path: `/v1/jobs/${NOBODY}/explain` }),
+  },
   // While it lives: what follows ends it.
   changeOrder: {
     200: ({ order: id }) => changed(id, { priority: 7 }),

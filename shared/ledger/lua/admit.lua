@@ -9,8 +9,8 @@
 -- @arg offer-ms int Deadline of the offer from now, in Redis; longer than the gateway's own.
 -- @arg retry-ms int First back-off when sessions refused; doubled with each round, 30 s at most.
 -- @arg scan int Sessions, and jobs ahead in line, looked at in one claim, at most.
--- @reply offered deadline:int job:hash order:hash considered:json:shapes.Considered[]
--- @reply parked pool:string behind:int considered:json:shapes.Considered[]
+-- @reply offered deadline:int job:hash order:hash
+-- @reply parked pool:string behind:int
 -- @reply held
 -- @reply idle state:string
 -- @reply ended outcome:string
@@ -44,8 +44,10 @@ local chosen, gateway, considered = pick(record, scan)
 if chosen then
   if not is_behind(chosen) then return offer(job, record, flat, order, chosen, gateway, now + offer_ms, considered) end
   -- Stand in line; the actor serves the pool.
+  considered[#considered].verdict = "behind"
+  note_nobody(job, record, considered)
   park(job, record, nil)
-  return { "parked", record.pool, 1, "[]" }
+  return { "parked", record.pool, 1 }
 end
 
 -- Those who refused are asked again after a while, whether they have room now or not: freed room wakes only jobs that
@@ -58,6 +60,7 @@ if not backs_off then
     retry_at = now + math.min(30000, retry_ms * 2 ^ math.min(10, tonumber(record.rounds)))
     redis.call("HINCRBY", job_key, "rounds", 1)
   end
+  note_nobody(job, record, considered)
   park(job, record, retry_at)
 end
-return { "parked", record.pool, 0, encode_list(considered) }
+return { "parked", record.pool, 0 }

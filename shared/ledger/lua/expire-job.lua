@@ -59,6 +59,7 @@ end
 if state == "offered" then
   local got_room = release(job, record)
   requeue(job, now + guard_ms)
+  close_attempt(job, record, "unanswered")
   tell("rejected", job, record, { state = "queued", reason = "unanswered" })
   return { "requeued", to_serve(record.pool, got_room) }
 end

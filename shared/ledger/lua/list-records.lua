@@ -1,5 +1,5 @@
 -- list-records: a page of sessions, jobs or orders, by rank in the set that lists them, without what can be large
--- (metadata, attributes, messages of LiveKit): read-record has that. Reads only.
+-- (metadata, attributes, messages of LiveKit, who was considered): read-record has that. Reads only.
 -- @key list <list>
 -- @include records
 -- @family record
@@ -14,6 +14,7 @@ for _, id in ipairs(redis.call("ZRANGE", list_key, offset, offset + limit - 1)) 
   local record = read_hash(record_of(kind .. ":" .. id))
   if record then
     record.metadata, record.attributes, record.room_info, record.participant_info = nil, nil, nil, nil
+    record.considered = nil
     records[#records + 1] = record
   end
 end

@@ -8,6 +8,7 @@
 -- @key gateway-sessions gateway-sessions:<gateway>
 -- @key pools pools
 -- @key costs costs
+-- @key pool-sessions pool-sessions:<pool>
 -- @include waking
 -- @include serving
 -- @include placing
@@ -40,6 +41,7 @@ if redis.call("EXISTS", session_key) == 0 then
   redis.call("HSET", session_key, unpack(fields))
   redis.call("ZADD", sessions_key, now, session)
   redis.call("SADD", gateway_sessions_key, session)
+  redis.call("ZADD", pool_sessions_key, now, session)
   count_return(session)
   if redis.call("SCARD", orphans_of(pool)) > 0 then
     redis.call("HSET", session_key, "entering_until", string.format("%.0f", now + ENTERING_MS))

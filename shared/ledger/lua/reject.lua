@@ -42,5 +42,6 @@ end
 -- Whatever the reason: one that could not be asked is gone or about to be. Exclusions end with the next back-off.
 exclude(job, record, session)
 local got_room = release(job, record)
+close_attempt(job, record, reason)
 requeue(job, now + guard_ms)
 return { "requeued", to_serve(record.pool, got_room) }

@@ -6,7 +6,7 @@
 -- @arg offer-ms int Deadline of the offer from now, in Redis; longer than the gateway's own.
 -- @arg scan int Sessions looked at in one claim, at most.
 -- @arg heads int Parked jobs looked at, at most: the first can be waiting out a back-off.
--- @reply offered deadline:int job:hash order:hash considered:json:shapes.Considered[]
+-- @reply offered deadline:int job:hash order:hash
 -- @reply no_room
 -- @reply empty
 

@@ -4,6 +4,7 @@
 -- @key ended-jobs ended-jobs
 -- @key ended-orders ended-orders
 -- @family job job:
+-- @family attempts attempts:
 -- @family order order:
 -- @family order-jobs order-jobs:
 -- @family room-orders room-orders:
@@ -19,7 +20,7 @@ for _, id in ipairs(jobs) do
   -- An order that stays open outlives its jobs, and keeps in mind for whom it made one.
   local is_open = order and order ~= "" and redis.call("HGET", order_of(order), "open") == "1"
   if order and order ~= "" and not is_open then redis.call("ZREM", order_jobs_of(order), id) end
-  redis.call("DEL", job_of(id))
+  redis.call("DEL", job_of(id), attempts_of(id))
   redis.call("ZREM", ended_jobs_key, id)
 end
 for _, id in ipairs(orders) do

@@ -168,15 +168,37 @@ export interface Stop {
   looks?: number;
 }
 
-/** A session that a claim looked at, and why it was not taken. */
-export interface Considered {
-  session: string;
-  load: number;
-  verdict: "chosen" | NoRoom | "reserved" | "excluded" | "gateway_gone" | "gone";
-}
+/**
+ * What a claim, or a look at a waiting job, finds of a session. `chosen` and `behind` (somebody who stands before this job can
+ * have it) are of claims; `another` of a simulated job, which only its own session may have. Else why it has no room: `full`: it
+ * says so; `load`, `cap`: its projected load or its jobs are at a bound; `reserved`: what it has left is for jobs of high priority.
+ */
+export const VERDICTS = [
+  "chosen",
+  "room",
+  "behind",
+  "excluded",
+  "gateway_gone",
+  "gone",
+  "another",
+  "full",
+  "cap",
+  "load",
+  "reserved",
+  "draining",
+  "cooling",
+  "entering",
+  "unknown_load",
+] as const;
+export type Verdict = (typeof VERDICTS)[number];
 
-/** Why a session has no room for anybody. `full`: it says so; `load`, `cap`: its projected load or its jobs are at a bound. */
-export type NoRoom = "draining" | "cooling" | "entering" | "full" | "unknown_load" | "load" | "cap";
+/** How a session of its pool stands to a waiting job. */
+export interface Standing {
+  session: string;
+  /** Projected, 0–1. */
+  load: number;
+  verdict: Verdict;
+}
 
 /** How jobs are placed. Absent members are as the gateways' configuration has them, or mean none. */
 export interface PlacementPolicy {

@@ -14,11 +14,17 @@ const RANK_STEP = 2 ** 42;
 /** What a job that does not keep the field has. */
 const ABSENT = { session: "", gateway: "", order: "", outcome: "", epoch: "0", offers: "0", priority: "0" };
 const WAITING = ["queued", "parked"];
+/** That are over, with the count of those left out. */
+const MOST_ATTEMPTS = 20;
 const PLACED = ["offered", "starting", "running", "orphaned"];
 
 export function jobProblems(snapshot: Snapshot, nowMs: number): string[] {
-  const { hashes, zsets, sets } = snapshot;
+  const { hashes, zsets, sets, lists } = snapshot;
   const found: string[] = [];
+  for (const [key, entries] of lists) {
+    if (!hashes.has(key.replace(/^attempts:/, "job:"))) found.push(`${key} outlived its job`);
+    if (entries.length > MOST_ATTEMPTS) found.push(`${key} has ${entries.length} entries`);
+  }
   for (const [key, members] of sets) {
     if (!key.startsWith("orphans:")) continue;
     for (const id of members) if (!hashes.has(`job:${id}`)) found.push(`${key} lists ${id}, which is gone`);
@@ -101,6 +107,13 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
   check("listed as held", isHeld, isIn("held", `${job.order}|${id}`));
   if (isHeld) check("state on hold", "parked", state);
   if (state === "parked" && order !== undefined) check("held with its order", order.held === "1", isHeld);
+
+  // Of the attempt that goes on: it found nobody, or somebody has the job. Between two there is nothing of either.
+  const attempt = { parked: job.parked_at !== undefined, returned: job.returned_at !== undefined };
+  if (job.considered !== undefined && WAITING.includes(state))
+    check("attempt is that of a wait", true, attempt.parked);
+  if (WAITING.includes(state)) check("attempt is that of a return", false, attempt.returned);
+  if (PLACED.includes(state)) check("attempt is that of a wait", false, attempt.parked);
 
   if (WAITING.includes(state)) check("holder", "|", `${job.session}|${job.gateway}`);
   if (PLACED.includes(state)) {

@@ -15,11 +15,12 @@ export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
   }
   for (const [key, members] of zsets) {
     if (key.startsWith("session-jobs:")) found.push(...placeProblems(key, [...members.keys()], snapshot));
-    if (key !== "sessions" && !/^(pool|reserved):/.test(key)) continue;
+    if (key !== "sessions" && !/^(pool|pool-sessions|reserved):/.test(key)) continue;
     for (const id of members.keys()) {
       const session = hashes.get(`session:${id}`);
+      const pool = key.slice(key.indexOf(":") + 1);
       if (session === undefined) found.push(`${key} lists ${id}, which is gone`);
-      else if (key !== "sessions" && !key.endsWith(`:${session.pool}`)) found.push(`${id} is in ${key}`);
+      else if (key !== "sessions" && pool !== session.pool) found.push(`${id} is in ${key}`);
     }
   }
   for (const [key, members] of sets) {
@@ -33,7 +34,8 @@ export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
 function oneSession(id: string, session: Hash, { hashes, zsets, sets }: Snapshot, nowMs: number): string[] {
   const found: string[] = [];
   const lease = zsets.get("gateways")?.get(session.gateway ?? "");
-  if (!zsets.get("sessions")?.has(id)) found.push(`${id} is not listed in sessions`);
+  for (const list of ["sessions", `pool-sessions:${session.pool}`])
+    if (!zsets.get(list)?.has(id)) found.push(`${id} is not listed in ${list}`);
   if (!sets.get(`gateway-sessions:${session.gateway}`)?.has(id))
     found.push(`${id} is not listed at its gateway`);
   if (lease === undefined) found.push(`${id} has a gateway without a lease`);

@@ -15,7 +15,7 @@ const SINGLE_KEYS = new Set(
   ),
 );
 const FAMILIES = new Set(
-  "job session session-jobs pool reserved parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops".split(
+  "job attempts session session-jobs pool pool-sessions reserved parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops".split(
     " ",
   ),
 );
@@ -35,11 +35,11 @@ export async function assertConsistent(redis: RedisClient, namespace: string, no
   expect(problems(await readNamespace(redis, namespace), nowMs)).toEqual([]);
 }
 
-function keyProblems({ hashes, zsets, sets, volatile }: Snapshot): string[] {
+function keyProblems({ hashes, zsets, sets, lists, volatile }: Snapshot): string[] {
   const found = volatile
     .filter((key) => key !== "listening" && !key.startsWith("pace:"))
     .map((key) => `${key} would expire by itself`);
-  for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys()]) {
+  for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys(), ...lists.keys()]) {
     const family = key.slice(0, Math.max(0, key.indexOf(":")));
     if (!SINGLE_KEYS.has(key) && !FAMILIES.has(family)) found.push(`${key} is no key of the table`);
   }

@@ -38,7 +38,7 @@ onEachRedis("order of service", (scene) => {
     s.pass(1);
     await s.worker("AW_1", 0, { cap: 1 });
     await s.order("AD_2");
-    expect(await s.admit("AJ_2")).toEqual({ status: "parked", pool: POOL, behind: 1, considered: [] });
+    expect(await s.admit("AJ_2")).toEqual({ status: "parked", pool: POOL, behind: 1 });
     await s.order("AD_3", undefined, { priority: 1 });
     expect(await s.admit("AJ_3")).toMatchObject({ status: "offered" });
     await s.reject("AJ_3", "AW_1", 1, "rejected", true);

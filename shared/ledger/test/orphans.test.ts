@@ -227,7 +227,9 @@ onEachRedis("orphans", (scene) => {
     expect(await s.field("job", "AJ_1", "excluded")).toBe("AW_1");
     s.pass(300);
     expect(await s.expireSession("AW_1")).toEqual({ status: "back", serve: POOL });
-    expect(await s.admit("AJ_1")).toMatchObject({ status: "parked", considered: [{ verdict: "excluded" }] });
+    expect(await s.admit("AJ_1")).toMatchObject({ status: "parked" });
+    const [, attempt] = (await s.explain("AJ_1")).attempts;
+    expect(attempt).toMatchObject({ considered: [{ verdict: "excluded" }] });
   });
 
   test("one that was resumed and not offered yet is taken back by the gateway that still holds it", async () => {

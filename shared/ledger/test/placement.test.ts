@@ -39,7 +39,8 @@ onEachRedis("placement", (scene) => {
     await s.worker("AW_1");
     await s.sample("AW_1", 0, sample);
     await s.order("AD_1");
-    expect(await s.admit("AJ_1")).toMatchObject({ status: "parked", considered: [] });
+    expect(await s.admit("AJ_1")).toMatchObject({ status: "parked" });
+    expect(await s.explain("AJ_1")).toMatchObject({ attempts: [{ considered: [] }] });
     expect(await s.sample("AW_1", 0)).toEqual({
       status: "sampled",
       unknown: [],
@@ -138,7 +139,8 @@ onEachRedis("placement", (scene) => {
     await s.order("AD_1");
     const reply = await s.admit("AJ_1");
     expect(reply.status).toBe(expected);
-    if (expected === "parked") expect(reply).toMatchObject({ considered: [{ verdict: "gateway_gone" }] });
+    const verdict = expected === "parked" ? "gateway_gone" : "chosen";
+    expect(await s.explain("AJ_1")).toMatchObject({ attempts: [{ considered: [{ verdict }] }] });
   });
 
   test("1,000 claims between two samples are spread evenly over 100 sessions", async () => {

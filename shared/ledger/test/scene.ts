@@ -3,6 +3,7 @@
  * a verb with ordinary values filled in. Says nothing about what is right.
  */
 import type { RedisClient } from "@muster/runtime/redis/connect";
+import { type Attempts, readAttempts } from "../src/attempts.js";
 import { createLedger, type Ledger } from "../src/ledger.js";
 import type {
   HeldJob,
@@ -283,6 +284,16 @@ export class Scene {
       },
       listenMs: this.listenMs,
     });
+  }
+
+  async explain(job: string): Promise<Attempts> {
+    const reply = await this.ledger.explainJob({ ...this.at, job });
+    if (reply.status === "unknown") throw new Error(`there is no job ${job}`);
+    return readAttempts(reply.job, reply.attempts);
+  }
+
+  wait(job: string, first = 0, limit = 100) {
+    return this.ledger.explainWait({ ...this.at, job, first, limit });
   }
 
   position(job: string) {

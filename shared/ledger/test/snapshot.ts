@@ -11,6 +11,7 @@ export interface Snapshot {
   hashes: Map<string, Hash>;
   zsets: Map<string, Map<string, number>>;
   sets: Map<string, Set<string>>;
+  lists: Map<string, string[]>;
   /** Keys that would vanish by themselves, which no key of a namespace may. */
   volatile: string[];
 }
@@ -48,9 +49,11 @@ export async function readNamespace(redis: RedisClient, namespace: string): Prom
   const ofType = (type: string) => keys.filter((_, index) => types[index] === type);
   const name = (key: string | undefined) => (key ?? "").slice(tag.length);
   const [hashKeys, zsetKeys, setKeys] = [ofType("hash"), ofType("zset"), ofType("set")];
+  const listKeys = ofType("list");
   const hashes = await each<unknown[]>(redis, hashKeys, "HGETALL");
   const zsets = await each<unknown[]>(redis, zsetKeys, "ZRANGE", "0", "-1", "WITHSCORES");
   const sets = await each<string[]>(redis, setKeys, "SMEMBERS");
+  const lists = await each<string[]>(redis, listKeys, "LRANGE", "0", "-1");
   return {
     hashes: new Map(hashes.map((flat, index) => [name(hashKeys[index]), Object.fromEntries(pairs(flat))])),
     zsets: new Map(
@@ -60,6 +63,7 @@ export async function readNamespace(redis: RedisClient, namespace: string): Prom
       ]),
     ),
     sets: new Map(sets.map((members, index) => [name(setKeys[index]), new Set(members)])),
+    lists: new Map(lists.map((entries, index) => [name(listKeys[index]), entries.map(String)])),
     volatile: keys.filter((_, index) => ttls[index] !== -1).map(name),
   };
 }

@@ -65,7 +65,8 @@ onEachRedis("placement policies", (scene) => {
     expect(await s.loadInPool("AW_0")).toBe(0.1);
     await s.order("AD_3");
     const considered = ["AW_0", "AW_1"].map((session) => ({ session, load: 0.1, verdict: "cap" }));
-    expect(await s.admit("AJ_3")).toEqual({ status: "parked", pool: POOL, behind: 0, considered });
+    expect(await s.admit("AJ_3")).toEqual({ status: "parked", pool: POOL, behind: 0 });
+    expect(await s.explain("AJ_3")).toMatchObject({ attempts: [{ considered }] });
     expect(await s.loadInPool("AW_0")).toBeUndefined();
     expect(await s.setPlacement(undefined)).toBe("set");
     expect(await s.serve()).toMatchObject({ status: "offered", job: { id: "AJ_3" } });

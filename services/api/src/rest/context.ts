@@ -20,7 +20,16 @@ import type { WithdrawOrder } from "../withdraw-order.js";
 import { type List, nextCursor, rankOf } from "./page.js";
 
 export interface RestDeps extends WakeHeldDeps {
-  ledger: Pick<Ledger, "listRecords" | "readRecord" | "findPosition" | "terminateJob" | "wakeNamespace">;
+  ledger: Pick<
+    Ledger,
+    | "listRecords"
+    | "readRecord"
+    | "findPosition"
+    | "explainJob"
+    | "explainWait"
+    | "terminateJob"
+    | "wakeNamespace"
+  >;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;
   acceptOrder: AcceptOrder;
@@ -81,8 +90,12 @@ export async function readOne(
 ): Promise<Hash> {
   const reply = await ledger.readRecord({ namespace, kind, id });
   if (reply.status === "found") return reply.record;
+  throw noSuch(kind, id, namespace);
+}
+
+export function noSuch(kind: Kind, id: string, namespace: string): DispatchError {
   const where = fieldOf(namespace) === "" ? "the default namespace" : `namespace ${fieldOf(namespace)}`;
-  throw new DispatchError(
+  return new DispatchError(
     "not_found",
     `there is no ${kind === "session" ? "worker" : kind} ${id} in ${where}`,
   );

@@ -15,6 +15,7 @@ import { bodyBound } from "./body-bound.js";
 import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
 import { type EventRouteDeps, eventRoutes } from "./events.js";
+import { explainRoutes } from "./explain.js";
 import { holdOrderRoutes } from "./hold-orders.js";
 import { jobRoutes } from "./jobs.js";
 import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
@@ -75,6 +76,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   app.route("/", workerRoutes(deps));
   app.route("/", jobRoutes(deps));
   app.route("/", placementPolicyRoutes(deps));
+  app.route("/", explainRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", changeOrderRoutes(deps));
   app.route("/", patchOrderRoutes(deps));

@@ -82,8 +82,10 @@ local function offer(job_id, job, flat, order, session_id, gateway, deadline, co
   local offers = string.format("%d", job.offers + 1)
   local wire = offers == "1" and job_id or (job_id .. "." .. offers)
   local at = string.format("%.0f", now)
+  close_attempt(job_id, job, "parked")
   update(job_of(job_id), flat, { "state", "offered", "epoch", epoch, "offers", offers, "wire", wire,
-    "session", session_id, "gateway", gateway, "offered_at", at, "updated_at", at })
+    "session", session_id, "gateway", gateway, "offered_at", at, "updated_at", at,
+    "considered", considered_text(considered) })
   if job.state == "parked" then
     redis.call("ZREM", parked_of(job.pool), job_id)
     place_given(job.pool)
@@ -92,5 +94,5 @@ local function offer(job_id, job, flat, order, session_id, gateway, deadline, co
   set_timer("job|" .. job_id, deadline)
   place(session_id)
   tell("offered", job_id, job, { state = "offered", session = session_id, wire = wire, epoch = epoch })
-  return { "offered", deadline, flat, order, cjson.encode(considered) }
+  return { "offered", deadline, flat, order }
 end

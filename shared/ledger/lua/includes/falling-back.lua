@@ -50,6 +50,7 @@ local function fall_back(id, job)
   local from = job.pool
   redis.call("ZREM", parked_of(from), id)
   forget_refusals(id, job)
+  close_attempt(id, job, "fell_back")
   stand_at(id, job, read_steps(job), tonumber(job.fallback_step) + 1)
   tell("fallback", id, job, { state = "queued", from_pool = from })
 end

@@ -31,6 +31,7 @@ end
 -- The session holds the job under this epoch, whatever the ledger knew before: that place is given back.
 local function take_over(job_id, job, session_id, gateway, epoch, wire)
   release(job_id, job)
+  note_return(job_id, job, session_id)
   local offers = math.max(tonumber(job.offers), tonumber(string.match(wire, "%.(%d+)$") or 1))
   redis.call("HSET", job_of(job_id), "state", "running", "epoch", epoch, "offers", offers, "wire", wire,
     "session", session_id, "gateway", gateway, "updated_at", now)

@@ -2,6 +2,7 @@
 -- @include ending
 -- @include guarding
 -- @family gateway-sessions gateway-sessions:
+-- @family pool-sessions pool-sessions:
 
 local function no_fates()
   return { requeued = {}, orphaned = {}, ended = {}, guard = 0 }
@@ -19,6 +20,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
   redis.call("ZREM", reserved_of(pool), id)
   redis.call("DEL", session_of(id))
   redis.call("ZREM", sessions_key, id)
+  redis.call("ZREM", pool_sessions_of(pool), id)
   local came_lately = forget_arrival(id)
   redis.call("ZREM", deadlines_key, "session|" .. id)
   for _, member in ipairs(redis.call("ZRANGE", session_jobs_of(id), 0, -1)) do
@@ -28,6 +30,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
       if job.state == "offered" then
         redis.call("ZREM", session_jobs_of(id), member)
         requeue(job_id, now + guard_ms)
+        close_attempt(job_id, job, "undelivered")
         tell("rejected", job_id, job, { state = "queued", reason = "undelivered" })
         table.insert(fates.requeued, job_id)
       elseif job.state == "starting" or job.state == "running" then

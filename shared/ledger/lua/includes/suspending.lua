@@ -17,6 +17,7 @@ end
 
 -- A queued or parked job.
 local function suspend(id, job)
+  close_attempt(id, job, "held")
   redis.call("ZREM", parked_of(job.pool), id)
   redis.call("ZADD", held_key, 0, held_member(id, job))
   redis.call("HSET", job_of(id), "state", "parked", "held", 1, "updated_at", string.format("%.0f", now))

@@ -1,5 +1,6 @@
 -- waiting: how a job waits. Parked jobs stand in order of priority, then age; every waiting job has a timer.
 -- @include jobs
+-- @include attempting
 -- @include eventing
 -- @include pacing
 -- @key deadlines deadlines
@@ -57,8 +58,10 @@ local function requeue_started(id, job, due)
     "participant_sid", "participant_joined_at", "left_at", "left_how")
 end
 
--- To be called with the job as it was when it had started, where it is sent back to be given to another worker.
+-- To be called with the job as it was when it had started, where it is sent back to be given to another worker: told to
+-- who listens, and kept for explain.
 local function tell_redispatched(id, job, reason, changes)
+  close_attempt(id, job, reason)
   changes.state, changes.session, changes.from, changes.reason = "queued", "", job.session, reason
   tell("redispatched", id, job, changes)
 end

@@ -1,0 +1,44 @@
+-- explain-wait: why nobody has a waiting job now: what it waits for, and how it stands with each session of its pool, some a
+-- call, the longest connected first. Looks at what is true now, not at what the pool's set says. Reads only.
+-- `why`: release (on hold) | back_off (those who refused, or a failure, are given time) | turn (about to be tried) | room.
+-- Verdicts: room | excluded | gateway_gone | another (a simulated job knows its only session), and what `measure` says; what is
+-- reserved for high priority is room for a job that has it.
+-- @key job job:<job>
+-- @key gateways gateways
+-- @key deadlines deadlines
+-- @include waiting
+-- @include placing
+-- @family pool-sessions pool-sessions:
+-- @arg job string Job id.
+-- @arg first int Rank of the first session to look at.
+-- @arg limit int Sessions looked at in one call, at most.
+-- @reply waits why:string due:int sessions:json:shapes.Standing[] total:int
+-- @reply places_no_more state:string
+
+local record = read_job(job)
+local state = record and record.state or "unknown"
+if state ~= "queued" and state ~= "parked" then return { "places_no_more", state } end
+
+local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job) or 0)
+local function what_it_waits_for()
+  if record.held == "1" then return "release" end
+  if tonumber(record.not_before) > now then return "back_off" end
+  if state == "queued" then return "turn" end
+  return record.excluded ~= "" and due < patience_ends(record) and "back_off" or "room"
+end
+
+local is_high = record and tonumber(record.priority) >= (placement_policy(record.pool).reserved_from or math.huge)
+local function verdict_on(id, at)
+  local lease = redis.call("ZSCORE", gateways_key, at.gateway)
+  if not lease or tonumber(lease) <= now then return "gateway_gone" end
+  if record.only ~= "" and record.only ~= id then return "another" end
+  if string.find("," .. record.excluded .. ",", "," .. id .. ",", 1, true) then return "excluded" end
+  return at.verdict == "reserved" and is_high and "room" or at.verdict
+end
+
+local sessions = {}
+for _, id in ipairs(redis.call("ZRANGE", pool_sessions_of(record.pool), first, first + limit - 1)) do
+  local at = measure(id)
+  if at then sessions[#sessions + 1] = { session = id, load = at.load, verdict = verdict_on(id, at) } end
+end
+return { "waits", what_it_waits_for(), due, encode_list(sessions), redis.call("ZCARD", pool_sessions_of(record.pool)) }
