@@ -127,6 +127,7 @@ test("has every route that the app answers, and no other", () => {
     "GET /v1/events/dead",
     "GET /v1/jobs",
     "GET /v1/jobs/{id}",
+    "GET /v1/jobs/{id}/explain",
     "GET /v1/openapi.json",
     "GET /v1/orders",
     "GET /v1/orders/{id}",

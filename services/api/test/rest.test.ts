@@ -202,6 +202,7 @@ describe("who may", () => {
     ["lists", () => "/v1/jobs"],
     ["workers", () => "/v1/workers"],
     ["single jobs", () => `/v1/jobs/${job}`],
+    ["single jobs, with their attempts", () => `/v1/jobs/${job}/explain`],
     ["single orders", () => `/v1/orders/${id}`],
   ])("reads %s", async (what, path) => {
     const status = async (video: NonNullable<Parameters<typeof api.rest>[1]>["video"] = {}) =>

@@ -46,9 +46,9 @@ const Attempt = z
     epoch: z.int(),
     began_at_ms: z.int(),
     ended_at_ms: at("null while it goes on."),
-    waited_ms: z.int().openapi({
-      description: "Until it began: since the job was made, or since the attempt before it ended.",
-    }),
+    waited_ms: took(
+      "Until it began: since the job was made, or since the attempt before it ended; null when that one is left out.",
+    ),
     parked_ms: took("How long it stood in line for want of a worker; null when somebody was found at once."),
     answered_ms: took("From the offer to acceptance, refusal, or giving up; null when nobody was asked."),
     started_ms: took(

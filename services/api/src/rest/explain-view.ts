@@ -10,10 +10,10 @@ import type { Explanation } from "./explain-schemas.js";
 
 type View = z.infer<typeof Explanation>["attempts"][number];
 
-/** `freeSinceMs`: when the job was made, or the attempt before it ended. */
+/** `freeSinceMs`: when the job was made, or the attempt before it ended; null when that one is not kept. */
 export function attemptView(
   attempt: Attempt,
-  { freeSinceMs, nowMs, pool }: { freeSinceMs: number; nowMs: number; pool: Pool },
+  { freeSinceMs, nowMs, pool }: { freeSinceMs: number | null; nowMs: number; pool: Pool },
 ): View {
   const { how, beganAtMs, startedAtMs, runningAtMs, lostAtMs, endedAtMs } = attempt;
   const isOffer = how === "offered";
@@ -29,7 +29,7 @@ export function attemptView(
     epoch: attempt.epoch,
     began_at_ms: beganAtMs,
     ended_at_ms: endedAtMs || null,
-    waited_ms: span(freeSinceMs, beganAtMs),
+    waited_ms: freeSinceMs === null ? null : span(freeSinceMs, beganAtMs),
     parked_ms: how === "parked" ? span(beganAtMs, overMs) : null,
     answered_ms: isOffer ? span(beganAtMs, startedAtMs || overMs) : null,
     started_ms: startedAtMs ? span(startedAtMs, runningAtMs || lostAtMs || overMs) : null,

@@ -60,7 +60,9 @@ export function explainRoutes({ ledger }: RestDeps) {
         created_at_ms: job.createdAtMs,
         first_tried_ms: first === undefined ? null : Math.max(0, first.beganAtMs - job.createdAtMs),
         attempts: attempts.map((attempt, index) => {
-          const freeSinceMs = attempts[index - 1]?.endedAtMs ?? job.createdAtMs;
+          const before = attempts[index - 1];
+          const isNext = before === undefined || before.number === attempt.number - 1;
+          const freeSinceMs = isNext ? (before?.endedAtMs ?? job.createdAtMs) : null;
           return attemptView(attempt, { freeSinceMs, nowMs: reply.now, pool: servers(attempt.step) });
         }),
         attempts_left_out: leftOut,
