@@ -6,6 +6,7 @@
 -- @key session-jobs session-jobs:<session>
 -- @key deadlines deadlines
 -- @include eventing
+-- @include sticking
 -- @arg job string Job id.
 -- @arg session string The session whose socket carried the offer.
 -- @arg epoch int Epoch of the offer.
@@ -14,8 +15,8 @@
 -- @reply started started-at:int agent-identity:string
 -- @reply stale state:string
 
-local state, holder, held_epoch, started_at, identity, attempts = unpack(redis.call("HMGET", job_key,
-  "state", "session", "epoch", "started_at", "agent_identity", "attempts"))
+local state, holder, held_epoch, started_at, identity, attempts, sticky = unpack(redis.call("HMGET", job_key,
+  "state", "session", "epoch", "started_at", "agent_identity", "attempts", "sticky"))
 if not state then return { "stale", "unknown" } end
 holder, held_epoch, identity = holder or "", held_epoch or "0", identity or ""
 if holder ~= session or tonumber(held_epoch) ~= epoch then return { "stale", state } end
@@ -34,6 +35,7 @@ if identity == "" then identity = agent_identity end
 redis.call("HSET", job_key, "state", "starting", "started_at", now, "updated_at", now, "agent_identity", identity,
   "accepted_epoch", epoch, "attempts", tonumber(attempts or 0) + 1)
 if silences ~= "0" then redis.call("HSET", session_key, "silences", 0) end
+if sticky then remember_taker(sticky, session) end
 redis.call("ZADD", session_jobs_key, now, job .. "#" .. epoch)
 redis.call("ZADD", deadlines_key, now + start_ms, "job|" .. job)
 if somebody_listens() then

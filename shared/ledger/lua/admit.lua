@@ -17,7 +17,7 @@
 
 local record, flat = read_job(job)
 if not record then return { "idle", "unknown" } end
-local order, is_on_hold = order_to_serve(record)
+local order, is_on_hold, prefers = order_to_serve(record)
 if is_on_hold then
   suspend(job, record)
   return { "held" }
@@ -28,19 +28,24 @@ if now >= tonumber(record.wait_until) then
   return { "ended", "expired" }
 end
 
+local function rather_not(id, session)
+  local other = read_job(id)
+  return objection(wishes_for(other, redis.call("HGET", order_of(other.order), "prefer")), session, measure(session))
+end
+
 -- Order of service: whether somebody of a better rank waits who could take this session as well.
 local function is_behind(chosen)
   local ahead = redis.call("ZRANGE", parked_of(record.pool), 0, scan - 1, "WITHSCORES")
   for index = 1, #ahead, 2 do
     if ahead[index] == job or tonumber(ahead[index + 1]) >= rank(record) then return false end
-    local only, excluded = unpack(redis.call("HMGET", job_of(ahead[index]), "only", "excluded"))
-    local takes = not only or only == chosen
+    local only, excluded, prefers_some = unpack(redis.call("HMGET", job_of(ahead[index]), "only", "excluded", "prefers"))
+    local takes = (not only or only == chosen) and not (prefers_some and rather_not(ahead[index], chosen))
     if takes and not string.find("," .. (excluded or "") .. ",", "," .. chosen .. ",", 1, true) then return true end
   end
   return false
 end
 
-local chosen, gateway, considered = pick(record, scan)
+local chosen, gateway, considered = pick(record, scan, prefers)
 if chosen then
   if not is_behind(chosen) then return offer(job, record, flat, order, chosen, gateway, now + offer_ms, considered) end
   -- Stand in line; the actor serves the pool.

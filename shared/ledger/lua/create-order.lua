@@ -45,6 +45,7 @@ redis.call("ZADD", room_orders_key, at, order)
 local first_step = facts.fallback and cjson.decode(facts.fallback)[2]
 for _, job in ipairs(new_jobs) do
   job.order, job.room, job.priority = order, room, facts.priority
+  job.prefers, job.loosens, job.sticky = facts.prefer and 1 or nil, facts.loosens, facts.sticky
   job.fallback_after = first_step and first_step.after_ms or nil
   redis.call("ZADD", order_jobs_key, 0, job.id)
   local id = job.id

@@ -1,13 +1,14 @@
 -- explain-wait: why nobody has a waiting job now: what it waits for, and how it stands with each session of its pool, some a
 -- call, the longest connected first. Looks at what is true now, not at what the pool's set says. Reads only.
 -- `why`: release (on hold) | back_off (those who refused, or a failure, are given time) | turn (about to be tried) | room.
--- Verdicts: room | excluded | gateway_gone | another (a simulated job knows its only session), and what `measure` says; what is
+-- Verdicts: room | excluded | gateway_gone | left_out, not_favourite, labels (its own wishes) | another (a simulated job knows its only session), and what `measure` says; what is
 -- reserved for high priority is room for a job that has it.
 -- @key job job:<job>
 -- @key gateways gateways
 -- @key deadlines deadlines
 -- @include waiting
 -- @include placing
+-- @family order order:
 -- @family pool-sessions pool-sessions:
 -- @arg job string Job id.
 -- @arg first int Rank of the first session to look at.
@@ -28,12 +29,14 @@ local function what_it_waits_for()
 end
 
 local is_high = record and tonumber(record.priority) >= (placement_policy(record.pool).reserved_from or math.huge)
+local wishes = record.order ~= "" and wishes_for(record, redis.call("HGET", order_of(record.order), "prefer")) or nil
 local function verdict_on(id, at)
   local lease = redis.call("ZSCORE", gateways_key, at.gateway)
   if not lease or tonumber(lease) <= now then return "gateway_gone" end
   if record.only ~= "" and record.only ~= id then return "another" end
   if string.find("," .. record.excluded .. ",", "," .. id .. ",", 1, true) then return "excluded" end
-  return at.verdict == "reserved" and is_high and "room" or at.verdict
+  local has_room = at.verdict == "room" or (at.verdict == "reserved" and is_high)
+  return has_room and (objection(wishes, id, at) or "room") or at.verdict
 end
 
 local sessions = {}

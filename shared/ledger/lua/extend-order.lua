@@ -26,9 +26,9 @@
 -- @reply unknown
 -- @reply unindexed rests:int
 
-local state, bound_to, room, priority, own_wait_ms, retain_ms, fallback, is_on_hold =
+local state, bound_to, room, priority, own_wait_ms, retain_ms, fallback, is_on_hold, prefer, loosens, sticky =
   unpack(redis.call("HMGET", order_key, "state", "room_sid", "room", "priority", "wait_ms", "retain_ms", "fallback",
-    "held"))
+    "held", "prefer", "loosens", "sticky"))
 if not state then return { "unknown" } end
 if state ~= "live" then return { "closed", state } end
 if bound_to and bound_to ~= room_sid then return { "other_life", bound_to } end
@@ -78,6 +78,7 @@ for id, person in pairs(spoken) do if not is_refreshed[id] then refresh(id, pers
 if #missing > 0 then keep_listening(listen_ms) end
 local first_step = fallback and cjson.decode(fallback)[2]
 for _, job in ipairs(missing) do
+  job.prefers, job.loosens, job.sticky = prefer and 1 or nil, loosens or nil, sticky or nil
   job.fallback_after = first_step and first_step.after_ms or nil
   job.order, job.room, job.priority, job.room_sid, job.room_info = order, room, priority or 0, room_sid, room_info
   job.room_info_at = room_info ~= "" and string.format("%.0f", room_info_at) or ""

@@ -21,6 +21,8 @@ export interface SessionFacts {
   max_load: number;
   /** Jobs held and reserved, at most; 0 = no bound. */
   cap: number;
+  /** As encodeLabels (domain/preferences) writes them; absent: none. */
+  labels?: string;
 }
 
 export interface LoadSample {
@@ -55,6 +57,10 @@ export interface OrderFacts {
   fallback?: string;
   /** On hold from the start. */
   held?: 1;
+  /** Whom its jobs would rather have, as encodePreferences (domain/preferences) writes it. */
+  prefer?: string;
+  loosens?: string;
+  sticky?: string;
 }
 
 /** What of an order may be different from now on. Absent members stay as they are. */
@@ -170,7 +176,8 @@ export interface Stop {
 
 /**
  * What a claim, or a look at a waiting job, finds of a session. `chosen` and `behind` (somebody who stands before this job can
- * have it) are of claims; `another` of a simulated job, which only its own session may have. Else why it has no room: `full`: it
+ * have it) are of claims; `another` of a simulated job, which only its own session may have; `left_out`, `not_favourite` and
+ * `labels` of the job's own preferences. Else why it has no room: `full`: it
  * says so; `load`, `cap`: its projected load or its jobs are at a bound; `reserved`: what it has left is for jobs of high priority.
  */
 export const VERDICTS = [
@@ -180,6 +187,9 @@ export const VERDICTS = [
   "excluded",
   "gateway_gone",
   "gone",
+  "left_out",
+  "not_favourite",
+  "labels",
   "another",
   "full",
   "cap",

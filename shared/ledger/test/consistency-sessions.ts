@@ -20,7 +20,7 @@ export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
       const session = hashes.get(`session:${id}`);
       const pool = key.slice(key.indexOf(":") + 1);
       if (session === undefined) found.push(`${key} lists ${id}, which is gone`);
-      else if (key !== "sessions" && pool !== session.pool) found.push(`${id} is in ${key}`);
+      else if (key !== "sessions" && !belongsTo(key, session)) found.push(`${id} is in ${key}`);
     }
   }
   for (const [key, members] of sets) {
@@ -29,6 +29,12 @@ export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
       if (!hashes.has(`session:${id}`)) found.push(`${key} lists ${id}, which is gone`);
   }
   return [...found, ...stopProblems(snapshot)];
+}
+
+/** Whether this is a set of its pool, or of those of it with one of its labels. */
+function belongsTo(key: string, session: Hash): boolean {
+  const [name = "", label] = key.slice(key.indexOf(":") + 1).split("|");
+  return name === session.pool && (label === undefined || (session.labels ?? "").split(";").includes(label));
 }
 
 function oneSession(id: string, session: Hash, { hashes, zsets, sets }: Snapshot, nowMs: number): string[] {
@@ -52,10 +58,13 @@ function oneSession(id: string, session: Hash, { hashes, zsets, sets }: Snapshot
   const givenAt = [...(zsets.get(`session-jobs:${id}`)?.values() ?? [])];
   const policy = policyOf(hashes.get("placement"), session.pool ?? "");
   const expected = placement(session, givenAt, nowMs, policy);
-  for (const room of ["pool", "reserved"] as const) {
-    const actual = zsets.get(`${room}:${session.pool}`)?.get(id);
-    const right = expected?.room === room ? expected.load : undefined;
-    if (actual !== right) found.push(`${id} stands in ${room} at ${actual}, should at ${right}`);
+  const labels = (session.labels ?? "").split(";").filter((label) => label !== "");
+  for (const name of [session.pool, ...labels.map((label) => `${session.pool}|${label}`)]) {
+    for (const room of ["pool", "reserved"] as const) {
+      const actual = zsets.get(`${room}:${name}`)?.get(id);
+      const right = expected?.room === room ? expected.load : undefined;
+      if (actual !== right) found.push(`${id} stands in ${room}:${name} at ${actual}, should at ${right}`);
+    }
   }
   return found;
 }

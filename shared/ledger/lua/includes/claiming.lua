@@ -19,12 +19,14 @@ end
 -- `scan` of them at most beyond the excluded ones. Third value: who was looked at and why not taken, for explain.
 -- The pool's set says where sessions stood when something last happened to them; whether one has room is measured here and
 -- now, so that no claim passes a bound that was just set.
-local function pick(job, scan)
+local function pick(job, scan, prefers)
   local excluded, count = split_set(job.excluded)
   local considered, judged = {}, {}
   if count >= MOST_EXCLUDED then return nil, nil, considered end
   local policy = placement_policy(job.pool)
   local is_high = tonumber(job.priority) >= (policy.reserved_from or math.huge)
+
+  local wishes = wishes_for(job, prefers)
 
   local function look(id, load)
     if judged[id] then return nil end
@@ -32,7 +34,8 @@ local function pick(job, scan)
     local at = not excluded[id] and measure(id) or nil
     local verdict = at and at.verdict or (excluded[id] and "excluded" or "gone")
     local has_room = verdict == "room" or (verdict == "reserved" and is_high)
-    if has_room then
+    verdict = has_room and objection(wishes, id, at) or verdict
+    if verdict == "room" or verdict == "reserved" and is_high then
       local lease = redis.call("ZSCORE", gateways_key, at.gateway)
       verdict = lease and tonumber(lease) > now and "chosen" or "gateway_gone"
     end
@@ -46,10 +49,13 @@ local function pick(job, scan)
   if job.only ~= "" then
     chosen = look(job.only, 0)
   else
+    if wishes and wishes.favourite then chosen = look(wishes.favourite, 0) end
+    local labels = wishes and wishes.labels
+    local name = labels and labelled(job.pool, labels[1]) or job.pool
     local words = job.id .. ":" .. job.epoch .. ":"
-    chosen = choose(pool_of(job.pool), policy.strategy, words, count + 1, count + scan, look)
-    if not chosen and is_high then
-      chosen = choose(reserved_of(job.pool), policy.strategy, words, count + 1, count + scan, look)
+    for _, key in ipairs({ pool_of(name), is_high and reserved_of(name) or nil }) do
+      if chosen or (wishes and wishes.insists) then break end
+      chosen = choose(key, policy.strategy, words, count + 1, count + scan, look)
     end
   end
   return chosen and chosen[1], chosen and chosen[2], considered
@@ -57,7 +63,7 @@ end
 
 -- The order of a job that may still be placed, as Redis gave it (empty for a job that has none): the job waits, past
 -- its back-off, and the order is live and not on hold. Else nil; second value: true when it is on hold, and the job is not
--- held yet. Read whole, for an offer needs it and most jobs are offered at once.
+-- held yet. Third: its preferences, as text. Read whole, for an offer needs it and most jobs are offered at once.
 local function order_to_serve(job)
   local waits = (job.state == "queued" or job.state == "parked") and now >= tonumber(job.not_before)
   if not waits or job.held == "1" then return nil end
@@ -65,7 +71,7 @@ local function order_to_serve(job)
   local order, flat = read_hash(order_of(job.order))
   if not order or order.state ~= "live" then return nil end
   if order.held == "1" then return nil, true end
-  return flat
+  return flat, false, order.prefer
 end
 
 -- Writes fields of a hash, and adds them to what was read of it, where the later value counts: no second look.

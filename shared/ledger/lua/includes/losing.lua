@@ -13,11 +13,10 @@ end
 -- whose gateway only lapsed comes back under its id, and must not look empty then.
 -- Adds job ids to the lists of `fates`. The session's pool, or nil when it was not there; and whether it came lately.
 local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
-  local pool, reports = unpack(redis.call("HMGET", session_of(id), "pool", "reports"))
+  local pool, reports, labels = unpack(redis.call("HMGET", session_of(id), "pool", "reports", "labels"))
   redis.call("SREM", gateway_sessions_of(gateway), id)
   if not pool then return nil end
-  redis.call("ZREM", pool_of(pool), id)
-  redis.call("ZREM", reserved_of(pool), id)
+  leave_pool(id, pool, labels)
   redis.call("DEL", session_of(id))
   redis.call("ZREM", sessions_key, id)
   redis.call("ZREM", pool_sessions_of(pool), id)

@@ -20,14 +20,15 @@ end
 -- not count yet: +inf while the offer is open, then when the worker accepted. What was accepted in the very
 -- millisecond of the sample counts twice until the next one: the other way a burst in that millisecond would be free.
 local function measure(id)
-  local pool, gateway, status, draining, cooling_until, load, cost, learnt, max_load, cap, sampled_at, enters, surplus =
+  local pool, gateway, status, draining, cooling_until, load, cost, learnt, max_load, cap, sampled_at, enters, surplus, labels =
     unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining", "cooling_until", "load", "cost",
-      "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus"))
+      "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus", "labels"))
   if not pool then return nil end
   local policy = placement_policy(pool)
   local uncounted = redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf")
   local job_load = tonumber(learnt or policy.job_load or cost)
-  local at = { pool = pool, gateway = gateway, load = math.min(1, tonumber(load) + uncounted * job_load) }
+  local at = { pool = pool, gateway = gateway, labels = labels or "" }
+  at.load = math.min(1, tonumber(load) + uncounted * job_load)
   at.verdict = closed_by(status, draining, cooling_until, enters)
   if at.verdict then return at end
 
@@ -46,15 +47,30 @@ local function measure(id)
   return at
 end
 
+-- The sessions of a pool that have a label stand in a set of their own as well.
+local function labelled(pool, label)
+  return pool .. "|" .. label
+end
+
+local function stand(id, name, verdict, load)
+  for room, key in pairs({ room = pool_of(name), reserved = reserved_of(name) }) do
+    if verdict == room then redis.call("ZADD", key, load, id) else redis.call("ZREM", key, id) end
+  end
+end
+
+local function leave_pool(id, pool, labels)
+  stand(id, pool, "gone")
+  for label in string.gmatch(labels or "", "[^;]+") do stand(id, labelled(pool, label), "gone") end
+end
+
 -- Puts the session where it belongs: in its pool at its projected load, among those with room for high priority alone, or
 -- in neither. True when it has room for anybody; and its pool.
 local function place(id)
   local at = measure(id)
   if not at then return false, nil end
-  local score = string.format("%.6f", at.load)
-  for verdict, key in pairs({ room = pool_of(at.pool), reserved = reserved_of(at.pool) }) do
-    if at.verdict == verdict then redis.call("ZADD", key, score, id) else redis.call("ZREM", key, id) end
-  end
+  local load = string.format("%.6f", at.load)
+  stand(id, at.pool, at.verdict, load)
+  for label in string.gmatch(at.labels, "[^;]+") do stand(id, labelled(at.pool, label), at.verdict, load) end
   return at.verdict == "room" or at.verdict == "reserved", at.pool
 end
 

@@ -1,6 +1,7 @@
 -- waiting: how a job waits. Parked jobs stand in order of priority, then age; every waiting job has a timer.
 -- @include jobs
 -- @include attempting
+-- @include preferring
 -- @include eventing
 -- @include pacing
 -- @key deadlines deadlines
@@ -16,13 +17,13 @@ end
 -- long before wait_until as it may wait, or from the end of a back-off, which is no waiting for a worker.
 local function fallback_due(job)
   if job.fallback_after == "0" then return nil end
-  local began = math.max(tonumber(job.wait_until) - tonumber(job.wait_ms), tonumber(job.not_before))
-  return began + tonumber(job.fallback_after)
+  return waits_since(job) + tonumber(job.fallback_after)
 end
 
--- Until when a job that nobody takes is left as it is: its next fallback step, or the end of its waiting time.
+-- Until when a job that nobody takes is left as it is: a wish that it gives up, its next fallback step, or the end of its
+-- waiting time.
 local function patience_ends(job)
-  return math.min(fallback_due(job) or math.huge, tonumber(job.wait_until))
+  return math.min(next_loosening(job) or math.huge, fallback_due(job) or math.huge, tonumber(job.wait_until))
 end
 
 local function set_timer(member, due)
