@@ -2,6 +2,10 @@
 
 const LUA = "shared/ledger/lua/";
 const policies = (test) => ({ file: "shared/ledger/test/strategies.test.ts", test: `single Redis ${test}` });
+const preferences = (test) => ({
+  file: "shared/ledger/test/preferences.test.ts",
+  test: `single Redis ${test}`,
+});
 const learning = (test) => ({ file: "shared/ledger/test/learning.test.ts", test: `single Redis ${test}` });
 
 export const LEDGER_PLACEMENT = [
@@ -36,6 +40,38 @@ export const LEDGER_PLACEMENT = [
     find: 'strategy == "pack" and "ZREVRANGE" or "ZRANGE"',
     replace: '"ZRANGE"',
     caughtBy: policies("pack takes the right one"),
+  },
+  {
+    name: "a worker that was left out is asked after all",
+    breaks: 8,
+    file: `${LUA}includes/preferring.lua`,
+    find: 'if wishes.left_out[id] then return "left_out" end',
+    replace: "",
+    caughtBy: preferences("a worker that an order leaves out"),
+  },
+  {
+    name: "labels are looked for among the least loaded only",
+    breaks: 1,
+    file: `${LUA}includes/claiming.lua`,
+    find: "local name = labels and labelled(job.pool, labels[1]) or job.pool",
+    replace: "local name = job.pool",
+    caughtBy: preferences("labels that are needed are found behind any number of others"),
+  },
+  {
+    name: "those who want another kind of worker hold up the line",
+    breaks: 8,
+    file: `${LUA}serve.lua`,
+    find: "if not prefers then passed_over",
+    replace: "if true then passed_over",
+    caughtBy: preferences("any number of jobs that want another kind of worker"),
+  },
+  {
+    name: "a wish is never given up",
+    breaks: 1,
+    file: `${LUA}includes/waiting.lua`,
+    find: "math.min(next_loosening(job) or math.huge, fallback_due(job)",
+    replace: "math.min(fallback_due(job)",
+    caughtBy: preferences("a key that insists waits for its worker, and no longer"),
   },
   {
     name: "a load that still averages is learnt from",

@@ -5,6 +5,7 @@
 
 import { encodeFallback } from "@muster/domain/fallback";
 import { poolName } from "@muster/domain/pool";
+import { encodePreferences } from "@muster/domain/preferences";
 import { encodeTarget } from "@muster/domain/target";
 import type { NewJob } from "@muster/ledger/shapes";
 import { roomJobId } from "./order-ids.js";
@@ -36,6 +37,7 @@ export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts
     ...(order.roomSid !== undefined && { room_sid: order.roomSid, one_life: 1 }),
     ...(fallback.length > 0 && { fallback: encodeFallback({ agentName: agent, deployment }, fallback) }),
     ...(order.hold && { held: 1 }),
+    ...(order.preferences !== undefined && encodePreferences(order.preferences)),
     ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
   };
 }

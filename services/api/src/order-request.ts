@@ -14,6 +14,7 @@ import {
   MAX_ROOM_NAME_BYTES,
 } from "@muster/domain/limits";
 import { deploymentProblem } from "@muster/domain/pool";
+import type { Preferences } from "@muster/domain/preferences";
 import { checkTarget, type Target } from "@muster/domain/target";
 import type { CreateAgentDispatchRequest } from "@muster/wire/generated/livekit";
 import { JobRestartPolicy } from "@muster/wire/generated/livekit";
@@ -41,6 +42,8 @@ export interface NewOrder {
   fallback: readonly FallbackStep[];
   /** Kept, with its jobs, and offered to nobody until it is released. */
   hold: boolean;
+  /** Whom its jobs would rather have; undefined: whoever there is. */
+  preferences?: Preferences;
   /**
    * What a repeated call is known by; undefined when the caller gave nothing. A request id of LiveKit's clients stands
    * for this agent in this room, an idempotency key for the whole content: with another content it is refused. A

@@ -8,6 +8,7 @@
 
 import { createHash } from "node:crypto";
 import { DispatchError } from "@muster/domain/errors";
+import { encodePreferences } from "@muster/domain/preferences";
 import { encodeTarget } from "@muster/domain/target";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { OrderFacts } from "@muster/ledger/shapes";
@@ -26,6 +27,7 @@ export function askedDigest(order: NewOrder): string {
     // As they came later: what was asked for before there were any is still the same.
     ...(order.fallback.length > 0 ? [order.fallback] : []),
     ...(order.hold ? ["hold"] : []),
+    ...(order.preferences === undefined ? [] : [encodePreferences(order.preferences)]),
   ];
   return createHash("sha256").update(JSON.stringify(content)).digest("base64url");
 }

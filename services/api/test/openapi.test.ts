@@ -150,6 +150,7 @@ test("has every route that the app answers, and no other", () => {
     "PUT /v1/placement-policies",
     "PUT /v1/room-configurations/{id}",
     "PUT /v1/rules/{id}",
+    "PUT /v1/workers/{id}/labels",
   ]);
 });
 

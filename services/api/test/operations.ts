@@ -96,6 +96,12 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
     400: ({ worker }) => ({ path: `/v1/workers/${worker}?namespace=/` }),
     404: () => ({ path: "/v1/workers/AW_nobody" }),
   },
+  putWorkerLabels: {
+    200: ({ worker }) => put(`/v1/workers/${worker}/labels`, { labels: { region: "eu" } }),
+    400: ({ worker }) => put(`/v1/workers/${worker}/labels`, { labels: { region: 7 } }),
+    404: () => put("/v1/workers/AW_nobody/labels", { labels: {} }),
+    413: ({ worker }) => put(`/v1/workers/${worker}/labels`, { labels: { region: TOO_LARGE } }),
+  },
   listJobs: {
     200: () => ({ path: "/v1/jobs" }),
     400: () => ({ path: "/v1/jobs?state=odd" }),

@@ -2,6 +2,7 @@
  * The settings of a gateway, with their defaults and what they mean. The only file here that knows of them by name.
  */
 
+import { encodeLabels } from "@muster/domain/preferences";
 import {
   COOL_DOWN_MS,
   GRACE_MS,
@@ -29,6 +30,7 @@ import type { GatewayPolicy } from "./policy.js";
 import { TRANSPORT_CHOICES } from "./transport/choose-transport.js";
 
 const PERCENT = 100;
+const MOST_LABELS = 7;
 const MAX_DURATION_MS = 600_000;
 
 export const gatewayFields = {
@@ -55,6 +57,13 @@ export const gatewayFields = {
   maxJobsPerWorker: wholeNumber({ min: 0, max: 100_000 })
     .default(0)
     .describe("Jobs at a time; 0 for no bound."),
+  workerLabels: z
+    .string()
+    .default("")
+    .refine((text) => labelsIn(text) !== undefined, "must be name=value, joined by commas; at most 7")
+    .describe(
+      "Labels of the workers that connect here, by which orders can ask for them: `zone=a,gpu=l4`. The region is one anyway.",
+    ),
   registerTimeoutMs: durationMs({ minMs: 100, maxMs: MAX_DURATION_MS })
     .default(10_000)
     .describe("How long a worker has to register after it connected."),
@@ -112,6 +121,13 @@ export type GatewayConfig = z.output<z.ZodObject<typeof gatewayFields>> & {
 /** Python gives an offer up after 7.5 s; what is this old must not be acted on any more. */
 const MAX_ANSWER_AGE_MS = 5_000;
 
+/** undefined: these are no labels. */
+function labelsIn(text: string): Record<string, string> | undefined {
+  const pairs = text === "" ? [] : text.split(",").map((label) => label.trim().split("="));
+  const areLabels = pairs.every((pair) => pair.length === 2 && pair.every((part) => part !== ""));
+  return areLabels && pairs.length <= MOST_LABELS ? Object.fromEntries(pairs) : undefined;
+}
+
 export function policyFrom(config: GatewayConfig): GatewayPolicy {
   return {
     workerLivekitUrl: config.workerLivekitUrl,
@@ -124,6 +140,10 @@ export function policyFrom(config: GatewayConfig): GatewayPolicy {
       jobLoad: config.jobLoadPercent / PERCENT,
       maxLoad: config.maxLoadPercent / PERCENT,
       maxJobs: config.maxJobsPerWorker,
+      labels: encodeLabels({
+        ...(config.region !== "" && { region: config.region }),
+        ...labelsIn(config.workerLabels),
+      }),
     },
     registerTimeoutMs: config.registerTimeoutMs,
     offerTimeoutMs: config.offerTimeoutMs,

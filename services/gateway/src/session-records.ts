@@ -43,6 +43,8 @@ export interface Placement {
   maxLoad: number;
   /** Jobs held and reserved, at most; 0 = no bound. */
   maxJobs: number;
+  /** Of every worker, as encodeLabels writes them; "" = none. */
+  labels: string;
 }
 
 export interface Removal {
@@ -137,7 +139,7 @@ export class SessionRecords {
   }
 
   #factsOf(session: Session, registration: Registration): SessionFacts {
-    const { jobLoad, maxLoad, maxJobs } = this.#deps.placement;
+    const { jobLoad, maxLoad, maxJobs, labels } = this.#deps.placement;
     const { agentName, type, deployment, version, permissions } = registration;
     return {
       agent: agentName,
@@ -154,6 +156,7 @@ export class SessionRecords {
       cost: jobLoad,
       max_load: maxLoad,
       cap: maxJobs,
+      ...(labels !== "" && { labels }),
     };
   }
 }

@@ -59,7 +59,7 @@ it("goes back without blame when the socket goes while it is open", async () => 
 
 it("goes back without blame when it never left for its socket", async () => {
   const { start, dispatcher, field } = await bench();
-  const placement = { jobLoad: 0, maxLoad: 1, maxJobs: 0 };
+  const placement = { jobLoad: 0, maxLoad: 1, maxJobs: 0, labels: "" };
   const gateway = await start({ policy: { offerTimeoutMs: 1_000, sampleFlushMs: 20, placement } });
   const url = `${gateway.url.replace("http", "ws")}/agent`;
   const socket = new WebSocket(url, { headers: { authorization: `Bearer ${agentToken()}` } });

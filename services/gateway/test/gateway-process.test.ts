@@ -48,8 +48,22 @@ it("says what each setting means", () => {
   const { placement, registerTimeoutMs } = policyFrom(
     gatewaySchema.parse({ redisUrl: redis.url, keys: "k: s" }),
   );
-  expect(placement).toEqual({ jobLoad: 0.05, maxLoad: 1, maxJobs: 0 });
+  expect(placement).toEqual({ jobLoad: 0.05, maxLoad: 1, maxJobs: 0, labels: "" });
   expect(registerTimeoutMs).toBe(10_000);
+});
+
+it.each([
+  ["zone=a, gpu=l4", "gpu=l4;region=eu;zone=a"],
+  ["", "region=eu"],
+  ["zone", undefined],
+  ["zone=a=b", undefined],
+  ["=a", undefined],
+  ["a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1", undefined],
+])("gives its workers its region and the labels %j", (workerLabels, expected) => {
+  const given = { redisUrl: redis.url, keys: "k: s", region: "eu", workerLabels };
+  const parsed = gatewaySchema.safeParse(given);
+  expect(parsed.data && policyFrom(parsed.data).placement.labels).toBe(expected);
+  if (expected === undefined) expect(parsed.error?.issues).toMatchObject([{ path: ["workerLabels"] }]);
 });
 
 it("serves a worker, and leaves on SIGTERM with its socket closed", async () => {

@@ -61,6 +61,24 @@ export function encodePreferences({ exclude, sticky, labels, otherwise }: Prefer
   };
 }
 
+/** What encodePreferences wrote; undefined for "". */
+export function decodePreferences(text: string): Preferences | undefined {
+  if (text === "") return undefined;
+  const kept = JSON.parse(text) as {
+    exclude?: string[];
+    sticky?: { key: string; hold_ms: number };
+    labels?: { match: string[]; for_ms: number }[];
+    otherwise?: Preferences["otherwise"];
+  };
+  const { exclude = [], sticky, labels = [], otherwise = "anyone" } = kept;
+  return {
+    exclude,
+    sticky: sticky === undefined ? undefined : { key: sticky.key, holdMs: sticky.hold_ms },
+    labels: labels.map((step) => ({ labels: decodeLabels(step.match.join(";")), forMs: step.for_ms })),
+    otherwise,
+  };
+}
+
 /** When a job gives up one of its wishes, in ms of waiting, ascending. */
 function loosenings({ sticky, labels, otherwise }: Omit<Preferences, "exclude">): number[] {
   let ends = 0;

@@ -6,6 +6,7 @@
 import { decodeFallback, type FallbackStep } from "@muster/domain/fallback";
 import type { JobOutcome, JobState } from "@muster/domain/job";
 import type { JobType } from "@muster/domain/pool";
+import { decodeLabels, decodePreferences, type Preferences } from "@muster/domain/preferences";
 import { type Hash, jobType, number, text } from "./hash.js";
 
 export interface JobRecord {
@@ -79,6 +80,7 @@ export interface OrderRecord {
   maxAttempts: number;
   waitMs: number;
   fallback: readonly FallbackStep[];
+  preferences: Preferences | undefined;
   /** On hold: none of its jobs is offered to anybody. */
   isHeld: boolean;
   state: "live" | "ended" | "deleted";
@@ -95,6 +97,7 @@ export interface SessionRecord {
   deployment: string;
   version: string;
   clientIp: string;
+  labels: Record<string, string>;
   pool: string;
   status: "available" | "full";
   draining: boolean;
@@ -170,6 +173,7 @@ export function orderRecord(hash: Hash): OrderRecord {
     maxAttempts: number(hash, "max_attempts"),
     waitMs: number(hash, "wait_ms"),
     fallback: decodeFallback(text(hash, "fallback")),
+    preferences: decodePreferences(text(hash, "prefer")),
     isHeld: hash.held === "1",
     state: text(hash, "state") as OrderRecord["state"],
     createdAtMs: number(hash, "created_at"),
@@ -187,6 +191,7 @@ export function sessionRecord(hash: Hash): SessionRecord {
     deployment: text(hash, "deployment"),
     version: text(hash, "version"),
     clientIp: text(hash, "client_ip"),
+    labels: decodeLabels(text(hash, "labels")),
     pool: text(hash, "pool"),
     status: text(hash, "status") as SessionRecord["status"],
     draining: hash.draining === "1",

@@ -18,7 +18,6 @@ export function sessionProblems(snapshot: Snapshot, nowMs: number): string[] {
     if (key !== "sessions" && !/^(pool|pool-sessions|reserved):/.test(key)) continue;
     for (const id of members.keys()) {
       const session = hashes.get(`session:${id}`);
-      const pool = key.slice(key.indexOf(":") + 1);
       if (session === undefined) found.push(`${key} lists ${id}, which is gone`);
       else if (key !== "sessions" && !belongsTo(key, session)) found.push(`${id} is in ${key}`);
     }

@@ -39,6 +39,7 @@ export const KNOWN_VARIABLES: ReadonlySet<string> = new Set([
   "MUSTER_WAIT_BOUND_MS",
   "MUSTER_WEBHOOK_KEY",
   "MUSTER_WEBHOOK_URLS",
+  "MUSTER_WORKER_LABELS",
   "MUSTER_WORKER_LIVEKIT_URL",
   // Names the redis-server of the tests.
   "MUSTER_REDIS_SERVER",

@@ -29,6 +29,7 @@ export interface RestDeps extends WakeHeldDeps {
     | "explainWait"
     | "terminateJob"
     | "wakeNamespace"
+    | "setLabels"
   >;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;

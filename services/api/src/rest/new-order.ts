@@ -10,6 +10,7 @@ import { MAX_AGENT_NAME_BYTES, MAX_ATTRIBUTES_BYTES, MAX_METADATA_BYTES } from "
 import type { NewOrder, OrderTerms } from "../order-request.js";
 import { checkContent, DEFAULT_PRIORITY, MAX_PRIORITY } from "../order-request.js";
 import { FallbackStep, fallbackOf } from "./fallback.js";
+import { PreferencesBody, preferencesOf } from "./preferences.js";
 import { namespaceText } from "./schemas.js";
 import { Target, targetOf } from "./target.js";
 import { textMap } from "./text-map.js";
@@ -67,6 +68,7 @@ export const NewOrderBody = z
       .openapi({
         description: `Who is asked, step after step, when nobody takes its jobs: at most ${MAX_FALLBACK_STEPS}, by growing after_ms.`,
       }),
+    preferences: PreferencesBody.optional(),
   })
   .openapi("NewOrder");
 
@@ -123,5 +125,6 @@ export function termsOf(body: OrderTemplateBody): OrderTerms {
     maxAttempts: body.max_attempts,
     fallback: fallbackOf(body),
     hold: body.hold,
+    ...(body.preferences !== undefined && { preferences: preferencesOf(body.preferences) }),
   };
 }

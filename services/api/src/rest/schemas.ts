@@ -11,6 +11,7 @@ import { isNamespacePart } from "@muster/domain/namespace";
 import { JOB_TYPES } from "@muster/domain/pool";
 import { FallbackStep } from "./fallback.js";
 import { DEFAULT_PAGE, MAX_PAGE } from "./page.js";
+import { Labels, PreferencesBody } from "./preferences.js";
 import { Target } from "./target.js";
 
 const timeMs = z
@@ -57,6 +58,8 @@ export const TerminateBody = z
   })
   .openapi("TerminateRequest");
 
+export const LabelsBody = z.strictObject({ labels: Labels }).openapi("WorkerLabels");
+
 export const Worker = z
   .object({
     id: z.string(),
@@ -66,6 +69,7 @@ export const Worker = z
     deployment: z.string(),
     version: z.string().openapi({ description: "Of its SDK, as it says." }),
     client_ip: z.string(),
+    labels: Labels,
     gateway: z.string().openapi({ description: "The node that has its socket." }),
     status: z.enum(["available", "full"]),
     draining: z.boolean(),
@@ -133,6 +137,7 @@ const orderFields = {
     .openapi({ description: "Starts of a job that may fail before it does; null: as the settings were." }),
   target: Target,
   fallback: z.array(FallbackStep),
+  preferences: z.union([PreferencesBody, z.null()]),
   created_at_ms: timeMs,
   ended_at_ms: timeMs,
   deleted_at_ms: timeMs,

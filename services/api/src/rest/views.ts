@@ -8,6 +8,7 @@ import { poolOf } from "@muster/domain/pool";
 import type { JobRecord, OrderRecord, SessionRecord } from "@muster/ledger/records";
 import type { OrderPart } from "../room-orders.js";
 import { fallbackView } from "./fallback.js";
+import { preferencesView } from "./preferences.js";
 import type { Job, Order, WholeOrder, Worker } from "./schemas.js";
 import { targetView } from "./target.js";
 
@@ -23,6 +24,7 @@ export function workerView(namespace: string, session: SessionRecord): z.infer<t
     deployment: session.deployment,
     version: session.version,
     client_ip: session.clientIp,
+    labels: session.labels,
     gateway: session.gateway,
     status: session.status,
     draining: session.draining,
@@ -116,6 +118,7 @@ function orderFields(order: OrderRecord): Omit<z.infer<typeof Order>, "namespace
     max_attempts: order.maxAttempts || null,
     target: targetView(order.target),
     fallback: fallbackView(order.fallback),
+    preferences: preferencesView(order.preferences),
     created_at_ms: timeOrNull(order.createdAtMs),
     ended_at_ms: timeOrNull(order.endedAtMs),
     deleted_at_ms: timeOrNull(order.deletedAtMs),

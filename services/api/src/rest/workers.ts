@@ -1,13 +1,15 @@
 /**
- * GET /v1/workers and /v1/workers/{id}: the agent workers that are connected now. Reads only.
+ * GET /v1/workers and /v1/workers/{id}: the agent workers that are connected now; PUT /v1/workers/{id}/labels, by which orders can
+ * ask for some of them.
  */
 
 import { createRoute } from "@hono/zod-openapi";
+import { encodeLabels } from "@muster/domain/preferences";
 import { sessionRecord } from "@muster/ledger/records";
-import { requireReadAll } from "../auth.js";
+import { requireChangeAll, requireReadAll } from "../auth.js";
 import { namespaceOf, newRoutes, type RestDeps, readOne, readPage } from "./context.js";
 import { problems } from "./problem.js";
-import { IdParams, NamespaceQuery, Worker, WorkerPage, WorkersQuery } from "./schemas.js";
+import { IdParams, LabelsBody, NamespaceQuery, Worker, WorkerPage, WorkersQuery } from "./schemas.js";
 import { workerView } from "./views.js";
 
 const listRoute = createRoute({
@@ -34,6 +36,23 @@ const readRoute = createRoute({
   },
 });
 
+const labelRoute = createRoute({
+  method: "put",
+  path: "/v1/workers/{id}/labels",
+  operationId: "putWorkerLabels",
+  summary: "Gives a worker labels, in place of those that it had. May be repeated.",
+  description: "They end with its connection. Jobs that wait for one of them are offered to it at once.",
+  request: {
+    params: IdParams,
+    query: NamespaceQuery,
+    body: { required: true, content: { "application/json": { schema: LabelsBody } } },
+  },
+  responses: {
+    200: { description: "The worker.", content: { "application/json": { schema: Worker } } },
+    ...problems("invalid_argument", "not_found", "too_large"),
+  },
+});
+
 export function workerRoutes(deps: RestDeps) {
   return newRoutes()
     .openapi(listRoute, async (c) => {
@@ -52,6 +71,18 @@ export function workerRoutes(deps: RestDeps) {
       requireReadAll(caller);
       const query = c.req.valid("query");
       const hash = await readOne(deps, namespaceOf(caller, query), "session", c.req.valid("param").id);
+      return c.json(workerView(query.namespace, sessionRecord(hash)), 200);
+    })
+    .openapi(labelRoute, async (c) => {
+      const caller = c.get("caller");
+      requireChangeAll(caller);
+      const query = c.req.valid("query");
+      const [namespace, { id }] = [namespaceOf(caller, query), c.req.valid("param")];
+      const labels = encodeLabels(c.req.valid("json").labels);
+      const reply = await deps.ledger.setLabels({ namespace, session: id, labels });
+      if (reply.status === "labelled" && reply.serve !== "")
+        deps.hints.wake(namespace, { kind: "serve", pool: reply.serve });
+      const hash = await readOne(deps, namespace, "session", id);
       return c.json(workerView(query.namespace, sessionRecord(hash)), 200);
     });
 }
