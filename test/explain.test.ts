@@ -4,6 +4,8 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { ATTEMPT_OUTCOMES } from "@muster/ledger/attempts";
+import { VERDICTS } from "@muster/ledger/shapes";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
@@ -84,7 +86,9 @@ async function order(state: string): Promise<string> {
   });
   const { jobs } = (await answer.json()) as { jobs: { id: string }[] };
   const job = jobs[0]?.id ?? "";
-  await waitUntil(`it is ${state}`, async () => (await get(`/v1/jobs/${job}`)).state === state, { deadlineMs: 15_000 });
+  await waitUntil(`it is ${state}`, async () => (await get(`/v1/jobs/${job}`)).state === state, {
+    deadlineMs: 15_000,
+  });
   return job;
 }
 
@@ -117,6 +121,11 @@ function comparable(answer: unknown): unknown {
     }),
   );
 }
+
+it("the page has each word that can be answered", () => {
+  const missing = [...VERDICTS, ...ATTEMPT_OUTCOMES].filter((word) => !page.includes(`\`${word}\``));
+  expect(missing).toEqual([]);
+});
 
 it("a job that one worker refused, and another took", async () => {
   await work(0.1, { onOffer: "reject" });

@@ -20,6 +20,7 @@ import { API } from "./api.mjs";
 import { DISPATCHER } from "./dispatcher.mjs";
 import { GATEWAY_JOBS } from "./gateway-jobs.mjs";
 import { GATEWAY_SESSIONS } from "./gateway-sessions.mjs";
+import { LEDGER_ATTEMPTS } from "./ledger-attempts.mjs";
 import { LEDGER_ENDS } from "./ledger-ends.mjs";
 import { LEDGER_OFFERS } from "./ledger-offers.mjs";
 import { LEDGER_ORDERS } from "./ledger-orders.mjs";
@@ -35,6 +36,7 @@ export const MUTATIONS = [
   ...LEDGER_RECOVERY,
   ...LEDGER_ORDERS,
   ...LEDGER_WAITING,
+  ...LEDGER_ATTEMPTS,
   ...ROOMS,
   ...GATEWAY_JOBS,
   ...GATEWAY_SESSIONS,

@@ -99,6 +99,18 @@ onEachRedis("why a job waits", (scene) => {
     expect(await s.wait("AJ_1")).toMatchObject({ why: "back_off", due: s.nowMs + 1_000 });
   });
 
+  test("what is reserved for high priority is room for who has it", async () => {
+    const s = scene();
+    await s.setPlacement({ max_jobs: 1, reserved_jobs: 1, reserved_from: 10 });
+    await s.worker("AW_1");
+    await s.order("AD_low", [newJob("AJ_low")], { priority: 9 });
+    await s.order("AD_high", [newJob("AJ_high")], { priority: 10 });
+    expect(await verdicts(s, "AJ_low")).toEqual({ AW_1: "reserved" });
+    expect(await verdicts(s, "AJ_high")).toEqual({ AW_1: "room" });
+    await s.admit("AJ_high");
+    expect(await verdicts(s, "AJ_low")).toEqual({ AW_1: "cap" });
+  });
+
   test("a simulated job is for its own session alone", async () => {
     const s = scene();
     await s.worker("AW_1", 0, { cap: 1 });

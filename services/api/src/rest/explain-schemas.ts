@@ -20,11 +20,11 @@ const Considered = z
     verdict: z.enum(VERDICTS).openapi({
       description:
         "chosen; room; behind: it has room, and somebody before this job in line can have it; excluded: it refused this job, or " +
-        "failed it, and is not asked for a while; gateway_gone: its gateway does not answer; gone: it was not there any more; another: " +
-        "a simulated job is for its own worker alone; left_out, not_favourite, labels: the order does not want it, or not yet; full: " +
-        "it says so; cap: as many jobs as are allowed; load: its projected load is at the maximum; draining; " +
-        "cooling: it did not answer an offer; entering: it just came, and may have jobs of a lost one; unknown_load: it has a job and " +
-        "has not said its load yet.",
+        "failed it, and is not asked for a while; gateway_gone: its gateway does not answer; gone: it was not there any more; " +
+        "another: a simulated job is for its own worker alone; left_out, not_favourite, labels: the order does not want it, or " +
+        "not yet; full: it says so; cap: as many jobs as are allowed; load: its projected load is at the maximum; reserved: what " +
+        "it has left is for jobs of higher priority; draining; cooling: it did not answer an offer; entering: it just came, and " +
+        "may have jobs of a lost one; unknown_load: it has a job and has not said its load yet.",
     }),
   })
   .openapi("Considered");
