@@ -1,16 +1,14 @@
 /** What a caller meets when no agent is free, with all of Muster and a worker on a socket; and the page that tells of it. */
 
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { AgentDispatchClient } from "livekit-server-sdk";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { standaloneSchema } from "../services/standalone/src/config.js";
 import { startStandalone } from "../services/standalone/src/start-standalone.js";
 import { signAccessToken } from "../shared/wire/src/access-token.js";
 import { workerToken } from "./kit/access-tokens.js";
+import { readPage, runPage } from "./kit/page-commands.js";
 import { freePort } from "./kit/ports.js";
 import { type RedisServer, startRedis } from "./kit/redis-server.js";
 import { type SimulatedWorker, startWorker } from "./kit/simulated-worker.js";
@@ -20,8 +18,7 @@ import { waitUntil } from "./kit/wait-until.js";
 const KEY = "devkey";
 const SECRET = "secret";
 const log = createLog({ level: "silent", service: "test" });
-const root = fileURLToPath(new URL("..", import.meta.url));
-const page = readFileSync(`${root}docs/NO-AGENT-FREE.md`, "utf8");
+const page = readPage("NO-AGENT-FREE.md");
 
 let redis: RedisServer;
 let url: string;
@@ -113,37 +110,11 @@ it("an order on hold is offered to nobody, whoever is free, and starts with its 
   await waitUntil("it runs", () => worker.running.has(order.jobs[0]?.id ?? ""), { deadlineMs: 15_000 });
 });
 
-describe("every command of docs/NO-AGENT-FREE.md", () => {
-  const commands = [...page.matchAll(/```sh\n(.*?)```/gs)]
-    .flatMap(([, block = ""]) => block.replaceAll("\\\n", " ").split("\n"))
-    .filter((line) => line.startsWith("curl "));
-
-  it("does what it is there for", { timeout: 60_000 }, async () => {
-    expect(commands.length).toBeGreaterThan(5);
-    const asked = { room: "support", agent_name: "support" };
-    const order = await call("POST", "/v1/orders", asked);
-    const [setUp = ""] = /^export TOKEN=[\s\S]*?^\}\)'\)$/m.exec(page) ?? [];
-    const made = await run(`${setUp}\necho "$TOKEN"`, {});
-    const env = { MUSTER: url, TOKEN: made.output.trim(), ORDER: order.id, JOB: order.jobs[0]?.id ?? "" };
-    for (const command of commands) {
-      // A stream has no end of its own.
-      const isStream = command.includes("/v1/events");
-      const bounded = command.replace(/^curl /, `curl --fail-with-body ${isStream ? "--max-time 1 " : ""}`);
-      const { code, output } = await run(bounded, env);
-      expect({ command, code, output }).toMatchObject({ code: isStream ? 28 : 0 });
-    }
-  });
+it("every command of docs/NO-AGENT-FREE.md does what it is there for", { timeout: 60_000 }, async () => {
+  const order = await call("POST", "/v1/orders", { room: "support", agent_name: "support" });
+  const runs = await runPage(page, { MUSTER: url, ORDER: order.id, JOB: order.jobs[0]?.id ?? "" });
+  expect(runs.length).toBeGreaterThan(5);
+  for (const { command, code, output } of runs) {
+    expect({ command, code, output }).toMatchObject({ code: command.includes("/v1/events") ? 28 : 0 });
+  }
 });
-
-function run(command: string, env: Record<string, string>): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn("bash", ["-c", command], { cwd: root, env: { ...process.env, ...env } });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (chunk) => {
-        output += String(chunk);
-      });
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, output }));
-  });
-}

@@ -18,6 +18,7 @@
 import { ACTOR } from "./actor.mjs";
 import { API } from "./api.mjs";
 import { DISPATCHER } from "./dispatcher.mjs";
+import { DRAINS } from "./drains.mjs";
 import { GATEWAY_JOBS } from "./gateway-jobs.mjs";
 import { GATEWAY_SESSIONS } from "./gateway-sessions.mjs";
 import { LEDGER_ATTEMPTS } from "./ledger-attempts.mjs";
@@ -37,6 +38,7 @@ export const MUTATIONS = [
   ...LEDGER_ORDERS,
   ...LEDGER_WAITING,
   ...LEDGER_ATTEMPTS,
+  ...DRAINS,
   ...ROOMS,
   ...GATEWAY_JOBS,
   ...GATEWAY_SESSIONS,

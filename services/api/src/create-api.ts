@@ -23,6 +23,7 @@ import { AcceptOrder } from "./accept-order.js";
 import { type ApiKeys, projectsOf } from "./auth.js";
 import { ChangeOrder } from "./change-order.js";
 import type { EventSettings } from "./config.js";
+import { Drains } from "./drains.js";
 import { Enqueue } from "./enqueue.js";
 import { startEvents } from "./events/start-events.js";
 import { createFrontDoor } from "./front-door.js";
@@ -142,13 +143,14 @@ export function createApi(deps: ApiDeps): Api {
   const holdOrder = new HoldOrder({ ...waking, orders, hints });
   const changeOrder = new ChangeOrder({ ledger, orders });
   const placementPolicies = new PlacementPolicies({ ledger, hints });
+  const drains = new Drains({ ledger, hints, metrics, log });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
   const twirp = createTwirpService({ calls, keys, metrics, clock, log });
   const store = new DefinitionStore({ ledger });
   const defined = { store, definitions, placement, makeRoom: rooms.makeRoom };
   const rest = createRestApp({
-    ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder, placementPolicies },
+    ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder, placementPolicies, drains },
     ...{ events, hints, policy, keys, log },
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });

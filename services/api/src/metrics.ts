@@ -21,6 +21,8 @@ export interface ApiMetrics {
   webhookRefused(reason: DispatchErrorCode): void;
   /** At the start of a room's life, by what named it. */
   configurationMissing(namedBy: "rule" | "metadata"): void;
+  /** Not counted again when the call is repeated. */
+  drainChanged(change: "begun" | "undone"): void;
   /** A former holder of a job was put out of its room. */
   agentRemoved(): void;
 }
@@ -34,6 +36,7 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
   const webhooks = metrics.counter("webhooks_received_total");
   const refusedWebhooks = metrics.counter("webhooks_refused_total");
   const missing = metrics.counter("room_configurations_missing_total");
+  const drains = metrics.counter("drain_changes_total");
   const removed = metrics.counter("agents_removed_total");
   return {
     orderAccepted: (api) => accepted.add({ api }),
@@ -42,6 +45,7 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
     webhookReceived: (event) => webhooks.add({ event: KNOWN_EVENTS.get(event) ?? "other" }),
     webhookRefused: (reason) => refusedWebhooks.add({ reason }),
     configurationMissing: (namedBy) => missing.add({ named_by: namedBy }),
+    drainChanged: (change) => drains.add({ change }),
     agentRemoved: () => removed.add({ reason: "older_epoch" }),
   };
 }

@@ -3,6 +3,7 @@
  * shape that is described, and every refusal says what is wrong.
  */
 
+import { MAX_DRAINS } from "@muster/domain/drain";
 import { createLedger } from "@muster/ledger/ledger";
 import { systemClock } from "@muster/runtime/clock";
 import { startLivekitStandIn } from "@muster/test/kit/livekit-stand-in";
@@ -52,7 +53,12 @@ beforeAll(async () => {
   const over = (await (await api.twirp("CreateDispatch", { room: "room" })).json()) as { id: string };
   await api.twirp("DeleteDispatch", { room: "room", dispatch_id: over.id } as { room: string });
   const orders = { order: dispatch.id, overOrder: over.id, job: dispatch.state.jobs[0]?.id ?? "" };
-  scene = { api, livekit, worker, deadEvent, ...orders };
+  const fullNamespace = "full";
+  scene = { api, livekit, worker, deadEvent, fullNamespace, ...orders };
+  for (let count = 0; count < MAX_DRAINS; count++) {
+    const target = { kind: "gateway", gateway: `NO_${count}` };
+    await ask({ path: "/v1/drains", method: "POST", body: { namespace: fullNamespace, target } });
+  }
   await ask({ path: `/v1/rules/${KEPT}`, method: "PUT", body: RULE });
   await ask({ path: `/v1/room-configurations/${KEPT}`, method: "PUT", body: { agents: [TEMPLATE] } });
   const text = await (await api.rest("/v1/openapi.json")).text();

@@ -119,10 +119,13 @@ test("has every route that the app answers, and no other", () => {
   const described = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`);
   expect([...new Set(answered)].sort()).toEqual(described.sort());
   expect(described).toEqual([
+    "DELETE /v1/drains/{id}",
     "DELETE /v1/orders/{id}",
     "DELETE /v1/placement-policies",
     "DELETE /v1/room-configurations/{id}",
     "DELETE /v1/rules/{id}",
+    "GET /v1/drains",
+    "GET /v1/drains/{id}",
     "GET /v1/events",
     "GET /v1/events/dead",
     "GET /v1/jobs",
@@ -139,6 +142,7 @@ test("has every route that the app answers, and no other", () => {
     "GET /v1/workers",
     "GET /v1/workers/{id}",
     "PATCH /v1/orders/{id}",
+    "POST /v1/drains",
     "POST /v1/events/dead/replay",
     "POST /v1/events/dead/{id}/replay",
     "POST /v1/jobs/{id}/terminate",

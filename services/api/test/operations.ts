@@ -4,6 +4,7 @@
  */
 
 import type { LivekitStandIn } from "@muster/test/kit/livekit-stand-in";
+import { drainId } from "../src/drain-target.js";
 import type { RunningApi } from "./kit.js";
 
 /** What there is to be asked about. */
@@ -17,6 +18,8 @@ export interface Scene {
   worker: string;
   /** Of one that no receiver took. */
   deadEvent: string;
+  /** A namespace, as callers name it, that has as many drains as it may. */
+  fullNamespace: string;
 }
 
 /** The id of a rule and of a room configuration that are there. */
@@ -83,6 +86,12 @@ const configurationCalls = definitionCalls("/v1/room-configurations", { agents: 
 const room = (body: object): Call => ({
   ...{ path: "/v1/rooms", method: "POST", body: { name: "walked-room", ...body } },
 });
+const drain = (target: object, reason = ""): Call => ({
+  ...{ path: "/v1/drains", method: "POST", body: { target, reason } },
+});
+/** The drain of DRAINED, whose id follows from that; over by the end of its calls. */
+const DRAINED = { kind: "deployment", agent_name: "nobody", deployment: "walked" };
+const DRAIN = drainId("default", { kind: "deployment", agentName: "nobody", value: "walked" });
 const dryRun = (body: object): Call => ({ path: "/v1/rules/dry-run", method: "POST", body });
 const changed = (id: string, body: object): Call => ({ path: `/v1/orders/${id}`, method: "PATCH", body });
 
@@ -101,6 +110,30 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
     400: ({ worker }) => put(`/v1/workers/${worker}/labels`, { labels: { region: 7 } }),
     404: () => put("/v1/workers/AW_nobody/labels", { labels: {} }),
     413: ({ worker }) => put(`/v1/workers/${worker}/labels`, { labels: { region: TOO_LARGE } }),
+  },
+  beginDrain: {
+    201: () => drain(DRAINED),
+    200: () => drain(DRAINED),
+    400: () => drain({ kind: "worker" }),
+    404: () => drain({ kind: "worker", worker: "AW_nobody" }),
+    412: ({ fullNamespace: namespace }) => {
+      const { body, ...call } = drain({ kind: "gateway", gateway: "NO_more" });
+      return { ...call, body: { ...(body as object), namespace } };
+    },
+    413: () => drain(DRAINED, TOO_LARGE),
+  },
+  listDrains: {
+    200: () => ({ path: "/v1/drains" }),
+    400: () => ({ path: "/v1/drains?namespace=/" }),
+  },
+  readDrain: {
+    200: () => ({ path: `/v1/drains/${DRAIN}` }),
+    400: () => ({ path: "/v1/drains/%20" }),
+    404: () => ({ path: "/v1/drains/DR_nobody" }),
+  },
+  undoDrain: {
+    200: () => remove(`/v1/drains/${DRAIN}`),
+    400: () => remove("/v1/drains/%20"),
   },
   listJobs: {
     200: () => ({ path: "/v1/jobs" }),

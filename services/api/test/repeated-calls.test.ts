@@ -11,6 +11,7 @@ import { type FlakyProxy, startFlakyProxy } from "@muster/test/kit/flaky-proxy";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { drainId } from "../src/drain-target.js";
 import { hookFor } from "../src/events/hook.js";
 import { type DispatchCallsDeps, dispatchCalls } from "../src/twirp/dispatch-calls.js";
 import { startReceiver } from "./events-kit.js";
@@ -124,6 +125,19 @@ const CHANGES: Record<string, Change> = {
     ask: (url, _room, subject) => asked(url, "POST", `/v1/orders/${subject?.id}/release`),
     check: (room) => isOnHold(room, false),
   },
+  "POST /v1/drains": {
+    script: "put-drain",
+    prepare: async () => undefined,
+    ask: (url, room) => asked(url, "POST", "/v1/drains", drainOf(room)),
+    check: async (room) => expect(await drainsOf(room)).toHaveLength(1),
+  },
+  "DELETE /v1/drains/{id}": {
+    script: "delete-drain",
+    prepare: async (room) => void (await asked(api.url, "POST", "/v1/drains", drainOf(room))),
+    ask: (url, room) =>
+      asked(url, "DELETE", `/v1/drains/${drainId("default", { kind: "gateway", value: room })}`),
+    check: async (room) => expect(await drainsOf(room)).toEqual([]),
+  },
   ...changesOf("rules", "/v1/rules", { when: { room_pattern: "*" }, orders: [{ agent_name: "agent" }] }),
   ...changesOf("configurations", "/v1/room-configurations", { agents: [{ agent_name: "agent" }] }),
 };
@@ -147,6 +161,13 @@ function changesOf(kind: string, path: string, body: object): Record<string, Cha
       check: (room) => isIt(room, "unknown"),
     },
   };
+}
+
+const drainOf = (room: string) => ({ target: { kind: "gateway", gateway: room } });
+
+async function drainsOf(room: string) {
+  const { texts } = await api.ledger.listDrains({ namespace: "default" });
+  return texts.filter((text) => (JSON.parse(text) as { value: string }).value === room);
 }
 
 async function asked(url: string, method: string, path: string, body?: object): Promise<Response> {

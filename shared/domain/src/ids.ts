@@ -11,6 +11,7 @@ export const ID_PREFIX = {
   job: "AJ_",
   session: "AW_",
   node: "NO_",
+  drain: "DR_",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIX;

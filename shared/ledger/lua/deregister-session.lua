@@ -1,5 +1,6 @@
 -- deregister-session: a worker's socket is gone. The session takes no more work; its offers go back, its jobs are orphans.
 -- `goodbye`: the worker closed it cleanly after it was seen draining. It has finished what it had: its jobs end well.
+-- A drain of this worker alone ends with it.
 -- Dying after it: requeued jobs have their guard timers, orphans their graces; whoever looks at them asks for presence.
 -- @key session session:<session>
 -- @include losing
@@ -13,6 +14,7 @@
 
 local gateway = redis.call("HGET", session_key, "gateway")
 if not gateway then return { "unknown" } end
+end_drain_of_worker(session)
 local fates, serve, pool = no_fates(), {}, nil
 if goodbye then
   pool = lose_session(session, gateway, grace_ms, guard_ms, true, fates)

@@ -1,6 +1,7 @@
 -- register-session: a worker's socket has registered; it can be offered work from now on. While its pool has orphans, only
 -- after its migration, its first sample, or 300 ms: it may be the one that runs them, and is fuller than it looks.
 -- What a job costs there is taken to be what others of its pool have learnt, if they have.
+-- Drains that stand hold it from the start.
 -- Dying after it: the lease ends and the session goes; its late entry has a timer.
 -- Repeating it with the same session changes nothing. After a flush, or a lapse of its gateway, it makes the session anew.
 -- @key session session:<session>
@@ -12,6 +13,7 @@
 -- @include waking
 -- @include serving
 -- @include placing
+-- @include draining
 -- @include orphaning
 -- @include guarding
 -- @arg session string Session id, made by the gateway for this socket.
@@ -52,4 +54,5 @@ stay_awake()
 redis.call("ZADD", pools_key, now, pool)
 redis.call("ZADD", gateways_key, "GT", now + lease_ms, gateway)
 set_timer("gateway|" .. gateway, redis.call("ZSCORE", gateways_key, gateway))
+follow_drains(session)
 return { "registered", to_serve(pool, (place(session))) }

@@ -9,6 +9,7 @@
 -- @include learning
 -- @include counting
 -- @key costs costs
+-- @include draining
 -- @arg gateway string Node id of the gateway; samples for sessions of another are ignored.
 -- @arg samples json:shapes.LoadSample[] At most 256.
 -- @reply sampled unknown:strings serve:strings miscounted:json:shapes.Miscount[]
@@ -47,6 +48,7 @@ for _, sample in ipairs(samples) do
     end
     redis.call("HSET", key, unpack(fields))
     redis.call("HDEL", key, "entering_until")
+    follow_drains(sample.session)
     local has_room, pool = place(sample.session)
     also_serve(serve, pool, has_room)
   else

@@ -101,6 +101,8 @@ export interface SessionRecord {
   pool: string;
   status: "available" | "full";
   draining: boolean;
+  /** Ids of the drains that hold it. */
+  drainedBy: readonly string[];
   load: number;
   jobCount: number;
   /** 0 until the first load sample. */
@@ -195,6 +197,7 @@ export function sessionRecord(hash: Hash): SessionRecord {
     pool: text(hash, "pool"),
     status: text(hash, "status") as SessionRecord["status"],
     draining: hash.draining === "1",
+    drainedBy: text(hash, "drained").split(",").filter(Boolean),
     load: number(hash, "load"),
     jobCount: number(hash, "job_count"),
     sampledAtMs: number(hash, "sampled_at"),

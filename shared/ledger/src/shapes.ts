@@ -3,6 +3,8 @@
  * Redis keeps them; the readers (records.ts) give them their types.
  */
 
+import type { DrainKind } from "@muster/domain/drain";
+
 export interface SessionFacts {
   agent: string;
   type: string;
@@ -174,6 +176,18 @@ export interface Stop {
   looks?: number;
 }
 
+/** A drain as it is kept: whom it covers, and since when. */
+export interface StoredDrain {
+  id: string;
+  kind: DrainKind;
+  /** Session id, node id, deployment or address. */
+  value: string;
+  /** Agent name of a deployment; else empty. */
+  agent: string;
+  reason: string;
+  created_at: number;
+}
+
 /**
  * What a claim, or a look at a waiting job, finds of a session. `chosen` and `behind` (somebody who stands before this job can
  * have it) are of claims; `another` of a simulated job, which only its own session may have; `left_out`, `not_favourite` and
@@ -196,6 +210,7 @@ export const VERDICTS = [
   "load",
   "reserved",
   "draining",
+  "drained",
   "cooling",
   "entering",
   "unknown_load",

@@ -83,6 +83,7 @@ export function placement(session: Hash, givenAt: readonly number[], nowMs: numb
   const isOpen =
     session.status === "available" &&
     session.draining === "0" &&
+    session.drained === undefined &&
     Number(session.cooling_until) <= nowMs &&
     Number(session.entering_until ?? 0) <= nowMs;
   const isKnown = sampledAt > 0 || uncounted === 0;

@@ -5,12 +5,13 @@
 
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { expect } from "vitest";
+import { drainProblems, drainsOf } from "./consistency-drains.js";
 import { jobProblems } from "./consistency-jobs.js";
 import { sessionProblems } from "./consistency-sessions.js";
 import { readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held placement costs".split(
+  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held placement costs drains".split(
     " ",
   ),
 );
@@ -28,6 +29,7 @@ export function problems(snapshot: Snapshot, nowMs: number): string[] {
     ...orderProblems(snapshot),
     ...timerProblems(snapshot),
     ...sessionProblems(snapshot, nowMs),
+    ...drainProblems(snapshot),
   ];
 }
 
@@ -107,7 +109,7 @@ function timerProblems({ hashes, zsets }: Snapshot): string[] {
     const isWanted = {
       job: () => !["ended", "running", undefined].includes(hashes.get(`job:${id}`)?.state),
       stop: () => hashes.get("stops")?.[id] !== undefined,
-      session: () => hashes.has(`session:${id}`),
+      session: () => hashes.has(`session:${id}`) || drainsOf(hashes).some(({ value }) => value === id),
       gateway: () => zsets.get("gateways")?.has(id) ?? false,
       sweep: () => isKept,
     }[kind];

@@ -1,6 +1,7 @@
 /**
  * Owns the second half of the ledger's model: what should become of jobs whose session is gone, half-open or back.
  */
+import { endDrainOfWorker } from "./ledger-model-drains.js";
 import { type ModelJob, type ModelState, stepAt } from "./ledger-model-state.js";
 import * as ms from "./scene.js";
 
@@ -26,6 +27,7 @@ export class RecoveryModel {
 
   deregister(id: string, goodbye: boolean): string {
     if (!this.#state.sessions.has(id)) return "unknown";
+    endDrainOfWorker(this.#state, id);
     return `deregistered ${this.#state
       .lose(id, goodbye ? "goodbye" : "counted")
       .sort()

@@ -5,6 +5,7 @@
 import { isLegalTransition, type JobState } from "@muster/domain/job";
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
+import { outlive } from "./ledger-model-drains.js";
 import { choose, type Learning, learn, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
 
@@ -70,6 +71,9 @@ interface ModelSession {
   sampledAt: number;
   coolingUntil: number;
   enteringUntil: number;
+  /** Which state of the drains it follows, and whether one holds it there. */
+  followed: number;
+  isDrained: boolean;
   silences: number;
   reports: boolean;
   /** What a job costs here, once it was learnt; and from what. */
@@ -97,6 +101,8 @@ export class ModelState {
   readonly stops = new Map<string, ModelStop>();
   /** Timers of sessions, by session. */
   readonly timers = new Map<string, number>();
+  readonly drains = new Map<string, { kind: "worker" | "gateway"; value: string }>();
+  drainsRevision = 0;
   guard = { until: 0, before: 0 };
   #losses = new Map<string, number>();
   readonly #arrivals = new Map<string, number>();
@@ -126,7 +132,8 @@ export class ModelState {
     const learnt = { learntCost: this.costs.get(pool), learning: NOTHING_LEARNT };
     const counted = { counts: false, miscount: 0, miscounts: 0, surplus: 0 };
     const state = { status: "available" as const, load: 0, silences: 0, reports: false };
-    return { gateway, pool, cap, ...state, ...times, ...learnt, ...counted };
+    const drains = { followed: 0, isDrained: false };
+    return { gateway, pool, cap, ...drains, ...state, ...times, ...learnt, ...counted };
   }
 
   wire(id: string): string {
@@ -149,11 +156,16 @@ export class ModelState {
   }
 
   measure(id: string, session: ModelSession) {
-    const { status, load, cap, sampledAt, coolingUntil, enteringUntil, learntCost, surplus } = session;
+    const { status, load, cap, sampledAt, coolingUntil, enteringUntil, learntCost, surplus, isDrained } =
+      session;
     const cost = learntCost ?? this.policy.job_load ?? 0.1;
     const hash = { status, draining: "0", load: `${load}`, cap: `${cap}`, cost: `${cost}`, max_load: "0.7" };
     const times = { sampled_at: `${sampledAt}`, cooling_until: `${coolingUntil}` };
-    const rest = { entering_until: `${enteringUntil}`, surplus: `${surplus}` };
+    const rest = {
+      entering_until: `${enteringUntil}`,
+      surplus: `${surplus}`,
+      ...(isDrained && { drained: "DR_1" }),
+    };
     const { job_load: _, ...policy } = this.policy;
     return placement({ ...hash, ...times, ...rest }, [...this.held(id).values()], this.nowMs, policy);
   }
@@ -293,6 +305,7 @@ export class ModelState {
     const cameLately = this.#arrivals.delete(id);
     this.#rooms.delete(id);
     this.timers.delete(id);
+    outlive(this, id);
     const fates: string[] = [];
     for (const [job, record] of this.jobs) {
       if (record.session !== id) continue;

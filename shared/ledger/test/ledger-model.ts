@@ -4,6 +4,7 @@
  * orders too. What happens to jobs whose worker was lost is in ledger-model-recovery.ts.
  */
 import type { PlacementPolicy } from "@muster/ledger/shapes";
+import { endDrainOfWorker, follow } from "./ledger-model-drains.js";
 import { dueTimes, type ModelJob, ModelState, type ModelTerms, poolOf } from "./ledger-model-state.js";
 import { compareCounts } from "./placement-model.js";
 import * as ms from "./scene.js";
@@ -25,6 +26,7 @@ export class LedgerModel {
       }
     }
     state.leases.set(gateway, Math.max(state.leases.get(gateway) ?? 0, state.nowMs + ms.LEASE_MS));
+    follow(state, id);
     state.place(id);
     return "registered";
   }
@@ -38,6 +40,7 @@ export class LedgerModel {
     const miscounted = session.counts && compareCounts(session, jobCount - jobs);
     Object.assign(session, { status, enteringUntil: 0 });
     if (load >= 0) Object.assign(session, { load, sampledAt: this.state.nowMs });
+    follow(this.state, id);
     this.state.place(id);
     return miscounted ? `sampled miscounted ${session.miscount}` : "sampled";
   }
@@ -334,6 +337,10 @@ export class LedgerModel {
     const { state } = this;
     if ((state.timers.get(id) ?? Number.POSITIVE_INFINITY) > state.nowMs) return "idle";
     state.timers.delete(id);
+    if (!state.sessions.has(id)) {
+      endDrainOfWorker(state, id);
+      return "idle";
+    }
     state.place(id);
     return "back";
   }

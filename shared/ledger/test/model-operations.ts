@@ -89,6 +89,13 @@ export const operation = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ do: is("expireSession"), session }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...{ do: is("drain", "undrain", "undrain"), session },
+      ...{ isWide: fc.boolean(), isApplied: fc.boolean() },
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: is("assert"), held: fc.array(at, { maxLength: 3 }) }) },
   {
     weight: 4,

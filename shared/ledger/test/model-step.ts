@@ -4,6 +4,7 @@
  */
 import type { JobState } from "@muster/domain/job";
 import { LedgerModel } from "./ledger-model.js";
+import { DrainsModel } from "./ledger-model-drains.js";
 import { RecoveryModel } from "./ledger-model-recovery.js";
 import type { At, Operation } from "./model-operations.js";
 import {
@@ -34,6 +35,7 @@ export class ModelStep {
   readonly #scene: Scene;
   readonly model = new LedgerModel();
   readonly #recovery = new RecoveryModel(this.model.state);
+  readonly #drains = new DrainsModel(this.model.state);
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -87,6 +89,21 @@ export class ModelStep {
       }
       case "setPlacement":
         return [await scene.setPlacement(op.policy), model.setPlacement(op.policy)];
+      case "drain":
+      case "undrain": {
+        const [kind, value] = op.isWide
+          ? (["gateway", gatewayOf(op.session)] as const)
+          : (["worker", op.session] as const);
+        const id = `DR_${value}`;
+        const isNew = op.do === "drain";
+        const { status } = isNew ? await scene.putDrain(id, kind, value) : await scene.deleteDrain(id);
+        const modelled = isNew ? this.#drains.drain(id, kind, value) : this.#drains.undrain(id);
+        if (op.isApplied) {
+          await scene.applyDrains(2);
+          this.#drains.apply();
+        }
+        return [status, modelled];
+      }
       case "order": {
         const policy = { restart_policy: op.never === 0 ? "never" : "on_failure" } as const;
         const life = op.oneLife ? ({ one_life: 1, room_sid: "RM_1" } as const) : {};

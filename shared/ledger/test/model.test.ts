@@ -25,6 +25,7 @@ const MUST_OCCUR = [
     "confirmStop doubted",
   ],
   ...["expireJob fell_back", "setPlacement set", "hold held", "release released", "change changed"],
+  ...["drain stored", "drain unknown", "undrain deleted"],
 ];
 
 let redis: RedisServer;

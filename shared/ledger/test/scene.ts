@@ -320,6 +320,26 @@ export class Scene {
     return first.status === "unindexed" ? this.ledger.releaseOrder({ ...args, rests: first.rests }) : first;
   }
 
+  /** Without bringing anybody in line. */
+  putDrain(drain: string, kind: string, value: string, agent = "", maxCount = 100) {
+    return this.ledger.putDrain({ ...this.at, drain, kind, value, agent, reason: "upkeep", maxCount });
+  }
+
+  deleteDrain(drain: string) {
+    return this.ledger.deleteDrain({ ...this.at, drain });
+  }
+
+  /** Everybody, in as many pages as it takes; the pools to serve. */
+  async applyDrains(limit = 100, only = ""): Promise<string[]> {
+    const serve: string[] = [];
+    for (let below = -1; below !== 0; ) {
+      const reply = await this.ledger.applyDrains({ ...this.at, only, below, limit });
+      serve.push(...reply.serve);
+      below = reply.next;
+    }
+    return serve;
+  }
+
   rest() {
     return this.ledger.rest({ ...this.at, listenMs: this.listenMs });
   }

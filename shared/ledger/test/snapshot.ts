@@ -12,6 +12,7 @@ export interface Snapshot {
   zsets: Map<string, Map<string, number>>;
   sets: Map<string, Set<string>>;
   lists: Map<string, string[]>;
+  texts: Map<string, string>;
   /** Keys that would vanish by themselves, which no key of a namespace may. */
   volatile: string[];
 }
@@ -49,11 +50,12 @@ export async function readNamespace(redis: RedisClient, namespace: string): Prom
   const ofType = (type: string) => keys.filter((_, index) => types[index] === type);
   const name = (key: string | undefined) => (key ?? "").slice(tag.length);
   const [hashKeys, zsetKeys, setKeys] = [ofType("hash"), ofType("zset"), ofType("set")];
-  const listKeys = ofType("list");
+  const [listKeys, textKeys] = [ofType("list"), ofType("string")];
   const hashes = await each<unknown[]>(redis, hashKeys, "HGETALL");
   const zsets = await each<unknown[]>(redis, zsetKeys, "ZRANGE", "0", "-1", "WITHSCORES");
   const sets = await each<string[]>(redis, setKeys, "SMEMBERS");
   const lists = await each<string[]>(redis, listKeys, "LRANGE", "0", "-1");
+  const texts = await each<string>(redis, textKeys, "GET");
   return {
     hashes: new Map(hashes.map((flat, index) => [name(hashKeys[index]), Object.fromEntries(pairs(flat))])),
     zsets: new Map(
@@ -64,6 +66,7 @@ export async function readNamespace(redis: RedisClient, namespace: string): Prom
     ),
     sets: new Map(sets.map((members, index) => [name(setKeys[index]), new Set(members)])),
     lists: new Map(lists.map((entries, index) => [name(listKeys[index]), entries.map(String)])),
+    texts: new Map(texts.map((text, index) => [name(textKeys[index]), text])),
     volatile: keys.filter((_, index) => ttls[index] !== -1).map(name),
   };
 }

@@ -151,6 +151,11 @@ export const METRICS = {
     help: "What a gateway met with its sessions, offers, jobs and messages beside the usual course, by event.",
     labels: { event: GATEWAY_EVENTS },
   },
+  drain_changes_total: {
+    type: "counter",
+    help: "Drains that were asked for through the API, or undone.",
+    labels: { change: ["begun", "undone"] },
+  },
   retention_expirations_total: {
     type: "counter",
     help: "Records removed because their retention was over, by what they were.",

@@ -10,6 +10,7 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { AcceptOrder } from "../accept-order.js";
 import type { Caller } from "../auth.js";
 import type { ChangeOrder } from "../change-order.js";
+import type { Drains } from "../drains.js";
 import type { Hints } from "../hints.js";
 import type { HoldOrder } from "../hold-order.js";
 import type { ApiMetrics } from "../metrics.js";
@@ -37,6 +38,7 @@ export interface RestDeps extends WakeHeldDeps {
   withdrawOrder: WithdrawOrder;
   changeOrder: ChangeOrder;
   holdOrder: HoldOrder;
+  drains: Drains;
   orders: RoomOrders;
   metrics: Pick<ApiMetrics, "orderAccepted" | "orderRefused" | "refused">;
 }

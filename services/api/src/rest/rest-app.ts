@@ -14,6 +14,7 @@ import { asDispatchError } from "../failure.js";
 import { bodyBound } from "./body-bound.js";
 import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
+import { drainRoutes } from "./drains.js";
 import { type EventRouteDeps, eventRoutes } from "./events.js";
 import { explainRoutes } from "./explain.js";
 import { holdOrderRoutes } from "./hold-orders.js";
@@ -74,6 +75,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
     bodyBound((path) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES)),
   );
   app.route("/", workerRoutes(deps));
+  app.route("/", drainRoutes(deps));
   app.route("/", jobRoutes(deps));
   app.route("/", placementPolicyRoutes(deps));
   app.route("/", explainRoutes(deps));

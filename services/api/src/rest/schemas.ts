@@ -72,7 +72,10 @@ export const Worker = z
     labels: Labels,
     gateway: z.string().openapi({ description: "The node that has its socket." }),
     status: z.enum(["available", "full"]),
-    draining: z.boolean(),
+    draining: z.boolean().openapi({ description: "It says so itself." }),
+    drained_by: z
+      .array(z.string())
+      .openapi({ description: "Ids of the drains that hold it: while there is one, it is offered no job." }),
     load: z.number().openapi({ description: "0-1, as last reported." }),
     reported_jobs: z.int(),
     sampled_at_ms: timeMs,

@@ -28,6 +28,7 @@ export function workerView(namespace: string, session: SessionRecord): z.infer<t
     gateway: session.gateway,
     status: session.status,
     draining: session.draining,
+    drained_by: [...session.drainedBy],
     load: session.load,
     reported_jobs: session.jobCount,
     sampled_at_ms: timeOrNull(session.sampledAtMs),

@@ -1,8 +1,12 @@
 -- losing: what a session leaves behind when its socket is gone.
 -- @include ending
 -- @include guarding
+-- @include draining
 -- @family gateway-sessions gateway-sessions:
 -- @family pool-sessions pool-sessions:
+
+-- A drain of one worker ends with its session, but for one whose gateway only lapsed, and that comes back under its id.
+local DRAIN_OUTLIVES_MS = 60000
 
 local function no_fates()
   return { requeued = {}, orphaned = {}, ended = {}, guard = 0 }
@@ -22,6 +26,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
   redis.call("ZREM", pool_sessions_of(pool), id)
   local came_lately = forget_arrival(id)
   redis.call("ZREM", deadlines_key, "session|" .. id)
+  if drain_of_worker(id) then set_timer("session|" .. id, now + DRAIN_OUTLIVES_MS) end
   for _, member in ipairs(redis.call("ZRANGE", session_jobs_of(id), 0, -1)) do
     local job_id, epoch = string.match(member, "^(.-)#(.*)$")
     local job = read_job(job_id)

@@ -6,8 +6,9 @@
 -- @family reserved reserved:
 
 -- Why the state of a session, whatever its load, leaves no room there; nil when it does not.
-local function closed_by(status, draining, cooling_until, enters)
+local function closed_by(status, draining, drained, cooling_until, enters)
   if draining == "1" then return "draining" end
+  if drained then return "drained" end
   if tonumber(cooling_until) > now then return "cooling" end
   if enters and tonumber(enters) > now then return "entering" end
   if status ~= "available" then return "full" end
@@ -20,16 +21,16 @@ end
 -- not count yet: +inf while the offer is open, then when the worker accepted. What was accepted in the very
 -- millisecond of the sample counts twice until the next one: the other way a burst in that millisecond would be free.
 local function measure(id)
-  local pool, gateway, status, draining, cooling_until, load, cost, learnt, max_load, cap, sampled_at, enters, surplus, labels =
-    unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining", "cooling_until", "load", "cost",
-      "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus", "labels"))
+  local pool, gateway, status, draining, drained, cooling_until, load, cost, learnt, max_load, cap, sampled_at, enters,
+    surplus, labels = unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining", "drained",
+      "cooling_until", "load", "cost", "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus", "labels"))
   if not pool then return nil end
   local policy = placement_policy(pool)
   local uncounted = redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf")
   local job_load = tonumber(learnt or policy.job_load or cost)
   local at = { pool = pool, gateway = gateway, labels = labels or "" }
   at.load = math.min(1, tonumber(load) + uncounted * job_load)
-  at.verdict = closed_by(status, draining, cooling_until, enters)
+  at.verdict = closed_by(status, draining, drained, cooling_until, enters)
   if at.verdict then return at end
 
   -- Until its first sample a session is taken at load 0, one job at a time; nothing is counted then.

@@ -1,0 +1,54 @@
+/** Bugs about drains that operators ask for. See list.mjs. */
+
+const LUA = "shared/ledger/lua/";
+const inSuite = (suite, test) => ({
+  file: `shared/ledger/test/${suite}.test.ts`,
+  test: `single Redis ${test}`,
+});
+
+export const DRAINS = [
+  {
+    name: "a drained session is offered jobs all the same",
+    breaks: 6,
+    file: `${LUA}includes/placing.lua`,
+    find: " and not drained and",
+    replace: " and",
+    caughtBy: inSuite("drains", "hold those who are there once they were applied"),
+  },
+  {
+    name: "who registers while a drain stands is not held by it",
+    breaks: 6,
+    file: `${LUA}register-session.lua`,
+    find: "follow_drains(session)\n",
+    replace: "",
+    caughtBy: inSuite("drains", "of a worker still hold it when its gateway only lapsed"),
+  },
+  {
+    name: "a drain whose call broke off holds nobody",
+    breaks: 4,
+    file: `${LUA}sample-sessions.lua`,
+    find: "    follow_drains(sample.session)\n",
+    replace: "",
+    caughtBy: inSuite("drains", "undone and not applied, give back their sessions"),
+  },
+  {
+    name: "undoing a drain undoes that of the worker itself",
+    breaks: 6,
+    file: `${LUA}includes/draining.lua`,
+    find: '    redis.call("HDEL", session_of(id), "drained")\n',
+    replace:
+      '    redis.call("HDEL", session_of(id), "drained")\n    redis.call("HSET", session_of(id), "draining", 0)\n',
+    caughtBy: inSuite("drains", "are not undone by the worker's own drain"),
+  },
+  {
+    name: "an undone drain leaves the waiting jobs to the next look",
+    breaks: 8,
+    file: "services/api/src/drains.ts",
+    find: '      for (const pool of reply.serve) hints.wake(namespace, { kind: "serve", pool });\n',
+    replace: "      void hints;\n",
+    caughtBy: {
+      file: "services/api/test/drains.test.ts",
+      test: "is done when its workers have nothing left",
+    },
+  },
+];
