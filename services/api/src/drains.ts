@@ -33,9 +33,9 @@ export interface DrainProgress {
   away: number;
 }
 
-/** Of 10,000 workers, each script has Redis for a millisecond or two. */
+/** However many workers there are, each script has Redis for a millisecond or two. */
 const APPLIED_PER_CALL = 128;
-const MEASURED_PER_CALL = 256;
+const MEASURED_PER_CALL = 128;
 /** Before the first page: at the newest. */
 const NEWEST = -1;
 

@@ -65,7 +65,7 @@ test.each([
     workers: _workers,
     workers_behind: _behind,
     ...rest
-  } = body as Record<string, unknown>;
+  } = body as unknown as Record<string, unknown>;
   const { jobs: _jobs, offers: _offers, jobs_away: _away, ...stored } = rest;
   expect((await call("GET", "/v1/drains")).body).toEqual({ drains: [stored] });
   expect((await call("GET", "/v1/drains?namespace=eu")).body).toEqual({ drains: [] });

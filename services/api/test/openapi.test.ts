@@ -139,6 +139,8 @@ test("has every route that the app answers, and no other", () => {
     "GET /v1/room-configurations/{id}",
     "GET /v1/rules",
     "GET /v1/rules/{id}",
+    "GET /v1/scaling",
+    "GET /v1/scaling/{agent}",
     "GET /v1/workers",
     "GET /v1/workers/{id}",
     "PATCH /v1/orders/{id}",

@@ -247,6 +247,14 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
     },
     413: () => room({ metadata: TOO_LARGE }),
   },
+  readScaling: {
+    200: () => ({ path: "/v1/scaling/agent" }),
+    400: () => ({ path: "/v1/scaling/agent?headroom=2" }),
+  },
+  readUnnamedScaling: {
+    200: () => ({ path: "/v1/scaling" }),
+    400: () => ({ path: "/v1/scaling?type=odd" }),
+  },
   readOpenApi: {
     200: () => ({ path: "/v1/openapi.json" }),
   },

@@ -3,6 +3,7 @@
  */
 
 import type { JobOutcome } from "@muster/domain/job";
+import { EMPTY_POOL, type PoolSize } from "@muster/domain/scaling";
 import type { Metrics } from "@muster/runtime/metrics";
 import type { PresenceVerdict } from "./presence.js";
 
@@ -13,6 +14,13 @@ export type RedispatchReason =
   | "worker_lost"
   | "agent_left";
 export type HoldCause = "start" | "lease" | "generation" | "reconnect" | "silence";
+
+/** The pools of one agent together. */
+export interface AgentPools extends PoolSize {
+  workersNeeded: number;
+}
+
+const NOTHING: AgentPools = { ...EMPTY_POOL, workersNeeded: 0 };
 
 export interface DispatcherMetrics {
   jobClaimed(): void;
@@ -31,6 +39,10 @@ export interface DispatcherMetrics {
   agentRemoved(reason: "stopped" | "resumed"): void;
   /** Redis was flushed or rolled back. */
   generationChanged(): void;
+  /** What each agent's pools have to do, and who is there for it. Who is not named any more has nothing. */
+  poolsMeasured(agents: ReadonlyMap<string, AgentPools>): void;
+  /** Run when somebody wants to read the metrics, who waits for it. Must not reject. */
+  beforeRead(refresh: () => Promise<void>): void;
   /** Ended records whose time of keeping was over. */
   forgotten(jobs: number, orders: number): void;
 }
@@ -47,6 +59,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const removed = metrics.counter("agents_removed_total");
   const generations = metrics.counter("generation_changes_total");
   const expirations = metrics.counter("retention_expirations_total");
+  const named = new Set<string>();
   return {
     jobClaimed: () => claimed.add({}),
     jobParked: () => parked.add({}),
@@ -58,9 +71,26 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     held: (cause) => holds.add({ cause }),
     agentRemoved: (reason) => removed.add({ reason }),
     generationChanged: () => generations.add({}),
+    poolsMeasured(agents) {
+      for (const agent of agents.keys()) named.add(agent);
+      for (const agent of named) setPools(metrics, agent, agents.get(agent) ?? NOTHING);
+    },
+    beforeRead: (refresh) => metrics.beforeRender(refresh),
     forgotten(jobs, orders) {
       expirations.add({ kind: "job" }, jobs);
       expirations.add({ kind: "order" }, orders);
     },
   };
+}
+
+function setPools(metrics: Metrics, agent: string, pools: AgentPools): void {
+  const slots = metrics.gauge("agent_slots");
+  slots.set({ agent, state: "used" }, pools.used);
+  slots.set({ agent, state: "draining" }, pools.leaving);
+  slots.set({ agent, state: "free" }, pools.free);
+  const workers = metrics.gauge("agent_workers");
+  for (const state of ["available", "full", "cooling", "draining", "drained"] as const)
+    workers.set({ agent, state }, pools[state]);
+  metrics.gauge("agent_jobs_waiting").set({ agent }, pools.queued);
+  metrics.gauge("agent_workers_needed").set({ agent }, pools.workersNeeded);
 }

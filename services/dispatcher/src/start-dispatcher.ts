@@ -30,6 +30,7 @@ import type { DispatcherMetrics } from "./metrics.js";
 import { NamespaceActor } from "./namespace-actor.js";
 import { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
+import { PoolGauges } from "./pool-gauges.js";
 import type { Presence } from "./presence.js";
 import { type RoomAttendant, StoppedAgents } from "./stopped-agents.js";
 import { ToldEvents } from "./told-events.js";
@@ -122,6 +123,8 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     random,
     log,
   });
+  const gauges = new PoolGauges({ ledger, hosted: () => host.hostedNames(), metrics, clock, log });
+  metrics.beforeRead(() => gauges.refresh());
   const inbox = new Inbox({
     redis,
     blocking,
@@ -152,6 +155,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
       await lease.release(); // others take the namespaces while we finish
       directory.forget(nodeId); // what is forwarded from now on must not come back to us
       await host.stop({ deadlineMs }); // turns end, intake closes, what waited is forwarded
+      await gauges.stop();
       hold.stop(); // nobody asks any more
       generation.stop();
       await hub.close(); // nothing consumes any more

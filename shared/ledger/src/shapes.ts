@@ -188,6 +188,21 @@ export interface StoredDrain {
   created_at: number;
 }
 
+/** Of a page of a pool; what each means is in domain/scaling. */
+export interface PoolCounts {
+  used: number;
+  leaving: number;
+  free: number;
+  available: number;
+  full: number;
+  cooling: number;
+  draining: number;
+  drained: number;
+  drained_busy: number;
+  /** On the first page alone. */
+  queued: number;
+}
+
 /**
  * What a claim, or a look at a waiting job, finds of a session. `chosen` and `behind` (somebody who stands before this job can
  * have it) are of claims; `another` of a simulated job, which only its own session may have; `left_out`, `not_favourite` and

@@ -110,7 +110,7 @@ onEachRedis("drains", (scene) => {
     await s.sample("AW_1", 0, { draining: true, status: "full" });
     await s.sample("AW_1", 0, { draining: false });
     expect(await s.loadInPool("AW_1")).toBeUndefined();
-    await s.sample("AW_1", -1, { draining: true, status: "full" });
+    await s.sample("AW_1", 0, { draining: true });
     await s.deleteDrain("DR_1");
     await s.applyDrains();
     expect(await s.loadInPool("AW_1")).toBeUndefined();

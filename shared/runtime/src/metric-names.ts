@@ -156,6 +156,26 @@ export const METRICS = {
     help: "Drains that were asked for through the API, or undone.",
     labels: { change: ["begun", "undone"] },
   },
+  agent_slots: {
+    type: "gauge",
+    help: "Places for jobs by agent, in the namespaces hosted here: taken, taken on workers that drain, and free.",
+    labels: { agent: OPEN, state: ["used", "draining", "free"] },
+  },
+  agent_jobs_waiting: {
+    type: "gauge",
+    help: "Jobs by agent that wait for a worker and are not on hold, in the namespaces hosted here.",
+    labels: { agent: OPEN },
+  },
+  agent_workers: {
+    type: "gauge",
+    help: "Connected workers by agent, in the namespaces hosted here.",
+    labels: { agent: OPEN, state: ["available", "full", "cooling", "draining", "drained"] },
+  },
+  agent_workers_needed: {
+    type: "gauge",
+    help: "Workers that the jobs of an agent need, without headroom, as GET /v1/scaling reckons.",
+    labels: { agent: OPEN },
+  },
   retention_expirations_total: {
     type: "counter",
     help: "Records removed because their retention was over, by what they were.",

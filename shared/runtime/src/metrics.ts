@@ -44,6 +44,8 @@ export interface Metrics {
   counter<N extends NameOf<"counter">>(name: N): CounterHandle<LabelsOf<N>>;
   gauge<N extends NameOf<"gauge">>(name: N): GaugeHandle<LabelsOf<N>>;
   histogram<N extends NameOf<"histogram">>(name: N): HistogramHandle<LabelsOf<N>>;
+  /** Run before each `render`, which waits for it: for what is only looked at when somebody wants to know. Must not reject. */
+  beforeRender(refresh: () => Promise<void>): void;
   /** All metrics in Prometheus text format, of the type `contentType`. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -56,6 +58,7 @@ export function createMetrics({ service }: { service: string }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const handles = new Map<MetricName, unknown>();
+  const refreshers: (() => Promise<void>)[] = [];
 
   const once = <Handle>(
     name: MetricName,
@@ -92,7 +95,11 @@ export function createMetrics({ service }: { service: string }): Metrics {
         for (const labels of knownLabelSets(METRICS[name])) histogram.zero(labels);
         return { observe: (labels, value) => histogram.observe(bounded(labels), value) };
       }),
-    render: () => registry.metrics(),
+    beforeRender: (refresh) => void refreshers.push(refresh),
+    async render() {
+      await Promise.all(refreshers.map((refresh) => refresh()));
+      return registry.metrics();
+    },
     contentType: registry.contentType,
   };
   metrics.gauge("build_info").set({ service, version: productVersion(), node: process.version }, 1);

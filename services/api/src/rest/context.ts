@@ -31,6 +31,7 @@ export interface RestDeps extends WakeHeldDeps {
     | "terminateJob"
     | "wakeNamespace"
     | "setLabels"
+    | "measurePool"
   >;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;

@@ -28,6 +28,7 @@ import { CONFIGURATIONS_PATH, roomConfigurationRoutes } from "./room-configurati
 import { ROOMS_PATH, type RoomRouteDeps, roomRoutes } from "./rooms.js";
 import { type DryRunDeps, dryRunRoutes } from "./rule-dry-run.js";
 import { type DefinitionRouteDeps, RULES_PATH, ruleRoutes } from "./rules.js";
+import { scalingRoutes } from "./scaling.js";
 import { workerRoutes } from "./workers.js";
 
 export interface RestAppDeps
@@ -88,6 +89,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   app.route("/", ruleRoutes(deps));
   app.route("/", roomConfigurationRoutes(deps));
   app.route("/", roomRoutes(deps));
+  app.route("/", scalingRoutes(deps));
   app.openapi(documentRoute, (c) => c.json(documentOf(app), 200));
   app.openAPIRegistry.registerComponent("securitySchemes", "accessToken", {
     type: "http",

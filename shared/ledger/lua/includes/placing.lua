@@ -15,7 +15,7 @@ local function closed_by(status, draining, drained, cooling_until, enters)
   return nil
 end
 
--- What is true of a session now: pool, gateway, projected load, and a verdict: `room`, `reserved` (room for jobs of high
+-- What is true of a session now: pool, gateway, projected load, the bounds on it, and a verdict: `room`, `reserved` (room for jobs of high
 -- priority alone), or why there is none. nil when it is gone.
 -- Reservations and held jobs are members of session-jobs, never a counter. Their scores say what the last sample did
 -- not count yet: +inf while the offer is open, then when the worker accepted. What was accepted in the very
@@ -28,8 +28,9 @@ local function measure(id)
   local policy = placement_policy(pool)
   local uncounted = redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf")
   local job_load = tonumber(learnt or policy.job_load or cost)
-  local at = { pool = pool, gateway = gateway, labels = labels or "" }
-  at.load = math.min(1, tonumber(load) + uncounted * job_load)
+  local most_load, most_jobs = policy.max_load or tonumber(max_load), policy.max_jobs or tonumber(cap)
+  local at = { pool = pool, gateway = gateway, load = math.min(1, tonumber(load) + uncounted * job_load),
+    labels = labels or "", job_load = job_load, most_load = most_load, most_jobs = most_jobs, surplus = tonumber(surplus or 0) }
   at.verdict = closed_by(status, draining, drained, cooling_until, enters)
   if at.verdict then return at end
 
@@ -38,8 +39,7 @@ local function measure(id)
     at.verdict = "unknown_load"
     return at
   end
-  local most_load, most_jobs = policy.max_load or tonumber(max_load), policy.max_jobs or tonumber(cap)
-  local jobs = most_jobs > 0 and redis.call("ZCARD", session_jobs_of(id)) + tonumber(surplus or 0) or 0
+  local jobs = most_jobs > 0 and redis.call("ZCARD", session_jobs_of(id)) + at.surplus or 0
   if most_jobs > 0 and jobs >= most_jobs then at.verdict = "cap"
   elseif at.load >= most_load then at.verdict = "load"
   elseif most_jobs > 0 and jobs >= most_jobs - (policy.reserved_jobs or 0) then at.verdict = "reserved"

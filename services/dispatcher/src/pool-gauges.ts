@@ -1,0 +1,111 @@
+/**
+ * Measures the pools of the namespaces that are hosted here, for the metrics by which workers are scaled. Looks only while
+ * somebody reads the metrics, every 5 s at most, and never for more than a twentieth of the time; a reader waits a second for
+ * it, then has what was seen last. Names of agents beyond a number are one, so that no label grows. Never fails.
+ */
+
+import { poolOf } from "@muster/domain/pool";
+import { addSizes, NO_TERMS, neededOf } from "@muster/domain/scaling";
+import type { Ledger } from "@muster/ledger/ledger";
+import { measurePool } from "@muster/ledger/pool-size";
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import type { AgentPools, DispatcherMetrics } from "./metrics.js";
+
+export interface PoolGaugesDeps {
+  ledger: Pick<Ledger, "listPools" | "measurePool">;
+  hosted(): readonly string[];
+  metrics: Pick<DispatcherMetrics, "poolsMeasured">;
+  clock: Clock;
+  log: Log;
+}
+
+const EVERY_MS = 5_000;
+const REST_SHARE = 20;
+const READER_WAITS_MS = 1_000;
+/** Of one namespace, those where a worker registered last. */
+const MOST_POOLS = 64;
+/** Looked at for agents that have work and never had a worker. */
+const JOBS_AT_EACH_END = 64;
+const AT_ONCE = 4;
+/** Below the number at which the metrics themselves would fold a label, value by value instead of summed. */
+const MOST_AGENTS = 40;
+const OTHERS = "other";
+/** Prometheus takes an empty label for none. */
+const UNNAMED = "(unnamed)";
+
+export class PoolGauges {
+  readonly #deps: PoolGaugesDeps;
+  /** Those with a label of their own, for good: a label that changes its meaning would be worse than a crowded one. */
+  readonly #named = new Set<string>();
+  #measuring: Promise<void> | undefined;
+  #nextAtMs = 0;
+  #isStopped = false;
+
+  constructor(deps: PoolGaugesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when the metrics are as fresh as they get now. */
+  async refresh(): Promise<void> {
+    const { clock } = this.#deps;
+    if (this.#measuring === undefined && !this.#isStopped && clock.now() >= this.#nextAtMs) {
+      this.#measuring = this.#measure().finally(() => {
+        this.#measuring = undefined;
+      });
+    }
+    let cancel = () => {};
+    const waited = new Promise<void>((resolve) => {
+      cancel = clock.setTimer(READER_WAITS_MS, resolve);
+    });
+    await Promise.race([this.#measuring ?? Promise.resolve(), waited]);
+    cancel();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#measuring;
+  }
+
+  async #measure(): Promise<void> {
+    const { hosted, metrics, clock, log } = this.#deps;
+    const beganAtMs = clock.now();
+    const agents = new Map<string, AgentPools>();
+    const namespaces = [...hosted()];
+    const work = async () => {
+      for (let name = namespaces.pop(); name !== undefined && !this.#isStopped; name = namespaces.pop())
+        await this.#addNamespace(name, agents);
+    };
+    try {
+      await Promise.all(Array.from({ length: AT_ONCE }, work));
+      metrics.poolsMeasured(agents);
+    } catch (error) {
+      log.warn({ err: error }, "pools could not be measured; the metrics say what was seen last");
+    }
+    const tookMs = clock.now() - beganAtMs;
+    this.#nextAtMs = beganAtMs + Math.max(EVERY_MS, REST_SHARE * tookMs);
+  }
+
+  async #addNamespace(namespace: string, agents: Map<string, AgentPools>): Promise<void> {
+    const { ledger } = this.#deps;
+    const { names } = await ledger.listPools({ namespace, limit: MOST_POOLS, ends: JOBS_AT_EACH_END });
+    for (const name of names) {
+      const size = await measurePool(ledger, namespace, name);
+      const agent = this.#labelOf(poolOf(name).agentName);
+      const workersNeeded = neededOf(size, NO_TERMS).workers;
+      const before = agents.get(agent);
+      agents.set(
+        agent,
+        before === undefined
+          ? { ...size, workersNeeded }
+          : { ...addSizes(before, size), workersNeeded: before.workersNeeded + workersNeeded },
+      );
+    }
+  }
+
+  #labelOf(agentName: string): string {
+    const name = agentName === "" ? UNNAMED : agentName;
+    if (this.#named.size < MOST_AGENTS) this.#named.add(name);
+    return this.#named.has(name) ? name : OTHERS;
+  }
+}

@@ -1,0 +1,45 @@
+-- measure-pool: what a pool has to do and who is there for it: a page of its sessions, the newest first, with the places
+-- that they have and could still give; on the first page also the jobs that wait: all that are parked, and those of the
+-- newest live jobs of the namespace that are not placed yet. What is on hold counts as nothing. Sessions of a dead gateway
+-- count as gone. Reads only. A pool that nobody knows has nothing of anything.
+-- Sums of several pages are not of one moment.
+-- @key jobs jobs
+-- @key gateways gateways
+-- @include sizing
+-- @family pool-sessions pool-sessions:
+-- @family parked parked:
+-- @family job job:
+-- @arg pool string Name of the pool.
+-- @arg below int Rank to begin below; -1 = at the newest.
+-- @arg limit int Sessions in one call, at most.
+-- @arg newest int Live jobs looked at for those that are not placed, at most; 1 at least.
+-- @reply measured counts:json:shapes.PoolCounts next:int
+
+local counts = { used = 0, leaving = 0, free = 0, available = 0, full = 0, cooling = 0, draining = 0, drained = 0,
+  drained_busy = 0, queued = 0 }
+local function add(name, count) counts[name] = counts[name] + count end
+
+if below < 0 then
+  add("queued", redis.call("ZCARD", parked_of(pool)))
+  for _, id in ipairs(redis.call("ZREVRANGE", jobs_key, 0, newest - 1)) do
+    local state, its_pool = unpack(redis.call("HMGET", job_of(id), "state", "pool"))
+    if state == "queued" and its_pool == pool then add("queued", 1) end
+  end
+end
+local last = (below < 0 and redis.call("ZCARD", pool_sessions_of(pool)) or below) - 1
+local first = math.max(0, last - limit + 1)
+local lives = {}
+for _, id in ipairs(last < 0 and {} or redis.call("ZRANGE", pool_sessions_of(pool), first, last)) do
+  local held, left, state, gateway = session_size(id)
+  if held and lives[gateway] == nil then
+    lives[gateway] = tonumber(redis.call("ZSCORE", gateways_key, gateway) or 0) > now
+  end
+  if held and lives[gateway] then
+    local stays = state ~= "draining" and state ~= "drained"
+    add(state, 1)
+    add(stays and "used" or "leaving", held)
+    add("free", left)
+    if state == "drained" and held > 0 then add("drained_busy", 1) end
+  end
+end
+return { "measured", cjson.encode(counts), first }
