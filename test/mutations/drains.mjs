@@ -1,4 +1,4 @@
-/** Bugs about drains that operators ask for. See list.mjs. */
+/** Bugs about drains that operators ask for, and about how many workers are asked for. See list.mjs. */
 
 const LUA = "shared/ledger/lua/";
 const inSuite = (suite, test) => ({
@@ -11,8 +11,8 @@ export const DRAINS = [
     name: "a drained session is offered jobs all the same",
     breaks: 6,
     file: `${LUA}includes/placing.lua`,
-    find: " and not drained and",
-    replace: " and",
+    find: '  if drained then return "drained" end\n',
+    replace: "",
     caughtBy: inSuite("drains", "hold those who are there once they were applied"),
   },
   {
@@ -50,5 +50,21 @@ export const DRAINS = [
       file: "services/api/test/drains.test.ts",
       test: "is done when its workers have nothing left",
     },
+  },
+  {
+    name: "jobs on hold ask for workers, as if they waited",
+    breaks: 1,
+    file: `${LUA}measure-pool.lua`,
+    find: 'if state == "queued" and its_pool == pool then',
+    replace: 'if (state == "queued" or state == "parked") and its_pool == pool then',
+    caughtBy: inSuite("pool-size", "counts who waits, parked or not tried yet"),
+  },
+  {
+    name: "a deployment that cools down as a whole is given ever more workers",
+    breaks: 6,
+    file: "shared/domain/src/scaling.ts",
+    find: "Math.min(size.cooling, serving)",
+    replace: "size.cooling",
+    caughtBy: { file: "shared/domain/test/scaling.test.ts", test: "more who cool down than serve" },
   },
 ];

@@ -7,10 +7,10 @@ import { addSizes, EMPTY_POOL, type PoolSize } from "@muster/domain/scaling";
 import type { Ledger } from "./ledger.js";
 import type { PoolCounts } from "./shapes.js";
 
-/** A page has Redis for about half a millisecond. */
+/** A page has Redis for about half a millisecond, on a slow machine. */
 const SESSIONS_PER_CALL = 64;
 /** A job is placed, or parked, within milliseconds; what is not is among the newest. */
-const NEWEST_JOBS = 256;
+const NEWEST_JOBS = 64;
 const NEWEST = -1;
 
 /** All zero for a pool that was never seen. Where it has many workers, the sum is not of one moment. */

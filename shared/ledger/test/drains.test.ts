@@ -20,7 +20,7 @@ onEachRedis("drains", (scene) => {
     await s.applyDrains();
     expect(await s.loadInPool("AW_2")).toBeUndefined();
     await s.order("AD_1");
-    expect(await s.admit("AJ_1")).toMatchObject({ status: "parked", considered: [] });
+    expect(await s.admit("AJ_1")).toMatchObject({ status: "parked" });
   });
 
   test.each([
@@ -100,7 +100,7 @@ onEachRedis("drains", (scene) => {
     await s.order("AD_1");
     await s.admit("AJ_1");
     await s.deleteDrain("DR_1");
-    expect(await s.sample("AW_1", 0.1)).toEqual({ status: "sampled", unknown: [], serve: [POOL] });
+    expect(await s.sample("AW_1", 0.1)).toMatchObject({ status: "sampled", serve: [POOL] });
   });
 
   test("are not undone by the worker's own drain, nor undo it", async () => {

@@ -1,7 +1,8 @@
 /**
  * Owns the list of metrics: name, help, type, labels with the values they may take, buckets. Data only.
  * Rules: base units; counters end in `_total`; a sum over all labels means something; labels are bounded. Never a room,
- * a job, a worker, a participant or a tenant as a label: these belong into logs and the API.
+ * a job, a worker, a participant or a tenant as a label: these belong into logs and the API. An agent's name is one only
+ * where workers are scaled by it, and its metric sums up those beyond a number.
  */
 import { DISPATCH_ERROR_CODES } from "@muster/domain/errors";
 import { JOB_OUTCOMES } from "@muster/domain/job";

@@ -76,7 +76,7 @@ const Scaling = z
     slots_free: count("Jobs that could be given to workers at once."),
     slots_draining: count("Places taken on workers that take no more jobs."),
     queued: count(
-      "Jobs that wait and are not on hold. Of those not tried yet, what is among the newest 256.",
+      "Jobs that wait and are not on hold. Of those not tried yet, what is among the newest 64 live jobs.",
     ),
     workers_available: count("With room for a job."),
     workers_full: count("By their load, their cap, or as they say."),

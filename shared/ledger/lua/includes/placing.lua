@@ -15,8 +15,8 @@ local function closed_by(status, draining, drained, cooling_until, enters)
   return nil
 end
 
--- What is true of a session now: pool, gateway, projected load, the bounds on it, and a verdict: `room`, `reserved` (room for jobs of high
--- priority alone), or why there is none. nil when it is gone.
+-- What is true of a session now: pool, gateway, projected load, the bounds on load and jobs, and a verdict: `room`,
+-- `reserved` (room for jobs of high priority alone), or why there is none. nil when it is gone.
 -- Reservations and held jobs are members of session-jobs, never a counter. Their scores say what the last sample did
 -- not count yet: +inf while the offer is open, then when the worker accepted. What was accepted in the very
 -- millisecond of the sample counts twice until the next one: the other way a burst in that millisecond would be free.
