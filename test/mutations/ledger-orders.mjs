@@ -2,6 +2,10 @@
 
 const LUA = "shared/ledger/lua/";
 const orders = (test) => ({ file: "shared/ledger/test/orders.test.ts", test: `single Redis ${test}` });
+const neverOpen = (test) => ({
+  file: "shared/ledger/test/rooms-that-never-open.test.ts",
+  test: `single Redis ${test}`,
+});
 const resting = (test) => ({ file: "shared/ledger/test/resting.test.ts", test: `single Redis ${test}` });
 
 export const LEDGER_ORDERS = [
@@ -63,6 +67,38 @@ export const LEDGER_ORDERS = [
       file: "shared/ledger/test/offers.test.ts",
       test: "single Redis admitted 0 ms from the end of its waiting time",
     },
+  },
+  {
+    name: "an order for participants waits for its room for good",
+    breaks: 1,
+    file: `${LUA}create-order.lua`,
+    find: "if facts.open then await_room(order) end\n",
+    replace: "",
+    caughtBy: neverOpen("an order looked at 0 ms from the end of its wait"),
+  },
+  {
+    name: "an order that a life of its room left unserved waits for good",
+    breaks: 1,
+    file: `${LUA}end-room-order.lua`,
+    find: '  await_room(order)\n  return { "kept", serve }',
+    replace: '  return { "kept", serve }',
+    caughtBy: neverOpen("left to the room's next life"),
+  },
+  {
+    name: "an order whose room opened expires all the same",
+    breaks: 1,
+    file: `${LUA}includes/awaiting.lua`,
+    find: 'if state ~= "live" or open ~= "1" or is_held or bound_to then return nil end',
+    replace: 'if state ~= "live" or open ~= "1" or is_held then return nil end',
+    caughtBy: neverOpen("bound to a life of its room it has no end of its own"),
+  },
+  {
+    name: "a wait for a room that got shorter is not moved forward in a namespace at rest",
+    breaks: 4,
+    file: `${LUA}change-order.lua`,
+    find: "if moves_timer and must_index(rests) then",
+    replace: "if moves_timer and not must_index(rests) and false then",
+    caughtBy: neverOpen("a namespace rests meanwhile"),
   },
   {
     name: "a namespace rests while its queue holds an entry",

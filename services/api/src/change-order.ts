@@ -8,8 +8,9 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { OrderChanges } from "@muster/ledger/shapes";
 import { inLiveParts } from "./live-parts.js";
 import type { OrderPart, OrderQuery, RoomOrders } from "./room-orders.js";
+import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 
-export interface ChangeOrderDeps {
+export interface ChangeOrderDeps extends UntilIndexedDeps {
   ledger: Pick<Ledger, "changeOrder">;
   orders: Pick<RoomOrders, "find">;
 }
@@ -26,7 +27,7 @@ export class ChangeOrder {
 
   /**
    * The order as it then is; undefined when the room has none of that id.
-   * @throws DispatchError `failed_precondition` when it is over
+   * @throws DispatchError `failed_precondition` when it is over, `unavailable`
    */
   async change(query: OrderQuery, changes: OrderChanges): Promise<OrderPart[] | undefined> {
     return inLiveParts(this.#deps.orders, query, (namespace) =>
@@ -38,7 +39,10 @@ export class ChangeOrder {
     const { ledger } = this.#deps;
     let at = { cursor: "0", before: "" };
     do {
-      const reply = await ledger.changeOrder({ namespace, order, changes, ...at, limit: JOBS_PER_CALL });
+      const args = { namespace, order, changes, ...at, limit: JOBS_PER_CALL };
+      const reply = await untilIndexed(this.#deps, namespace, (rests) =>
+        ledger.changeOrder({ ...args, rests }),
+      );
       if (reply.status !== "changed") return false;
       at = { cursor: reply.next, before: reply.before };
     } while (at.cursor !== "0");

@@ -141,7 +141,7 @@ export function createApi(deps: ApiDeps): Api {
   const waking = { ledger, listeners, dueIndex, clock };
   const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy });
   const holdOrder = new HoldOrder({ ...waking, orders, hints });
-  const changeOrder = new ChangeOrder({ ledger, orders });
+  const changeOrder = new ChangeOrder({ ...waking, orders });
   const placementPolicies = new PlacementPolicies({ ledger, hints });
   const drains = new Drains({ ledger, hints, metrics, log });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };

@@ -106,7 +106,8 @@ export class Deadlines {
 
   /**
    * The end of a cool-down takes nothing from anybody, and a job that waits is only tried: that is a claim. Its fallback step
-   * and the end of its waiting are not: those who were to take it may only not be back yet.
+   * and the end of its waiting are not: those who were to take it may only not be back yet. Nor is the end of an order's wait for
+   * its room, which may have opened in the gap.
    */
   async #mayFireHeld(timer: string): Promise<boolean> {
     const { namespace, ledger } = this.#deps;

@@ -1,6 +1,6 @@
 /**
  * What is done when a timer of a namespace is due: the expire script of its kind, and what that asks for. The kind is
- * the first word of the timer's name, as the scripts write it: `job|AJ_x`, `stop|AW_x|AJ_x`, `session|AW_x`,
+ * the first word of the timer's name, as the scripts write it: `job|AJ_x`, `order|AD_x`, `stop|AW_x|AJ_x`, `session|AW_x`,
  * `gateway|NO_x`, `sweep`.
  */
 
@@ -51,6 +51,8 @@ export class Expire {
     switch (kind) {
       case "job":
         return this.#job(id, awakeSinceMs);
+      case "order":
+        return this.#order(id);
       case "stop":
         return this.#stop(id);
       case "session":
@@ -100,6 +102,14 @@ export class Expire {
       case "idle":
         return;
     }
+  }
+
+  async #order(order: string): Promise<void> {
+    const { namespace, ledger, metrics, log } = this.#deps;
+    const reply = await ledger.expireOrder({ namespace, order });
+    if (reply.status === "idle") return;
+    metrics.orderExpired();
+    log.info({ namespace, order }, "order waited for its room as long as it may; it expired");
   }
 
   async #stop(field: string): Promise<void> {

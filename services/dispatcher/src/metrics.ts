@@ -27,6 +27,8 @@ export interface DispatcherMetrics {
   jobParked(): void;
   /** On to the next agent that its order names. */
   jobFellBack(): void;
+  /** Its room never opened. */
+  orderExpired(): void;
   /** Ended by a timer: expired, failed, unknown. */
   jobEnded(outcome: string): void;
   /** Back among the waiting, to be given to a worker anew. */
@@ -51,6 +53,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const claimed = metrics.counter("jobs_claimed_total");
   const parked = metrics.counter("jobs_parked_total");
   const fellBack = metrics.counter("jobs_fell_back_total");
+  const ordersExpired = metrics.counter("orders_expired_total");
   const ended = metrics.counter("jobs_ended_total");
   const redispatches = metrics.counter("redispatches_total");
   const orphans = metrics.counter("orphans_settled_total");
@@ -64,6 +67,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     jobClaimed: () => claimed.add({}),
     jobParked: () => parked.add({}),
     jobFellBack: () => fellBack.add({}),
+    orderExpired: () => ordersExpired.add({}),
     jobEnded: (outcome) => ended.add({ outcome: outcome as JobOutcome }),
     redispatched: (reason, jobs = 1) => redispatches.add({ reason }, jobs),
     orphanSettled: (verdict, outcome) => orphans.add({ verdict, outcome }),

@@ -32,6 +32,8 @@ export interface OrderOptions {
   fallback?: { agent: string; afterMs: number };
   /** On hold from the start. */
   held?: 1;
+  /** For participants, as they come: no job yet, and so long to wait for the room. */
+  openForMs?: number;
 }
 
 export interface SessionOptions {
@@ -61,7 +63,7 @@ export function createCaller(url: string) {
     outbox,
     async order(namespace: string, agent: string, options: OrderOptions = {}) {
       const { upTo = "hint", guardMs = testPolicy.guardMs, maxAttempts = 3, listenMs = 0 } = options;
-      const { fallback, held } = options;
+      const { fallback, held, openForMs } = options;
       const [order, job] = [newId("order"), newId("job")];
       await createOrder(ledger, index, namespace, {
         order,
@@ -72,6 +74,7 @@ export function createCaller(url: string) {
         listenMs,
         ...(fallback !== undefined && { fallback }),
         ...(held !== undefined && { held }),
+        ...(openForMs !== undefined && { jobs: [], openForMs }),
       });
       if (upTo === "ledger") return { order, job };
       await producer.add(namespace, { id: order, priority: 1001, data: { jobs: [job] } });
@@ -134,6 +137,9 @@ export function createCaller(url: string) {
       if (reply.status === "unknown") return;
       for (const job of told ? reply.orphaned : []) await link.tell(namespace, { kind: "orphan", job });
     },
+    async orderState(namespace: string, order: string) {
+      return await redis.hget(`muster:{${namespace}}:order:${order}`, "state");
+    },
     async job(namespace: string, job: string) {
       return await redis.hgetall(`muster:{${namespace}}:job:${job}`);
     },
@@ -160,9 +166,10 @@ async function createOrder(
     listenMs?: number;
     fallback?: { agent: string; afterMs: number };
     held?: 1;
+    openForMs?: number;
   },
 ) {
-  const { order, jobs, agent, guardMs, maxAttempts, listenMs = 0, fallback, held } = request;
+  const { order, jobs, agent, guardMs, maxAttempts, listenMs = 0, fallback, held, openForMs } = request;
   const steps = fallback && [{ afterMs: fallback.afterMs, agentName: fallback.agent, deployment: "" }];
   const args = {
     namespace,
@@ -177,6 +184,7 @@ async function createOrder(
       restart_policy: "on_failure" as const,
       target: "room" as const,
       ...(held && { held }),
+      ...(openForMs !== undefined && { open: 1 as const, wait_ms: openForMs, max_attempts: maxAttempts }),
       ...(steps && { fallback: encodeFallback({ agentName: agent, deployment: "" }, steps) }),
     },
     newJobs: jobs.map((id) => ({

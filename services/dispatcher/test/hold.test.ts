@@ -105,6 +105,16 @@ describe("after a pause of Redis", () => {
 });
 
 describe("after a start", () => {
+  it("an order whose wait for its room is over is let wait for the hold", async () => {
+    const namespace = stage.freshNamespace();
+    const { order } = await stage.caller.order(namespace, "greeter", { upTo: "ledger", openForMs: 1 });
+    const startedAtMs = Date.now();
+    await stage.dispatcher({ holdMs: 1_500 });
+    const isExpired = async () => (await stage.caller.orderState(namespace, order)) === "expired";
+    await waitUntil("it expires", isExpired, { deadlineMs: 15_000 });
+    expect(Date.now() - startedAtMs).toBeGreaterThanOrEqual(1_450);
+  });
+
   it("an offer that is overdue is let stand for the hold", async () => {
     const namespace = stage.freshNamespace();
     const first = await runDispatcher(stage.redis.url);

@@ -1,6 +1,7 @@
 -- create-order: a work order is accepted, with the jobs known now. The second of three steps: directory, this, queue.
 -- Repeating it answers `exists`, with the jobs that still want their queue entry. Dying after it: the guard timer of
--- each job finds it, and the index finds the namespace. Jobs of an order that is on hold want no entry.
+-- each job, or of an open order itself, finds it, and the index finds the namespace. Jobs of an order that is on hold want
+-- no entry.
 -- @key order order:<order>
 -- @key orders orders
 -- @key order-jobs order-jobs:<order>
@@ -8,6 +9,7 @@
 -- @include waking
 -- @include queueing
 -- @include suspending
+-- @include awaiting
 -- @arg order string Order id.
 -- @arg room string Room name.
 -- @arg facts json:shapes.OrderFacts What the order is; kept as given.
@@ -52,5 +54,6 @@ for _, job in ipairs(new_jobs) do
   queue_job(id, job, retain_ms, guard_ms, wait_ms)
   if facts.held then suspend(id, job) end
 end
+if facts.open then await_room(order) end
 stay_awake()
 return { "created" }

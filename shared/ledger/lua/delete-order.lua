@@ -15,9 +15,9 @@
 
 local state, deleted_at, retain_ms = unpack(redis.call("HMGET", order_key, "state", "deleted_at", "retain_ms"))
 if not state then return { "unknown" } end
-if state == "live" then end_order(order, "deleted", tonumber(retain_ms)) end
+if state == "live" then end_order(order, "deleted", "deleted", tonumber(retain_ms)) end
 if state ~= "deleted" then
-  redis.call("HSET", order_key, "state", "deleted", "deleted_at", now)
+  redis.call("HSET", order_key, "state", "deleted", "cause", "deleted", "deleted_at", now)
   deleted_at = now
 end
 

@@ -8,18 +8,23 @@
 -- the repeat, or by its own timer.
 -- @key order order:<order>
 -- @key order-jobs order-jobs:<order>
+-- @include waking
 -- @include stopping
 -- @include serving
+-- @include awaiting
 -- @arg order string Order id.
 -- @arg room-sid string Sid of the life that is over.
 -- @arg stop-ms int How long a worker's place stays taken when it does not confirm.
 -- @arg wait-ms int How long an order may wait to be served, unless it says otherwise.
 -- @arg limit int Jobs ended in one call, at most.
+-- @arg listen-ms int For how long from now its events are told, at least, as somebody listens; 0 = nobody is known to.
+-- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
 -- @reply ended stops:json:shapes.Stop[] more:int serve:strings outcomes:strings
 -- @reply kept serve:strings
 -- @reply other_life room-sid:string
 -- @reply closed state:string
 -- @reply unknown
+-- @reply unindexed rests:int
 
 local state, bound_to, one_life, created_at, released_at, own_wait_ms, retain_ms = unpack(redis.call("HMGET", order_key,
   "state", "room_sid", "one_life", "created_at", "released_at", "wait_ms", "retain_ms"))
@@ -27,6 +32,10 @@ if not state then return { "unknown" } end
 if bound_to ~= room_sid then return { "other_life", bound_to or "" } end
 local live_jobs = redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)
 if state ~= "live" and #live_jobs == 0 then return { "closed", state } end
+-- What is told of its jobs has to get out, and its own timers, that of its wait or that of its end, have to be found.
+if must_index(rests) then return { "unindexed", rests_so_far() } end
+keep_listening(listen_ms)
+stay_awake()
 
 local function was_served()
   for _, id in ipairs(redis.call("ZRANGE", order_jobs_key, 0, -1)) do
@@ -47,9 +56,10 @@ if state == "live" and not one_life and now < waits_until and not was_served() t
       also_serve(serve, record.pool, end_job(id, record, "canceled", "participant_left", message, false))
     end
   end
+  await_room(order)
   return { "kept", serve }
 end
-if state == "live" then end_order(order, "ended", tonumber(retain_ms)) end
+if state == "live" then end_order(order, "ended", "room_finished", tonumber(retain_ms)) end
 
 local stops, serve, outcomes = {}, {}, {}
 for _, id in ipairs(live_jobs) do

@@ -10,6 +10,7 @@
 -- @include waking
 -- @include queueing
 -- @include suspending
+-- @include awaiting
 -- @arg order string Order id.
 -- @arg room-sid string Sid of the room's present life.
 -- @arg room-info string Room message, base64; empty when not known.
@@ -44,8 +45,14 @@ for _, job in ipairs(new_jobs) do
 end
 if #missing > 0 and must_index(rests) then return { "unindexed", rests_so_far() } end
 
-if not bound_to then redis.call("HSET", order_key, "room_sid", room_sid) end
-if opens then redis.call("HSET", order_key, "open", 1) end
+if not bound_to then
+  redis.call("HSET", order_key, "room_sid", room_sid)
+  stop_awaiting(order)
+end
+if opens then
+  redis.call("HSET", order_key, "open", 1)
+  redis.call("HSETNX", order_key, "wait_ms", wait_ms)
+end
 
 -- Times that differ by less than LiveKit tells them apart are equal: then the one that is told later counts, as in the book.
 local function describe(id, field, info, at, known_at)

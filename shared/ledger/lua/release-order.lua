@@ -1,6 +1,7 @@
 -- release-order: an order is not on hold any more. Its jobs stand in line again by their priority and age, and the pools
 -- that have room for some are named; those that fail just now wait out their back-off first. What they may wait, and their
--- fallback, begins now. An order with more held jobs than `limit` is released by repeating the call.
+-- fallback, begins now, and so does the order's wait for its room. An order with more held jobs than `limit` is released by
+-- repeating the call.
 -- Repeating it changes nothing. Dying after it: room that nobody was told of is found with the next look at the namespace;
 -- a job that was not reached is let go by the repeat, or by its own timer within the hour.
 -- @key order order:<order>
@@ -8,6 +9,7 @@
 -- @include suspending
 -- @include serving
 -- @include placing
+-- @include awaiting
 -- @arg order string Order id.
 -- @arg limit int Jobs let go in one call, at most.
 -- @arg listen-ms int For how long from now its events are told, at least, as somebody listens; 0 = nobody is known to.
@@ -17,16 +19,18 @@
 -- @reply unknown
 -- @reply unindexed rests:int
 
-local state, is_held = unpack(redis.call("HMGET", order_key, "state", "held"))
+local state, is_held, open = unpack(redis.call("HMGET", order_key, "state", "held", "open"))
 if not state then return { "unknown" } end
 if state ~= "live" then return { "closed", state } end
 local ids = list_held(order, limit)
-if #ids > 0 and must_index(rests) then return { "unindexed", rests_so_far() } end
+local sets_timers = #ids > 0 or (is_held and open)
+if sets_timers and must_index(rests) then return { "unindexed", rests_so_far() } end
 if is_held then
   redis.call("HDEL", order_key, "held")
   redis.call("HSET", order_key, "released_at", string.format("%.0f", now))
+  await_room(order)
 end
-if #ids > 0 then
+if sets_timers then
   keep_listening(listen_ms)
   stay_awake()
 end

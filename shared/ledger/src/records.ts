@@ -61,6 +61,10 @@ export interface JobRecord {
   endedAtMs: number;
 }
 
+/** All of its jobs ended; the life of its room did; it waited too long for one; a caller took it back. */
+export const ORDER_CAUSES = ["jobs_ended", "room_finished", "waited_too_long", "deleted"] as const;
+export type OrderCause = (typeof ORDER_CAUSES)[number];
+
 export interface OrderRecord {
   id: string;
   room: string;
@@ -83,7 +87,10 @@ export interface OrderRecord {
   preferences: Preferences | undefined;
   /** On hold: none of its jobs is offered to anybody. */
   isHeld: boolean;
-  state: "live" | "ended" | "deleted";
+  /** Expired: its room did not open in the time that it may wait. */
+  state: "live" | "ended" | "expired" | "deleted";
+  /** Why it ended; empty while it has not. */
+  cause: "" | OrderCause;
   createdAtMs: number;
   deletedAtMs: number;
   endedAtMs: number;
@@ -178,6 +185,7 @@ export function orderRecord(hash: Hash): OrderRecord {
     preferences: decodePreferences(text(hash, "prefer")),
     isHeld: hash.held === "1",
     state: text(hash, "state") as OrderRecord["state"],
+    cause: text(hash, "cause") as OrderRecord["cause"],
     createdAtMs: number(hash, "created_at"),
     deletedAtMs: number(hash, "deleted_at"),
     endedAtMs: number(hash, "ended_at"),

@@ -49,7 +49,7 @@ export interface OrderFacts {
   target: string;
   /** Makes a job for each participant that matches, as they come, and ends with the room. */
   open?: 1;
-  /** Of an open order's jobs: starts that may fail, and how long each may wait. */
+  /** Of an open order's jobs: starts that may fail, and how long each may wait, as the order may for its room; always there. */
   max_attempts?: number;
   wait_ms?: number;
   /** Sid of the one life of its room that it is for; otherwise it is bound to the first that is heard of. */

@@ -8,7 +8,7 @@ import { expect } from "vitest";
 import { drainProblems, drainsOf } from "./consistency-drains.js";
 import { jobProblems } from "./consistency-jobs.js";
 import { sessionProblems } from "./consistency-sessions.js";
-import { readNamespace, type Snapshot } from "./snapshot.js";
+import { type Hash, readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
   "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held placement costs drains".split(
@@ -75,6 +75,8 @@ function orderProblems({ hashes, zsets }: Snapshot): string[] {
     }
     if (!zsets.get(`room-orders:${order.room}`)?.has(id))
       found.push(`${id} is not among the orders of its room`);
+    if ((order.cause === undefined) !== isLive) found.push(`${id} is ${order.state}, because ${order.cause}`);
+    found.push(...awaitingProblems(id, order, zsets));
     if (order.one_life === "1" && !order.room_sid) found.push(`${id} is for one life, and knows of none`);
     const jobs = [...(zsets.get(`order-jobs:${id}`)?.values() ?? [])];
     if (isLive && order.open !== "1" && jobs.length > 0 && !jobs.includes(0)) {
@@ -98,6 +100,16 @@ function orderProblems({ hashes, zsets }: Snapshot): string[] {
   return found;
 }
 
+/** Open, bound to no life of its room and without live jobs: then, and only then, its own timer ends it. */
+function awaitingProblems(id: string, order: Hash, zsets: Snapshot["zsets"]): string[] {
+  const jobs = [...(zsets.get(`order-jobs:${id}`)?.values() ?? [])];
+  const isBound = order.room_sid !== undefined || order.held !== undefined;
+  const awaits = order.state === "live" && order.open === "1" && !isBound && !jobs.includes(0);
+  const due = Number(order.released_at ?? order.created_at) + Number(order.wait_ms);
+  const timer = zsets.get("deadlines")?.get(`order|${id}`);
+  return timer === (awaits ? due : undefined) ? [] : [`${id}: its wait for its room ends at ${timer}`];
+}
+
 function timerProblems({ hashes, zsets }: Snapshot): string[] {
   const found: string[] = [];
   const timers = zsets.get("deadlines") ?? new Map<string, number>();
@@ -107,6 +119,7 @@ function timerProblems({ hashes, zsets }: Snapshot): string[] {
   for (const timer of timers.keys()) {
     const [kind = "", id = ""] = [timer.replace(/\|.*$/, ""), timer.replace(/^[^|]*\|/, "")];
     const isWanted = {
+      order: () => hashes.get(`order:${id}`)?.state === "live",
       job: () => !["ended", "running", undefined].includes(hashes.get(`job:${id}`)?.state),
       stop: () => hashes.get("stops")?.[id] !== undefined,
       session: () => hashes.has(`session:${id}`) || drainsOf(hashes).some(({ value }) => value === id),

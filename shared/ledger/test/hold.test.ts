@@ -142,7 +142,7 @@ onEachRedis("hold", (scene) => {
   test("one with many jobs is held in parts, and those that end or come meanwhile hide none of the others", async () => {
     const s = scene();
     const ids = Array.from({ length: 400 }, (_, index) => `AJ_${index}`);
-    await s.order("AD_1", jobs(...ids), { open: 1 });
+    await s.order("AD_1", jobs(...ids), { open: 1, wait_ms: WAIT_MS });
     const first = await s.hold("AD_1", "0", 50);
     await s.worker("AW_1");
     expect(await s.serve()).toEqual({ status: "empty" });

@@ -1,7 +1,8 @@
 /**
  * Owns the ledger once more, in memory and without Redis: what each script should answer, as plainly as it can be said.
  * The oracle of model.test.ts. Knows two pools, room orders of one job each, and one namespace: ids of jobs stand for
- * orders too. What happens to jobs whose worker was lost is in ledger-model-recovery.ts.
+ * orders too. What happens to jobs whose worker was lost is in ledger-model-recovery.ts; orders that are open, in
+ * ledger-model-orders.ts.
  */
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { endDrainOfWorker, follow } from "./ledger-model-drains.js";
@@ -245,16 +246,21 @@ export class LedgerModel {
   }
 
   endRoom(id: string): string {
-    const { state } = this;
-    const job = state.jobs.get(id);
+    const job = this.state.jobs.get(id);
     if (job === undefined) return "unknown";
     if (!job.oneLife) return "other_life";
     if (job.state === "ended") return "closed";
+    return `ended ${this.endOfRoom(id, job)}`;
+  }
+
+  /** Answers its outcome. */
+  endOfRoom(id: string, job: ModelJob): string {
+    const { state } = this;
     const isHeld = job.state === "starting" || job.state === "running";
     const outcome = isHeld || job.state === "orphaned" ? "success" : "canceled";
     if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`);
     state.end(id, job, outcome, "room_finished", isHeld);
-    return `ended ${outcome}`;
+    return outcome;
   }
 
   expireJob(id: string, awakeSinceMs: number): string {

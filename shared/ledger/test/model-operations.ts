@@ -35,6 +35,9 @@ const policy: fc.Arbitrary<PlacementPolicy> = fc.record(
   },
   { requiredKeys: [] },
 );
+/** Orders that make jobs as participants come, by the place that one after the other has; and the participants. */
+const slot = fc.constantFrom("AD_open", "AD_other");
+const person = fc.constantFrom("", "", "ann", "ben");
 const is = <T extends string>(...names: T[]) => fc.constantFrom(...names);
 
 export const operation = fc.oneof(
@@ -85,6 +88,23 @@ export const operation = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: is("endRoom"), job }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      ...{ do: is("openOrder"), slot, hasRoomJob: fc.boolean(), held: fc.nat({ max: 4 }) },
+      waitMs: fc.constantFrom(1_000, 20_000, WAIT_MS),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: is("roomOpens"), slot, person }) },
+  { weight: 3, arbitrary: fc.record({ do: is("roomCloses"), slot }) },
+  { weight: 4, arbitrary: fc.record({ do: is("expireOrder"), slot }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...{ do: is("holdOpen", "releaseOpen", "releaseOpen", "deleteOpen", "changeOpen"), slot },
+      waitMs: fc.constantFrom(1_000, 20_000, WAIT_MS),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: is("change"), job, changes }) },
   { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },

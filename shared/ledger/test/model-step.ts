@@ -5,6 +5,7 @@
 import type { JobState } from "@muster/domain/job";
 import { LedgerModel } from "./ledger-model.js";
 import { DrainsModel } from "./ledger-model-drains.js";
+import { OrdersModel, roomJobOf } from "./ledger-model-orders.js";
 import { RecoveryModel } from "./ledger-model-recovery.js";
 import type { At, Operation } from "./model-operations.js";
 import {
@@ -18,6 +19,7 @@ import {
   type Scene,
   SECOND_POOL,
   STEPS,
+  WAIT_MS,
 } from "./scene.js";
 
 /** One session has a gateway of its own, so that leases end at different times. */
@@ -36,6 +38,7 @@ export class ModelStep {
   readonly model = new LedgerModel();
   readonly #recovery = new RecoveryModel(this.model.state);
   readonly #drains = new DrainsModel(this.model.state);
+  readonly open = new OrdersModel(this.model);
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -201,6 +204,15 @@ export class ModelStep {
           model.endRoom(op.job),
         ];
       }
+      case "openOrder":
+      case "roomOpens":
+      case "roomCloses":
+      case "expireOrder":
+      case "holdOpen":
+      case "releaseOpen":
+      case "changeOpen":
+      case "deleteOpen":
+        return this.#openOrder(op);
       case "expireSession":
         return [(await scene.expireSession(op.session)).status, model.expireSession(op.session)];
       case "expireJob": {
@@ -280,6 +292,49 @@ export class ModelStep {
     }
   }
 
+  async #openOrder(op: Extract<Operation, { do: OfOpenOrders }>): Promise<Answers> {
+    const [scene, open] = [this.#scene, this.open];
+    const id = op.do === "openOrder" ? open.nextOf(op.slot) : open.idOf(op.slot);
+    switch (op.do) {
+      case "openOrder": {
+        const { hasRoomJob, waitMs: asked } = op;
+        const isHeld = op.held === 0;
+        const held = isHeld ? ({ held: 1 } as const) : {};
+        const reply = hasRoomJob
+          ? await scene.order(id, [newJob(roomJobOf(id))], held)
+          : await scene.openOrder(id, { ...held, wait_ms: asked });
+        const waitMs = hasRoomJob ? WAIT_MS : asked;
+        return [reply.status, open.create(id, { hasRoomJob, isHeld, waitMs })];
+      }
+      case "roomOpens": {
+        const job = op.person === "" ? undefined : `${id}-${op.person}`;
+        const jobs = job === undefined ? [] : [newJob(job, POOL, "participant")];
+        const reply = await scene.extend(id, jobs, "RM_1", "", open.orders.get(id)?.hasRoomJob ?? false);
+        return [words(stateWords(reply), reply.status === "extended" ? reply.made : ""), open.opens(id, job)];
+      }
+      case "roomCloses": {
+        const reply = await scene.endRoom(id);
+        const outcomes = reply.status === "ended" ? ` ${reply.outcomes.join()}` : "";
+        return [`${reply.status}${outcomes}`, open.closes(id)];
+      }
+      case "expireOrder":
+        return [(await scene.expireOrder(id)).status, open.expire(id)];
+      case "holdOpen":
+        return [(await scene.hold(id)).status, open.hold(id)];
+      case "releaseOpen": {
+        const reply = await scene.release(id);
+        return [words(reply.status, reply.status === "released" ? reply.serve.join() : ""), open.release(id)];
+      }
+      case "changeOpen":
+        return [(await scene.change(id, { wait_ms: op.waitMs })).status, open.change(id, op.waitMs)];
+      case "deleteOpen": {
+        const reply = await scene.deleteOrder(id);
+        const real = reply.status === "unknown" ? "unknown" : `deleted ${reply.stops.length}`;
+        return [real, open.remove(id)];
+      }
+    }
+  }
+
   async #assert(named: readonly At[]): Promise<Answers> {
     const claims = new Map(named.map((at) => [at.job, this.#aim(at)]));
     const held = [...claims].map(([job, [, session, epoch]]) => {
@@ -296,6 +351,9 @@ export class ModelStep {
 }
 
 type Recovering = "deregister" | "expireGateway" | "assert" | "migrate" | "settle" | "restore";
+type OfOpenOrders =
+  | ("openOrder" | "roomOpens" | "roomCloses" | "expireOrder")
+  | ("holdOpen" | "releaseOpen" | "changeOpen" | "deleteOpen");
 
 function stateWords(reply: { status: string; state?: string }): string {
   return words(reply.status, reply.state);

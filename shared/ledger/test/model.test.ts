@@ -26,6 +26,7 @@ const MUST_OCCUR = [
   ],
   ...["expireJob fell_back", "setPlacement set", "hold held", "release released", "change changed"],
   ...["drain stored", "drain unknown", "undrain deleted"],
+  ...["expireOrder expired", "roomOpens extended", "roomOpens closed", "roomCloses kept", "roomCloses ended"],
 ];
 
 let redis: RedisServer;
@@ -58,6 +59,8 @@ test("random sequences leave the ledger and its model of one mind", { timeout: 2
       );
       expect([kept[0], Number(kept[1] ?? 0), Number(kept[2] ?? 0)]).toEqual([state, epoch, attempts]);
     }
+    for (const id of step.open.orders.keys())
+      expect([id, await scene.field("order", id, "state")]).toEqual([id, step.open.stateOf(id)]);
     await assertConsistent(client, scene.namespace, scene.nowMs);
     await forgetNamespace(client, scene.namespace);
   });

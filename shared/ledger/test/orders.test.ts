@@ -27,7 +27,7 @@ onEachRedis("work orders", (scene) => {
     expect(await s.field("order", "AD_1", "state")).toBe("live");
     await s.endJob("AJ_2");
     expect(await s.field("order", "AD_1", "state")).toBe("ended");
-    await s.order("AD_2", [newJob("AJ_3")], { open: 1 });
+    await s.order("AD_2", [newJob("AJ_3")], { open: 1, wait_ms: WAIT_MS });
     await s.endJob("AJ_3");
     expect(await s.field("order", "AD_2", "state")).toBe("live");
   });

@@ -303,7 +303,10 @@ export class Scene {
   /** All of its jobs, in as many calls as it takes. */
   async change(order: string, changes: OrderChanges, limit = 100) {
     for (let cursor = "0", before = ""; ; ) {
-      const reply = await this.ledger.changeOrder({ ...this.at, order, changes, before, cursor, limit });
+      const args = { ...this.at, order, changes, before, cursor, limit };
+      const first = await this.ledger.changeOrder({ ...args, rests: -1 });
+      const reply =
+        first.status === "unindexed" ? await this.ledger.changeOrder({ ...args, rests: first.rests }) : first;
       if (reply.status !== "changed" || reply.next === "0") return reply;
       cursor = reply.next;
       before = reply.before;
@@ -344,8 +347,15 @@ export class Scene {
     return this.ledger.rest({ ...this.at, listenMs: this.listenMs });
   }
 
-  endRoom(order: string, roomSid = "RM_1", limit = 100) {
-    return this.ledger.endRoomOrder({ ...this.at, order, roomSid, stopMs: STOP_MS, waitMs: WAIT_MS, limit });
+  async endRoom(order: string, roomSid = "RM_1", limit = 100) {
+    const times = { stopMs: STOP_MS, waitMs: WAIT_MS, listenMs: this.listenMs };
+    const args = { ...this.at, order, roomSid, ...times, limit };
+    const first = await this.ledger.endRoomOrder({ ...args, rests: -1 });
+    return first.status === "unindexed" ? this.ledger.endRoomOrder({ ...args, rests: first.rests }) : first;
+  }
+
+  expireOrder(order: string) {
+    return this.ledger.expireOrder({ ...this.at, order });
   }
 
   agentJoined(job: string, sid: string, joinedAt = 1_000, identity = `agent-${job}`) {

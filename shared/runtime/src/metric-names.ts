@@ -70,6 +70,11 @@ export const METRICS = {
     help: "Work orders refused, by the door they came to.",
     labels: { api: ["twirp", "rest", "webhook", "rule"] },
   },
+  orders_expired_total: {
+    type: "counter",
+    help: "Work orders for participants whose room did not open in the time that they may wait.",
+    labels: {},
+  },
   room_configurations_missing_total: {
     type: "counter",
     help: "Times that a room which started was to have a room configuration that there is none of, by what named it.",

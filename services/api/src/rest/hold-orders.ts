@@ -32,7 +32,8 @@ const releaseRoute = createRoute({
   operationId: "releaseOrder",
   summary: "Lets the jobs of an order go that is on hold. May be repeated.",
   description:
-    "They stand in line by their priority and age. How long each may wait, and its fallback, counts from now.",
+    "They stand in line by their priority and age. How long each may wait, and its fallback, counts from now, and so does the " +
+    "order's own wait for its room.",
   request: { params: IdParams },
   responses: answers,
 });

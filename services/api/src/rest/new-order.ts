@@ -47,10 +47,16 @@ export const NewOrderBody = z
       .max(MAX_PRIORITY)
       .default(DEFAULT_PRIORITY)
       .openapi({ description: "Higher first, among the jobs that a worker may take." }),
-    deadline_ms: z.int().min(MIN_DEADLINE_MS).max(MAX_DEADLINE_MS).optional().openapi({
-      description:
-        "How long each of its jobs may wait for a worker before it expires. Default: a setting, 1 h.",
-    }),
+    deadline_ms: z
+      .int()
+      .min(MIN_DEADLINE_MS)
+      .max(MAX_DEADLINE_MS)
+      .optional()
+      .openapi({
+        description:
+          "How long each of its jobs may wait for a worker before it expires, and an order for participants for its room. " +
+          "Default: a setting, 1 h.",
+      }),
     restart_policy: z.enum(["on_failure", "never"]).default("on_failure"),
     max_attempts: z
       .int()

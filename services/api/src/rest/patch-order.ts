@@ -42,7 +42,7 @@ const route = createRoute({
   summary: "Changes the terms of a work order that lives. May be repeated.",
   description:
     "For its jobs that wait, which move to where a new priority puts them, and for all later ones. What a worker has " +
-    "started is left alone, and keeps what it began with. A deadline counts from when a job began to wait, as ever.",
+    "started is left alone, and keeps what it began with. A deadline counts from when a job, or the order, began to wait, as ever.",
   request: {
     params: IdParams,
     body: { required: true, content: { "application/json": { schema: OrderChangesBody } } },

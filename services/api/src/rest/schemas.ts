@@ -9,6 +9,7 @@ import { JOB_OUTCOMES, JOB_STATES } from "@muster/domain/job";
 import { MAX_ERROR_BYTES } from "@muster/domain/limits";
 import { isNamespacePart } from "@muster/domain/namespace";
 import { JOB_TYPES } from "@muster/domain/pool";
+import { ORDER_CAUSES } from "@muster/ledger/records";
 import { FallbackStep } from "./fallback.js";
 import { DEFAULT_PAGE, MAX_PAGE } from "./page.js";
 import { Labels, PreferencesBody } from "./preferences.js";
@@ -120,7 +121,13 @@ const jobFields = {
 
 const orderFields = {
   id: z.string(),
-  state: z.enum(["live", "ended", "deleted"]),
+  state: z.enum(["live", "ended", "expired", "deleted"]).openapi({
+    description:
+      "expired: it makes jobs as participants come, and its room did not open in the time that it may wait.",
+  }),
+  cause: z.enum(["", ...ORDER_CAUSES]).openapi({
+    description: "Why it ended; empty while it has not. Each of its jobs has a cause of its own.",
+  }),
   held: z.boolean().openapi({ description: "On hold: none of its jobs is offered to anybody." }),
   room: z.string(),
   room_sid: z
@@ -132,7 +139,11 @@ const orderFields = {
   deadline_ms: z
     .int()
     .nullable()
-    .openapi({ description: "How long each of its jobs may wait for a worker; null: as the settings were." }),
+    .openapi({
+      description:
+        "How long each of its jobs may wait for a worker, and an order for participants for its room; null: as the settings " +
+        "were.",
+    }),
   restart_policy: z.enum(["on_failure", "never"]),
   max_attempts: z
     .int()

@@ -82,8 +82,7 @@ export function wholeOrderView(parts: readonly [OrderPart, ...OrderPart[]]): z.i
   return {
     ...orderFields({
       ...order,
-      // Live is what is live somewhere; deleted is what is deleted everywhere.
-      state: over ? (orders.find(({ state }) => state === "ended") ?? order).state : "live",
+      ...(over ? endOf(orders) : { state: "live" as const, cause: "" as const }),
       isHeld: orders.some(({ isHeld }) => isHeld),
       roomSid: orders.find(({ roomSid }) => roomSid !== "")?.roomSid ?? "",
       createdAtMs: Math.min(...orders.map(({ createdAtMs }) => createdAtMs)),
@@ -104,10 +103,20 @@ export function wholeOrderView(parts: readonly [OrderPart, ...OrderPart[]]): z.i
   };
 }
 
+/** Of one that is over everywhere: ended, if it did so anywhere; expired, if that; deleted is what is deleted everywhere. */
+function endOf(orders: readonly OrderRecord[]): Pick<OrderRecord, "state" | "cause"> {
+  const ends = (["ended", "expired", "deleted"] as const).map((end) =>
+    orders.find(({ state }) => state === end),
+  );
+  const { state = "deleted", cause = "deleted" } = ends.find((order) => order !== undefined) ?? {};
+  return { state, cause };
+}
+
 function orderFields(order: OrderRecord): Omit<z.infer<typeof Order>, "namespace"> {
   return {
     id: order.id,
     state: order.state,
+    cause: order.cause,
     held: order.isHeld,
     room: order.room,
     room_sid: order.roomSid,

@@ -4,18 +4,17 @@
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
-import type { OrderRecord } from "@muster/ledger/records";
 import type { Hints } from "../hints.js";
+import type { KnownListeners } from "../known-listeners.js";
 import type { OrderPolicy } from "../policy.js";
-import { type WakeHeldDeps, wakeHeld } from "../wake-held.js";
+import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
 
-export interface EndedRoomsDeps extends WakeHeldDeps {
-  ledger: Pick<Ledger, "endRoomOrder" | "wakeNamespace">;
+export interface EndedRoomsDeps extends UntilIndexedDeps {
+  ledger: Pick<Ledger, "endRoomOrder">;
+  listeners: Pick<KnownListeners, "listenMs">;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "waitMs">;
 }
-
-type EndedOrder = Pick<OrderRecord, "id" | "isHeld">;
 
 /** Jobs ended by one script, so that an order with very many does not hold up Redis. */
 const JOBS_PER_CALL = 64;
@@ -28,13 +27,15 @@ export class EndedRooms {
   }
 
   /** True when the order goes on: it was not served, and waits for the room's next life. */
-  async end(namespace: string, order: EndedOrder, roomSid: string): Promise<boolean> {
-    const { ledger, hints, policy } = this.#deps;
-    await wakeHeld(this.#deps, namespace, [order]);
+  async end(namespace: string, order: string, roomSid: string): Promise<boolean> {
+    const { ledger, listeners, hints, policy } = this.#deps;
+    const { stopMs, waitMs } = policy;
+    const listenMs = await listeners.listenMs(namespace);
+    const args = { namespace, order, roomSid, stopMs, waitMs, listenMs, limit: JOBS_PER_CALL };
     for (;;) {
-      const { stopMs, waitMs } = policy;
-      const args = { namespace, order: order.id, roomSid, stopMs, waitMs, limit: JOBS_PER_CALL };
-      const reply = await ledger.endRoomOrder(args);
+      const reply = await untilIndexed(this.#deps, namespace, (rests) =>
+        ledger.endRoomOrder({ ...args, rests }),
+      );
       if (reply.status !== "ended" && reply.status !== "kept") return false;
       for (const pool of reply.serve) hints.wake(namespace, { kind: "serve", pool });
       if (reply.status === "kept") return true;

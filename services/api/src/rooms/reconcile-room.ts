@@ -118,7 +118,7 @@ export class ReconcileRoom implements RoomReconciler {
     if (order.state !== "live" && jobs.every(({ state }) => state === "ended")) return;
     const boundTo = order.roomSid;
     const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
-    const goesOn = isOver ? await this.#ended.end(namespace, order, boundTo) : order.state === "live";
+    const goesOn = isOver ? await this.#ended.end(namespace, order.id, boundTo) : order.state === "live";
     if (!look.isLive || !goesOn) return;
     for (const job of jobs) {
       this.#deps.formerAgents.look(job, look.people);
@@ -133,7 +133,7 @@ export class ReconcileRoom implements RoomReconciler {
   async #endWhenOver(namespace: string, { room, sid }: RoomLook, order: OrderRecord): Promise<void> {
     const reply = await this.#deps.ledger.readRoom({ room, cursor: "0", limit: 1 });
     const isOver = reply.status === "found" && (reply.sid !== sid || reply.live === 0);
-    if (isOver) await this.#ended.end(namespace, order, sid);
+    if (isOver) await this.#ended.end(namespace, order.id, sid);
   }
 
   async #extend(namespace: string, look: RoomLook, order: OrderRecord): Promise<void> {

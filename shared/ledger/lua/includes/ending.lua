@@ -2,6 +2,7 @@
 -- @include reserving
 -- @include orphaning
 -- @include suspending
+-- @include awaiting
 -- @key jobs jobs
 -- @key ended-jobs ended-jobs
 -- @key orders orders
@@ -21,18 +22,22 @@ local function keep_until_swept(retain_ms)
   redis.call("ZADD", deadlines_key, "NX", now + retain_ms, "sweep")
 end
 
-local function end_order(id, state, retain_ms)
-  redis.call("HSET", order_of(id), "state", state, "ended_at", now)
+-- `cause`: why, in a word.
+local function end_order(id, state, cause, retain_ms)
+  redis.call("HSET", order_of(id), "state", state, "cause", cause, "ended_at", now)
+  stop_awaiting(id)
   redis.call("ZREM", orders_key, id)
   redis.call("ZADD", ended_orders_key, now, id)
   keep_until_swept(retain_ms)
 end
 
--- An order that is not open has all its jobs from the start: it ends with the last of them.
+-- An order that is not open has all its jobs from the start: it ends with the last of them. An open one that is left with
+-- none, and whose room is not there, waits for it.
 local function end_order_when_done(id)
   local state, open, retain = unpack(redis.call("HMGET", order_of(id), "state", "open", "retain_ms"))
-  if state ~= "live" or open == "1" then return end
-  if redis.call("ZCOUNT", order_jobs_of(id), 0, 0) == 0 then end_order(id, "ended", tonumber(retain)) end
+  if state ~= "live" then return end
+  if open == "1" then return await_room(id) end
+  if redis.call("ZCOUNT", order_jobs_of(id), 0, 0) == 0 then end_order(id, "ended", "jobs_ended", tonumber(retain)) end
 end
 
 -- `keep_place` leaves the job's place on its session taken: a worker that was told to stop still runs for a while.
