@@ -59,7 +59,7 @@ describe("LiveKit's SDK finds", () => {
     await expect(rooms.getParticipant("r", "bob")).rejects.toMatchObject({
       status: 404,
       code: "not_found",
-      message: "participant does not exist",
+      message: "twirp error unknown: participant does not exist",
     });
     await rooms.removeParticipant("r", "ada");
     await expect(rooms.removeParticipant("r", "ada")).rejects.toMatchObject({ code: "not_found" });
@@ -78,7 +78,7 @@ describe("LiveKit's SDK finds", () => {
     await expect(dispatches.listDispatch("no such room")).rejects.toMatchObject({
       status: 503,
       code: "unavailable",
-      message: "no response from servers",
+      message: "twirp error unknown: no response from servers",
     });
   });
 

@@ -144,6 +144,24 @@ describe("the rounds make up for it", () => {
     await waitUntil("it is off the list", async () => (await house.api.redis.zcard(WANTED)) === 0);
   });
 
+  test("of one that LiveKit refuses it is not: that one holds up no other, and is asked for once", async () => {
+    const house = await houseWith({ roomsEveryMs: 100 });
+    await house.livekit.goDown();
+    // First in the list, as they wait for the shortest time; more than are asked for at once.
+    const refused = Array.from({ length: 6 }, (_, at) => `${at}${"n".repeat(256)}`);
+    for (const room of refused) expect((await post(house, { room, deadline_ms: 600_000 })).status).toBe(201);
+    const id = await house.order({ room: ROOM });
+    expect(await house.api.redis.zcard(WANTED)).toBe(7);
+    await house.livekit.comeBack();
+    await waitUntil("the order is bound", async () => (await roomSidOf(house, id)) !== "");
+    await waitUntil("none is listed", async () => (await house.api.redis.zcard(WANTED)) === 0);
+    expect(
+      madeIn(house)
+        .map(({ request }) => request.name)
+        .sort(),
+    ).toEqual([...refused, ROOM].sort());
+  });
+
   /** All that an api did that died after putting the room on the list. */
   async function diedAfterListing(untilMs: number) {
     const before = await houseWith({ createRooms: false });

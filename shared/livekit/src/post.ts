@@ -42,7 +42,7 @@ export async function post({ url, method, token, body, timeoutMs, signal }: Post
     throw brokenOff(error, method, signal);
   }
   const answer = await readBounded(response, method, signal);
-  if (!response.ok) throw refusal(response, answer, method);
+  if (!response.ok) throw refusal(response, answer, { method, token });
   const contentType = response.headers.get("content-type") ?? "";
   if (contentType.startsWith(PROTOBUF)) return answer;
   throw new LivekitError(
@@ -108,8 +108,14 @@ const STATUSES: Readonly<Record<number, LivekitErrorCode>> = {
   429: "unavailable",
 };
 
-function refusal({ status }: Response, body: Uint8Array, method: string): LivekitError {
-  const text = Buffer.from(body).toString("utf8", 0, MAX_ERROR_BYTES);
+function refusal(
+  { status }: Response,
+  body: Uint8Array,
+  { method, token }: Pick<Post, "method" | "token">,
+): LivekitError {
+  // livekit-server says back a token that it cannot take: that is neither for the log nor for a caller of ours, since with a
+  // clock that is wrong it is good soon, or still good elsewhere.
+  const text = Buffer.from(body).toString("utf8", 0, MAX_ERROR_BYTES).replaceAll(token, "(the token)");
   const twirp = twirpErrorOf(text);
   const code = (twirp && CODES[twirp.code]) ?? STATUSES[status] ?? codeOfFamily(status);
   const said = `${twirp?.msg ?? text}`.slice(0, MAX_MESSAGE_LENGTH);

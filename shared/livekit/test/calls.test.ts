@@ -202,5 +202,9 @@ describe("every call", () => {
     const wrong = serviceAt(livekit.url, { apiSecret: "another" });
     await expect(wrong.listRooms()).rejects.toMatchObject({ code: "unauthenticated", httpStatus: 401 });
     expect(told).toEqual([["ListRooms", "unauthenticated"]]);
+    // livekit-server says the token back.
+    await expect(wrong.listRooms()).rejects.toThrow(
+      /^LiveKit ListRooms: 401 "invalid token: \(the token\), error: /,
+    );
   });
 });

@@ -1,6 +1,7 @@
 /**
  * livekit-server's Twirp API over the stand-in's rooms: whose token may do what, and the errors with the codes that its
- * source gives (788d4c354: pkg/service/{auth,roomservice,redisstore,agent_dispatch_service}.go, psrpc's "no response").
+ * source gives (788d4c354: pkg/service/{auth,roomservice,redisstore,agent_dispatch_service}.go, psrpc's "no response"), and
+ * their texts, as test/livekit/stand-in-likeness compares them with those of a real one.
  */
 import { DispatchError } from "@muster/domain/errors";
 import { verifyAccessToken } from "@muster/wire/access-token";
@@ -18,6 +19,11 @@ import {
 import { decodeRequest, type Encoding, encodeAnswer } from "@muster/wire/twirp-body";
 import type { VideoGrant } from "@muster/wire/video-grant";
 import type { LivekitRooms } from "./rooms.js";
+
+/** livekit-server's default; a room that others know of can have a longer one. */
+const MAX_ROOM_NAME_BYTES = 256;
+/** Before what its own parts say to each other. */
+const WRAPPED = "twirp error unknown: ";
 
 /** An answer that is none: Twirp's, or with code "" the plain text of livekit-server's check of tokens. */
 export class Refusal extends Error {
@@ -66,8 +72,21 @@ export function grantOf(
     return verifyAccessToken(authorization.slice("Bearer ".length), keys, nowMs).video;
   } catch (error) {
     if (!(error instanceof DispatchError)) throw error;
-    throw new Refusal(401, "", `invalid authorization token: ${error.message}`);
+    throw invalidToken(authorization.slice("Bearer ".length), keys, error.message);
   }
+}
+
+/** livekit-server says back whatever it could not take, the token too. */
+function invalidToken(token: string, keys: ReadonlyMap<string, string>, why: string): Refusal {
+  const [, claims = ""] = token.split(".");
+  let apiKey: unknown;
+  try {
+    apiKey = (JSON.parse(Buffer.from(claims, "base64url").toString()) as { iss?: unknown }).iss;
+  } catch {
+    return new Refusal(401, "", "invalid authorization token");
+  }
+  if (!keys.has(String(apiKey))) return new Refusal(401, "", `invalid API key: ${String(apiKey)}`);
+  return new Refusal(401, "", `invalid token: ${token}, error: ${why}`);
 }
 
 /** By path. */
@@ -76,7 +95,13 @@ export function endpointsOf({ rooms, nodeTimeout }: ApiDeps): ReadonlyMap<string
 
   serve(CREATE_ROOM, {
     may: (grant) => grant.roomCreate,
-    run: ({ name, ...options }) => rooms.startRoom(name, options),
+    run: ({ name, ...options }) => {
+      if (Buffer.byteLength(name) > MAX_ROOM_NAME_BYTES) {
+        const problem = `room name length exceeds limits: max length ${MAX_ROOM_NAME_BYTES}`;
+        throw new Refusal(400, "invalid_argument", WRAPPED + problem);
+      }
+      return rooms.startRoom(name, options);
+    },
   });
   serve(LIST_ROOMS, {
     may: (grant) => grant.roomList,
@@ -134,13 +159,13 @@ export function endpointsOf({ rooms, nodeTimeout }: ApiDeps): ReadonlyMap<string
 
   function rowOf(room: string, identity: string) {
     const row = rooms.participantRowsOf(room).find((participant) => participant.identity === identity);
-    if (row === undefined) throw new Refusal(404, "not_found", "participant does not exist");
+    if (row === undefined) throw new Refusal(404, "not_found", `${WRAPPED}participant does not exist`);
     return row;
   }
 
   /** A room or a participant is served by the node that has it; without one, the question times out on the bus. */
   async function nobodyAnswers(): Promise<never> {
     await nodeTimeout();
-    throw new Refusal(503, "unavailable", "no response from servers");
+    throw new Refusal(503, "unavailable", `${WRAPPED}no response from servers`);
   }
 }

@@ -7,12 +7,14 @@
  * 3. LiveKit is asked whether the room is there, and else to make it. Died after it: the next round finds it there.
  * 4. What LiveKit answered is taken in like any other word on a room, which binds the order. Died after it: the next round
  *    finds the room there.
- * 5. It is off the list. While LiveKit is away it stays there, and the rounds try again until nobody waits any more.
+ * 5. It is off the list. While LiveKit is away it stays there, and the rounds try again until nobody waits any more. Not so
+ *    one that LiveKit does not take, as it does not take a name as long as ours may be: it holds up no other.
  *
  * Must never ask for a room that exists to be made: where its node is gone, that changes its settings.
  */
 
 import { roomFactsOf } from "@muster/livekit/facts";
+import { LivekitError } from "@muster/livekit/livekit-error";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
@@ -108,6 +110,8 @@ export class MissingRooms {
       if (this.#isFailing) log.info({}, "rooms are created again");
       this.#isFailing = false;
     } catch (error) {
+      if (error instanceof LivekitError && error.code === "invalid_argument")
+        return this.#giveUp(wantedRoom.room, error);
       // Who comes after it would meet the same.
       this.#waiting.clear();
       if (this.#stopped.signal.aborted || this.#isFailing) return;
@@ -117,6 +121,20 @@ export class MissingRooms {
         "the room of an order could not be created; each round tries again, and the order waits for it",
       );
     }
+  }
+
+  async #giveUp(room: string, error: LivekitError): Promise<void> {
+    const { wanted, log } = this.#deps;
+    log.warn(
+      { error: String(error) },
+      "LiveKit refuses to make the room of an order; the order waits for somebody else to make it, or ends with its wait",
+    );
+    await wanted.remove(room).catch((failure: unknown) => {
+      log.warn(
+        { error: String(failure) },
+        "a room that LiveKit refuses is still listed; the next round asks again",
+      );
+    });
   }
 
   async #found({ room, untilMs }: WantedRoom) {
