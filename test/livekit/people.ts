@@ -38,16 +38,19 @@ export class People {
   }
 
   async join(identity: string, room: string, entry: Entry = {}): Promise<Person> {
+    return this.enter(await this.#token(identity, room, entry));
+  }
+
+  /** With a token of somebody else's: whoever and wherever that says. */
+  async enter(token: string): Promise<Person> {
     // Loaded only where a livekit-server is at hand: it is a large native library.
     const rtc = await import("@livekit/rtc-node");
     const connection = new rtc.Room();
-    await connection.connect(this.#deps.server.wsUrl, await this.#token(identity, room, entry), {
-      autoSubscribe: false,
-      dynacast: false,
-    });
+    const options = { autoSubscribe: false, dynacast: false };
+    await connection.connect(this.#deps.server.wsUrl, token, options);
     this.#rooms.add(connection);
     return {
-      identity,
+      identity: connection.localParticipant?.identity ?? "",
       publish: async () => {
         const source = new rtc.AudioSource(RATE_HZ, 1);
         const track = rtc.LocalAudioTrack.createAudioTrack("voice", source);

@@ -1,0 +1,110 @@
+/**
+ * The stand-in (kit/livekit-stand-in) is what most tests take for livekit-server: here both are asked the same, by LiveKit's
+ * own SDK, and must answer the same, but for ids, times and what a node finds out later. Runs where LIVEKIT_SERVER_BIN names
+ * a livekit-server.
+ */
+import { AgentDispatchClient, RoomAgentDispatch, RoomServiceClient } from "livekit-server-sdk";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type LivekitStandIn, startLivekitStandIn } from "../kit/livekit-stand-in.js";
+import { type RedisServer, startRedis } from "../kit/redis-server.js";
+import { waitUntil } from "../kit/wait-until.js";
+import { LIVEKIT_SERVER_BIN, type LivekitServer, startLivekitServer } from "./livekit-server.js";
+import { startWebhookTap, type WebhookTap } from "./webhook-tap.js";
+
+const KEY = "likeness-key";
+const SECRET = "likeness-secret-that-is-long-enough-for-hs256";
+const EMPTY_S = 60;
+
+interface Asked {
+  rooms: RoomServiceClient;
+  dispatches: AgentDispatchClient;
+  url: string;
+}
+type Question = (asked: Asked) => Promise<unknown>;
+
+/** One after the other: each finds what those before it left. */
+const QUESTIONS: readonly [string, Question][] = [
+  ["a room that is made", ({ rooms }) => rooms.createRoom(whole("r", { metadata: "m", maxParticipants: 5 }))],
+  ["it, in the list", ({ rooms }) => rooms.listRooms(["r"])],
+  [
+    "made again, in another way",
+    ({ rooms }) => rooms.createRoom(whole("r", { metadata: "n", emptyTimeout: 9 })),
+  ],
+  ["it, as it is by then", ({ rooms }) => rooms.listRooms(["r", "none"])],
+  ["its automatic dispatch", ({ dispatches }) => dispatches.listDispatch("r")],
+  ["a dispatch that is not there", ({ dispatches }) => dispatches.getDispatch("AD_none", "r")],
+  [
+    "a room with agents",
+    ({ rooms }) => rooms.createRoom(whole("agents", { agents: [new RoomAgentDispatch({ agentName: "a" })] })),
+  ],
+  ["its dispatches", ({ dispatches }) => dispatches.listDispatch("agents")],
+  ["rooms that are not there", ({ rooms }) => rooms.listRooms(["none"])],
+  ["who is in a room that nobody entered", ({ rooms }) => rooms.listParticipants("r")],
+  ["who is in a room that is not there", ({ rooms }) => rooms.listParticipants("none")],
+  ["somebody who is not in the room", ({ rooms }) => rooms.getParticipant("r", "x")],
+  ["somebody in a room that is not there", ({ rooms }) => rooms.getParticipant("none", "x")],
+  ["putting out somebody who is not in the room", ({ rooms }) => rooms.removeParticipant("r", "x")],
+  ["putting out somebody from a room that is not there", ({ rooms }) => rooms.removeParticipant("none", "x")],
+  ["the longest name", ({ rooms }) => rooms.createRoom(whole("n".repeat(256)))],
+  ["a name that is too long", ({ rooms }) => rooms.createRoom(whole("n".repeat(257)))],
+  ["a name of fewer letters, and as many bytes", ({ rooms }) => rooms.createRoom(whole("ü".repeat(200)))],
+  ["metadata of 200 kB", ({ rooms }) => rooms.createRoom(whole("large", { metadata: "m".repeat(200_000) }))],
+  ["dispatches of a room that is not there", ({ dispatches }) => dispatches.listDispatch("none")],
+  ["another's secret", ({ url }) => new RoomServiceClient(url, KEY, `not-${SECRET}`).listRooms()],
+  ["another's key", ({ url }) => new RoomServiceClient(url, "other", SECRET).listRooms()],
+];
+
+const whole = (name: string, rest: object = {}) => ({
+  ...{ name, emptyTimeout: EMPTY_S, departureTimeout: EMPTY_S },
+  ...rest,
+});
+
+let redis: RedisServer;
+let tap: WebhookTap;
+let server: LivekitServer;
+let standIn: LivekitStandIn;
+
+describe.skipIf(LIVEKIT_SERVER_BIN === "")("the stand-in, beside a real livekit-server", () => {
+  beforeAll(async () => {
+    redis = await startRedis();
+    tap = await startWebhookTap();
+    const keys = { apiKey: KEY, apiSecret: SECRET };
+    server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
+    standIn = await startLivekitStandIn(keys);
+  });
+  afterAll(async () => {
+    await standIn?.stop();
+    await server?.kill();
+    await tap?.stop();
+    await redis?.stop();
+  });
+
+  it.each(QUESTIONS)("answers the same: %s", async (_, question) => {
+    expect(await answerOf(standIn.url, question)).toEqual(await answerOf(server.url, question));
+  });
+
+  it("tells the same of rooms that were made", async () => {
+    const name = "r";
+    await waitUntil("livekit-server told", () => tap.of(name).length > 0);
+    const told = standIn.events.filter(({ room }) => room?.name === name).map(({ event }) => event);
+    expect(told).toEqual(tap.of(name).map(({ body }) => (JSON.parse(body) as { event: string }).event));
+  });
+});
+
+async function answerOf(url: string, question: Question): Promise<unknown> {
+  const rooms = new RoomServiceClient(url, KEY, SECRET);
+  const dispatches = new AgentDispatchClient(url, KEY, SECRET);
+  const answer = await question({ rooms, dispatches, url }).catch((error: unknown) => {
+    const { status, code, message = "" } = error as { status?: number; code?: string; message?: string };
+    const [said = ""] = message.split(", error: ");
+    return { refused: { status, code, said: said.replace(/eyJ[\w.-]+/, "(the token)") } };
+  });
+  return JSON.parse(JSON.stringify(answer ?? null, sameForBoth));
+}
+
+/** Ids, times and secrets are each server's own, and codecs those of its media. */
+function sameForBoth(key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value === 0n ? 0 : "some";
+  if (/^(sid|id|turnPassword|createdAt|creationTime.*)$/.test(key)) return value === "" ? "" : "some";
+  return key === "enabledCodecs" ? "some" : value;
+}
