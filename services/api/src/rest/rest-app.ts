@@ -14,6 +14,7 @@ import { asDispatchError } from "../failure.js";
 import { bodyBound } from "./body-bound.js";
 import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
+import type { DefinitionCallsDeps } from "./definition-calls.js";
 import { drainRoutes } from "./drains.js";
 import { type EventRouteDeps, eventRoutes } from "./events.js";
 import { explainRoutes } from "./explain.js";
@@ -27,14 +28,14 @@ import { problemAnswer } from "./problem.js";
 import { CONFIGURATIONS_PATH, roomConfigurationRoutes } from "./room-configurations.js";
 import { ROOMS_PATH, type RoomRouteDeps, roomRoutes } from "./rooms.js";
 import { type DryRunDeps, dryRunRoutes } from "./rule-dry-run.js";
-import { type DefinitionRouteDeps, RULES_PATH, ruleRoutes } from "./rules.js";
+import { RULES_PATH, ruleRoutes } from "./rules.js";
 import { scalingRoutes } from "./scaling.js";
 import { workerRoutes } from "./workers.js";
 
 export interface RestAppDeps
   extends RestDeps,
     EventRouteDeps,
-    DefinitionRouteDeps,
+    DefinitionCallsDeps,
     DryRunDeps,
     PlacementRouteDeps,
     RoomRouteDeps {

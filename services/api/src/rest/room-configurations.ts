@@ -4,12 +4,12 @@
  */
 
 import { createRoute } from "@hono/zod-openapi";
-import { requireChangeAll, requireReadAll } from "../auth.js";
-import type { StoredDefinition } from "../rules/definition-store.js";
 import { CONFIGURATION_FIELD } from "../rules/plan-orders.js";
 import { newRoutes } from "./context.js";
+import { type DefinitionCallsDeps, definitionCalls } from "./definition-calls.js";
 import {
   ConfigurationBody,
+  type ConfigurationDefinition,
   checkConfiguration,
   DefinitionParams,
   DefinitionsQuery,
@@ -17,10 +17,8 @@ import {
   RoomConfiguration,
   RoomConfigurationPage,
   VersionHeaders,
-  versionOf,
 } from "./definition-schemas.js";
 import { problems } from "./problem.js";
-import type { DefinitionRouteDeps } from "./rules.js";
 
 export const CONFIGURATIONS_PATH = "/v1/room-configurations";
 const ONE_CONFIGURATION_PATH = "/v1/room-configurations/{id}";
@@ -91,47 +89,29 @@ const deleteRoute = createRoute({
   },
 });
 
-export function roomConfigurationRoutes({ store }: DefinitionRouteDeps) {
-  const kind = "configurations" as const;
+export function roomConfigurationRoutes(deps: DefinitionCallsDeps) {
+  const asked = { schema: ConfigurationBody, check: checkConfiguration };
+  const configurations = definitionCalls(deps, { kind: "configurations", ...asked });
   return newRoutes()
     .openapi(putRoute, async (c) => {
-      const caller = c.get("caller");
-      requireChangeAll(caller);
       const { id } = c.req.valid("param");
-      const body = c.req.valid("json");
-      checkConfiguration(body);
-      const key = { project: caller.project, kind, id };
-      const { version, isNew } = await store.put(key, body, versionOf(c.req.valid("header")));
-      return isNew ? c.json({ id, version, ...body }, 201) : c.json({ id, version, ...body }, 200);
+      const put = await configurations.put(c.get("caller"), id, c.req.valid("json"), c.req.valid("header"));
+      return put.isNew ? c.json(put.view, 201) : c.json(put.view, 200);
     })
     .openapi(listRoute, async (c) => {
-      const caller = c.get("caller");
-      requireReadAll(caller);
-      const { found, ...page } = await store.list({ project: caller.project, kind }, c.req.valid("query"));
+      const { found, page } = await configurations.list(c.get("caller"), c.req.valid("query"));
       return c.json({ room_configurations: found.map(listedView), ...page }, 200);
     })
-    .openapi(readRoute, async (c) => {
-      const caller = c.get("caller");
-      requireReadAll(caller);
-      const { id } = c.req.valid("param");
-      return c.json(configurationView(await store.read({ project: caller.project, kind, id })), 200);
-    })
+    .openapi(readRoute, async (c) =>
+      c.json(await configurations.read(c.get("caller"), c.req.valid("param").id), 200),
+    )
     .openapi(deleteRoute, async (c) => {
-      const caller = c.get("caller");
-      requireChangeAll(caller);
       const { id } = c.req.valid("param");
-      const key = { project: caller.project, kind, id };
-      const version = await store.delete(key, versionOf(c.req.valid("header")));
-      return c.json({ id, version: version ?? null }, 200);
+      return c.json(await configurations.delete(c.get("caller"), id, c.req.valid("header")), 200);
     });
 }
 
-function configurationView({ id, version, text }: StoredDefinition) {
-  return { id, version, ...ConfigurationBody.parse(JSON.parse(text)) };
-}
-
-function listedView(stored: StoredDefinition) {
-  const { id, version, agents } = configurationView(stored);
+function listedView({ id, version, agents }: { id: string; version: number } & ConfigurationDefinition) {
   return {
     ...{ id, version },
     agents: agents.map(({ metadata: _metadata, attributes: _attributes, ...agent }) => agent),

@@ -4,9 +4,8 @@
  */
 
 import { createRoute } from "@hono/zod-openapi";
-import { requireChangeAll, requireReadAll } from "../auth.js";
-import type { DefinitionStore, StoredDefinition } from "../rules/definition-store.js";
 import { newRoutes } from "./context.js";
+import { type DefinitionCallsDeps, definitionCalls } from "./definition-calls.js";
 import {
   checkRule,
   DefinitionParams,
@@ -14,18 +13,14 @@ import {
   Deleted,
   Rule,
   RuleBody,
+  type RuleDefinition,
   RulePage,
   VersionHeaders,
-  versionOf,
 } from "./definition-schemas.js";
 import { problems } from "./problem.js";
 
 export const RULES_PATH = "/v1/rules";
 const ONE_RULE_PATH = "/v1/rules/{id}";
-
-export interface DefinitionRouteDeps {
-  store: DefinitionStore;
-}
 
 const rule = { "application/json": { schema: Rule } };
 
@@ -88,47 +83,26 @@ const deleteRoute = createRoute({
   },
 });
 
-export function ruleRoutes({ store }: DefinitionRouteDeps) {
-  const kind = "rules" as const;
+export function ruleRoutes(deps: DefinitionCallsDeps) {
+  const rules = definitionCalls(deps, { kind: "rules", schema: RuleBody, check: checkRule });
   return newRoutes()
     .openapi(putRoute, async (c) => {
-      const caller = c.get("caller");
-      requireChangeAll(caller);
       const { id } = c.req.valid("param");
-      const body = c.req.valid("json");
-      checkRule(body);
-      const key = { project: caller.project, kind, id };
-      const { version, isNew } = await store.put(key, body, versionOf(c.req.valid("header")));
-      return isNew ? c.json({ id, version, ...body }, 201) : c.json({ id, version, ...body }, 200);
+      const put = await rules.put(c.get("caller"), id, c.req.valid("json"), c.req.valid("header"));
+      return put.isNew ? c.json(put.view, 201) : c.json(put.view, 200);
     })
     .openapi(listRoute, async (c) => {
-      const caller = c.get("caller");
-      requireReadAll(caller);
-      const { found, ...page } = await store.list({ project: caller.project, kind }, c.req.valid("query"));
+      const { found, page } = await rules.list(c.get("caller"), c.req.valid("query"));
       return c.json({ rules: found.map(listedView), ...page }, 200);
     })
-    .openapi(readRoute, async (c) => {
-      const caller = c.get("caller");
-      requireReadAll(caller);
-      const { id } = c.req.valid("param");
-      return c.json(ruleView(await store.read({ project: caller.project, kind, id })), 200);
-    })
+    .openapi(readRoute, async (c) => c.json(await rules.read(c.get("caller"), c.req.valid("param").id), 200))
     .openapi(deleteRoute, async (c) => {
-      const caller = c.get("caller");
-      requireChangeAll(caller);
       const { id } = c.req.valid("param");
-      const key = { project: caller.project, kind, id };
-      const version = await store.delete(key, versionOf(c.req.valid("header")));
-      return c.json({ id, version: version ?? null }, 200);
+      return c.json(await rules.delete(c.get("caller"), id, c.req.valid("header")), 200);
     });
 }
 
-function ruleView({ id, version, text }: StoredDefinition) {
-  return { id, version, ...RuleBody.parse(JSON.parse(text)) };
-}
-
-function listedView(stored: StoredDefinition) {
-  const { orders, ...rest } = ruleView(stored);
+function listedView({ orders, ...rest }: { id: string; version: number } & RuleDefinition) {
   if (orders === undefined) return rest;
   return {
     ...rest,
