@@ -1,6 +1,7 @@
 -- hold-order: a work order is put on hold: none of its jobs is offered to anybody, neither those that wait nor those that
--- come. What was offered or started goes on; sent back, it is held too. Nor does its wait for a room go on. An order with more jobs than `limit` is held by
--- repeating the call with `next` as its cursor, which is "0" at the end: jobs that come or end meanwhile hide no other.
+-- come. What was offered or started goes on; sent back, it is held too. Nor does its wait for a room go on. An order with
+-- more jobs than `limit` is held by repeating the call with `next` as its cursor, which is "0" at the end: jobs that come or
+-- end meanwhile hide no other.
 -- Repeating it changes nothing. Dying after it: no job of the order is placed any more; those that were not reached are held
 -- when they are tried, or with their next timer.
 -- @key order order:<order>

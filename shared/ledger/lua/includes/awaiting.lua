@@ -9,7 +9,7 @@ local function stop_awaiting(id)
   redis.call("ZREM", deadlines_key, "order|" .. id)
 end
 
--- Until when it waits, from when it was made or released; nil when it does not. What it may wait is always written with `open`.
+-- Until when it waits, from when it was made or released; nil when it does not. `wait_ms` is always there with `open`.
 local function awaits_until(id)
   local state, open, is_held, bound_to, created_at, released_at, wait_ms = unpack(redis.call("HMGET", order_of(id),
     "state", "open", "held", "room_sid", "created_at", "released_at", "wait_ms"))
