@@ -38,6 +38,10 @@ async function served(verdict: PresenceVerdict = "unknown", asks = true) {
       attributes: { "muster.job": job, "muster.epoch": epoch },
     });
   joins("1");
+  await stage.caller.ledger.noteAgent({
+    ...{ namespace, job: running.job, identity, sid: "PA_1", joinedAt: 1_000 },
+    ...{ hasLeft: false, how: "", rejoinMs: 5_000 },
+  });
   return {
     ...{ namespace, dispatcher, room, identity, joins, ...running },
     isThere: () => livekit.rooms.hasLive(room, identity),
