@@ -206,8 +206,8 @@ export interface PoolCounts {
 /**
  * What a claim, or a look at a waiting job, finds of a session. `chosen` and `behind` (somebody who stands before this job can
  * have it) are of claims; `another` of a simulated job, which only its own session may have; `left_out`, `not_favourite` and
- * `labels` of the job's own preferences. Else why it has no room: `full`: it
- * says so; `load`, `cap`: its projected load or its jobs are at a bound; `reserved`: what it has left is for jobs of high priority.
+ * `labels` of the job's own preferences. Else why it has no room: `full`: it says so; `load`, `cap`: its projected load or its
+ * jobs are at a bound; `reserved`: what it has left is for jobs of high priority.
  */
 export const VERDICTS = [
   "chosen",

@@ -982,8 +982,8 @@ async function explainJob(redis: RedisClient, args: ExplainJobArgs): Promise<Exp
  * explain-wait: why nobody has a waiting job now: what it waits for, and how it stands with each session of its pool, some a
  * call, the longest connected first. Looks at what is true now, not at what the pool's set says. Reads only.
  * `why`: release (on hold) | back_off (those who refused, or a failure, are given time) | turn (about to be tried) | room.
- * Verdicts: room | excluded | gateway_gone | left_out, not_favourite, labels (its own wishes) | another (a simulated job knows its only session), and what `measure` says; what is
- * reserved for high priority is room for a job that has it.
+ * Verdicts: room | excluded | gateway_gone | left_out, not_favourite, labels (its order's wishes) | another (a simulated job
+ * knows its only session), and what `measure` says; what is reserved for high priority is room for a job that has it.
  */
 export interface ExplainWaitArgs {
   namespace: string;
