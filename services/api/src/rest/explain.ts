@@ -17,8 +17,8 @@ import { IdParams, NamespaceQuery } from "./schemas.js";
 
 type View = z.infer<typeof Explanation>;
 
-/** Workers looked at in one script, which takes about 1 ms; in one call; and named in an answer. */
-const WORKERS_A_SCRIPT = 128;
+/** Workers looked at in one script, which takes 1 to 2 ms; in one call; and named in an answer. */
+const WORKERS_A_SCRIPT = 64;
 const WORKERS_A_CALL = 2_048;
 const WORKERS_NAMED = 64;
 
