@@ -35,6 +35,9 @@ onEachRedis("why a job waits", (scene) => {
     await s.worker("AW_load", 0.7);
     await s.worker("AW_draining");
     await s.sample("AW_draining", 0, { draining: true });
+    await s.worker("AW_drained");
+    await s.putDrain("DR_1", "worker", "AW_drained");
+    await s.sample("AW_drained", 0);
     await s.worker("AW_cap", 0, { cap: 1 });
     await s.simulate("AJ_cap", "AW_cap");
     await s.admit("AJ_cap");
@@ -48,7 +51,7 @@ onEachRedis("why a job waits", (scene) => {
     await s.worker("AW_other", 0, { agent: "second" }, "NO_g", SECOND_POOL);
     expect(await verdicts(s)).toEqual({
       ...{ AW_room: "room", AW_full: "full", AW_load: "load", AW_draining: "draining", AW_cap: "cap" },
-      ...{ AW_new: "unknown_load", AW_silent: "cooling" },
+      ...{ AW_new: "unknown_load", AW_silent: "cooling", AW_drained: "drained" },
     });
     s.pass(COOL_MS);
     expect(await verdicts(s)).toMatchObject({ AW_silent: "room" });
