@@ -140,6 +140,11 @@ const REFUSED: [string, object, string][] = [
     "fallback.0.deployment",
   ],
   ["a field of a step that is none", { fallback: [{ after_ms: 1_000, agent: "b" }] }, "fallback.0.agent"],
+  [
+    "a preference for a worker without a key",
+    { preferences: { sticky: { key: "" } } },
+    "preferences.sticky.key",
+  ],
   ["a field that is none", { holds: true }, "holds"],
   ["a field of the target that is none", target({ identityPattern: "*" }), "target.identityPattern"],
 ];

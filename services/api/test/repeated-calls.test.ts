@@ -125,6 +125,25 @@ const CHANGES: Record<string, Change> = {
     ask: (url, _room, subject) => asked(url, "POST", `/v1/orders/${subject?.id}/release`),
     check: (room) => isOnHold(room, false),
   },
+  "PUT /v1/placement-policies": {
+    script: "set-placement",
+    prepare: async () => undefined,
+    ask: (url, room) => asked(url, "PUT", policyOf(room), { strategy: "pack" }),
+    check: async (room) =>
+      expect((await policies())[`agent:${encodeURIComponent(room)}`]).toBe('{"strategy":"pack"}'),
+  },
+  "DELETE /v1/placement-policies": {
+    script: "set-placement",
+    prepare: async (room) => void (await asked(api.url, "PUT", policyOf(room), { strategy: "pack" })),
+    ask: (url, room) => asked(url, "DELETE", policyOf(room)),
+    check: async (room) => expect((await policies())[`agent:${encodeURIComponent(room)}`]).toBeUndefined(),
+  },
+  "PUT /v1/workers/{id}/labels": {
+    script: "set-labels",
+    prepare: async () => undefined,
+    ask: async (url) => asked(url, "PUT", `/v1/workers/${await someWorker()}/labels`, { labels: { a: "b" } }),
+    check: async () => expect((await workers())[0]).toMatchObject({ labels: { a: "b" } }),
+  },
   "POST /v1/drains": {
     script: "put-drain",
     prepare: async () => undefined,
@@ -169,6 +188,16 @@ async function drainsOf(room: string) {
   const { texts } = await api.ledger.listDrains({ namespace: "default" });
   return texts.filter((text) => (JSON.parse(text) as { value: string }).value === room);
 }
+
+const policyOf = (agent: string) => `/v1/placement-policies?agent_name=${encodeURIComponent(agent)}`;
+const policies = async () => (await api.ledger.readPlacement({ namespace: "default" })).policies;
+
+async function workers() {
+  const answer = await asked(api.url, "GET", "/v1/workers");
+  return ((await answer.json()) as { workers: { id: string; labels: object }[] }).workers;
+}
+/** The longest connected. */
+const someWorker = async () => (await workers())[0]?.id;
 
 async function asked(url: string, method: string, path: string, body?: object): Promise<Response> {
   return await fetch(url + path, {
