@@ -1,9 +1,7 @@
 /** Drains that an operator asks for: whom they hold, from when on, and that undoing one gives back what it took. */
 import { expect, test } from "vitest";
 import { onEachRedis } from "./on-each-redis.js";
-import { LEASE_MS, POOL, type Scene, SECOND_POOL } from "./scene.js";
-
-const OUTLIVES_MS = 60_000;
+import { DRAIN_OUTLIVES_MS, LEASE_MS, POOL, type Scene, SECOND_POOL } from "./scene.js";
 
 const measure = (s: Scene, drain: string, pools: string[] = [], below = -1, limit = 100) =>
   s.ledger.measureDrain({ ...s.at, drain, pools, below, limit });
@@ -153,7 +151,7 @@ onEachRedis("drains", (scene) => {
     await s.putDrain("DR_2", "worker", "AW_2");
     s.pass(LEASE_MS);
     await s.expireGateway();
-    s.pass(OUTLIVES_MS - 1);
+    s.pass(DRAIN_OUTLIVES_MS - 1);
     expect(await s.expireSession("AW_2")).toEqual({ status: "idle" });
     await s.register("AW_1");
     expect(await s.loadInPool("AW_1")).toBeUndefined();
@@ -161,6 +159,17 @@ onEachRedis("drains", (scene) => {
     for (const session of ["AW_1", "AW_2"]) await s.expireSession(session);
     expect(await measure(s, "DR_1")).toMatchObject({ status: "measured", sessions: 1, behind: 0 });
     expect(await measure(s, "DR_2")).toEqual({ status: "unknown" });
+  });
+
+  test("of a worker that was lost, and undone, leave nothing to wait for", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.putDrain("DR_1", "worker", "AW_1");
+    s.pass(LEASE_MS);
+    await s.expireGateway();
+    expect(await s.timer("session|AW_1")).toBe(s.nowMs + DRAIN_OUTLIVES_MS);
+    await s.deleteDrain("DR_1");
+    expect(await s.timer("session|AW_1")).toBeUndefined();
   });
 
   test("asked for or undone again change nothing; a namespace has so many at most", async () => {

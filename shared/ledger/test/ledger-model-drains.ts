@@ -3,9 +3,6 @@
  */
 import type { ModelState } from "./ledger-model-state.js";
 
-/** How long a drain of one worker outlives a session that may come back. */
-const OUTLIVES_MS = 60_000;
-
 export class DrainsModel {
   readonly #state: ModelState;
 
@@ -23,8 +20,12 @@ export class DrainsModel {
   }
 
   undrain(id: string): string {
-    if (!this.#state.drains.delete(id)) return "unknown";
+    const { drains, sessions, timers } = this.#state;
+    const drain = drains.get(id);
+    if (drain === undefined) return "unknown";
+    drains.delete(id);
     this.#state.drainsRevision++;
+    if (drain.kind === "worker" && !sessions.has(drain.value)) timers.delete(drain.value);
     return "deleted";
   }
 
@@ -48,17 +49,8 @@ export function follow(state: ModelState, id: string): boolean {
   return session.isDrained !== was;
 }
 
-function ofWorker({ drains }: ModelState, id: string): string | undefined {
-  return [...drains].find(([, { kind, value }]) => kind === "worker" && value === id)?.[0];
-}
-
-/** Its session may come back under its id. */
-export function outlive(state: ModelState, id: string): void {
-  if (ofWorker(state, id) !== undefined) state.timers.set(id, state.nowMs + OUTLIVES_MS);
-}
-
 /** Its session does not come back. */
 export function endDrainOfWorker(state: ModelState, id: string): void {
-  const drain = ofWorker(state, id);
+  const drain = state.drainOfWorker(id);
   if (drain !== undefined) state.drains.delete(drain);
 }

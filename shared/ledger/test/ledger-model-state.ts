@@ -5,7 +5,6 @@
 import { isLegalTransition, type JobState } from "@muster/domain/job";
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
-import { outlive } from "./ledger-model-drains.js";
 import { choose, type Learning, learn, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
 
@@ -134,6 +133,11 @@ export class ModelState {
     const state = { status: "available" as const, load: 0, silences: 0, reports: false };
     const drains = { followed: 0, isDrained: false };
     return { gateway, pool, cap, ...drains, ...state, ...times, ...learnt, ...counted };
+  }
+
+  /** The drain of this worker alone. */
+  drainOfWorker(id: string): string | undefined {
+    return [...this.drains].find(([, { kind, value }]) => kind === "worker" && value === id)?.[0];
   }
 
   wire(id: string): string {
@@ -305,7 +309,8 @@ export class ModelState {
     const cameLately = this.#arrivals.delete(id);
     this.#rooms.delete(id);
     this.timers.delete(id);
-    outlive(this, id);
+    // It may come back under its id.
+    if (this.drainOfWorker(id) !== undefined) this.timers.set(id, this.nowMs + ms.DRAIN_OUTLIVES_MS);
     const fates: string[] = [];
     for (const [job, record] of this.jobs) {
       if (record.session !== id) continue;

@@ -42,6 +42,8 @@ export const HOLD_MS = 5_000;
 /** How soon it is looked again at what is on hold. */
 export const LOOK_MS = 3_600_000;
 export const ENTERING_MS = 300;
+/** How long a drain of one worker outlives a session that may come back. */
+export const DRAIN_OUTLIVES_MS = 60_000;
 export const SCAN = 16;
 export const HEADS = 8;
 

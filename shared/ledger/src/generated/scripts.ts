@@ -475,9 +475,9 @@ export type DeleteDrainReply =
 
 const deleteDrainScript: Script = {
   name: "delete-drain",
-  sha: "f7aebf2efef950f0dfab36dfdb163ff1ffcb12c9",
-  keyCount: 2,
-  source: "local drains_key = KEYS[1]\nlocal drains_revision_key = KEYS[2]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal drain = ARGV[1]\nlocal now = tonumber(ARGV[2])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nlocal text = redis.call(\"HGET\", drains_key, drain)\nif not text then return { \"unknown\" } end\nredis.call(\"HDEL\", drains_key, drain)\nredis.call(\"INCR\", drains_revision_key)\nreturn { \"deleted\", text }\n",
+  sha: "82bf84b415e2dcbef95d88d4d1a580b53230462e",
+  keyCount: 3,
+  source: "local drains_key = KEYS[1]\nlocal drains_revision_key = KEYS[2]\nlocal deadlines_key = KEYS[3]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal function session_of(id) return tag .. \"session:\" .. id end\nlocal drain = ARGV[1]\nlocal now = tonumber(ARGV[2])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nlocal text = redis.call(\"HGET\", drains_key, drain)\nif not text then return { \"unknown\" } end\nredis.call(\"HDEL\", drains_key, drain)\nredis.call(\"INCR\", drains_revision_key)\n-- Of a worker that was lost: nothing is left to end.\nlocal terms = cjson.decode(text)\nif terms.kind == \"worker\" and redis.call(\"EXISTS\", session_of(terms.value)) == 0 then\n  redis.call(\"ZREM\", deadlines_key, \"session|\" .. terms.value)\nend\nreturn { \"deleted\", text }\n",
 };
 
 const deleteDrainShape = {
@@ -487,7 +487,7 @@ const deleteDrainShape = {
 
 async function deleteDrain(redis: RedisClient, args: DeleteDrainArgs): Promise<DeleteDrainReply> {
   const tag = namespaceTag(args.namespace);
-  const keys = [`${tag}drains`, `${tag}drains-revision`];
+  const keys = [`${tag}drains`, `${tag}drains-revision`, `${tag}deadlines`];
   const values = [args.drain, args.nowMs ?? ""];
   return parseReply<DeleteDrainReply>("delete-drain", await runScript(redis, deleteDrainScript, keys, values), deleteDrainShape);
 }
