@@ -27,6 +27,7 @@ import { LEDGER_OFFERS } from "./ledger-offers.mjs";
 import { LEDGER_ORDERS } from "./ledger-orders.mjs";
 import { LEDGER_PLACEMENT } from "./ledger-placement.mjs";
 import { LEDGER_RECOVERY } from "./ledger-recovery.mjs";
+import { LEDGER_SICK } from "./ledger-sick.mjs";
 import { LEDGER_WAITING } from "./ledger-waiting.mjs";
 import { ROOMS } from "./rooms.mjs";
 
@@ -39,6 +40,7 @@ export const MUTATIONS = [
   ...LEDGER_WAITING,
   ...LEDGER_ATTEMPTS,
   ...DRAINS,
+  ...LEDGER_SICK,
   ...ROOMS,
   ...GATEWAY_JOBS,
   ...GATEWAY_SESSIONS,

@@ -163,7 +163,8 @@ test("the list shows how each job stands", async () => {
     record: Record<string, string>;
   };
   const report = { namespace: "default", job, wire: record.wire ?? "", session: record.session ?? "" };
-  await api.ledger.report({ ...report, status: "failed", message: "it broke" });
+  const times = { coolMs: 5_000, earlyMs: 10_000 };
+  await api.ledger.report({ ...report, ...times, status: "failed", message: "it broke" });
   const ended = await jobOf();
   expect(ended?.state).toMatchObject({ status: JobStatus.JS_FAILED, error: "it broke" });
   expect(Number(ended?.state?.endedAt)).toBeGreaterThan(1e18);

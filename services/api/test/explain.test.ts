@@ -56,6 +56,7 @@ test("a job that was refused, then taken: each attempt with its stages, which ad
   await kit.runJob(api.ledger, "default", id);
   await api.ledger.report({
     ...{ namespace: "default", job: id, wire: `${id}.2`, session: second, status: "success", message: "" },
+    ...{ coolMs: 1_000, earlyMs: 10_000 },
   });
   const told = await explain(id);
   expect(told).toMatchObject({
@@ -132,7 +133,16 @@ test("who was asked at a fallback step is named as that step has it", async () =
   await worker("other");
   const id = await job("room1", { fallback: [{ after_ms: 1_000, agent_name: "other", deployment: "" }] });
   await api.ledger.admit({ namespace: "default", job: id, ...CLAIM });
-  const times = { guardMs: 0, graceMs: 0, stopMs: 0, silentMs: 0, reportMs: 0, awakeSinceMs: 0 };
+  const times = {
+    guardMs: 0,
+    graceMs: 0,
+    stopMs: 0,
+    silentMs: 0,
+    reportMs: 0,
+    awakeSinceMs: 0,
+    coolMs: 0,
+    earlyMs: 0,
+  };
   const [seconds = "0"] = await api.redis.time();
   const nowMs = (Number(seconds) + 5) * 1_000;
   expect(await api.ledger.expireJob({ namespace: "default", job: id, ...times, nowMs })).toEqual({

@@ -139,7 +139,10 @@ describe("fallback", () => {
     const at = { namespace: "default", job };
     await api.ledger.admit({ ...at, offerMs: 5_000, retryMs: 500, scan: 32 });
     const nowMs = Number((await recordOf("job", job)).created_at) + 1_000;
-    const times = { guardMs: 5_000, graceMs: 5_000, stopMs: 5_000, silentMs: 5_000, reportMs: 5_000 };
+    const times = {
+      ...{ guardMs: 5_000, graceMs: 5_000, stopMs: 5_000, silentMs: 5_000, reportMs: 5_000 },
+      ...{ coolMs: 5_000, earlyMs: 10_000 },
+    };
     const reply = await api.ledger.expireJob({ ...at, ...times, awakeSinceMs: 0, nowMs });
     expect(reply).toEqual({ status: "fell_back" });
     expect(await read(`/v1/jobs/${job}`)).toMatchObject({

@@ -4,6 +4,7 @@
 
 import {
   COOL_DOWN_MS,
+  EARLY_FAILURE_MS,
   GRACE_MS,
   GUARD_MS,
   HOLD_MS,
@@ -103,6 +104,7 @@ export function policyFrom(config: PlacementConfig): DispatchPolicy {
     resumeUnproven: config.resumeWithoutEvidence,
     stopMs: STOP_BOUND_MS,
     coolMs: COOL_DOWN_MS,
+    earlyMs: EARLY_FAILURE_MS,
     silentJobMs: config.silentJobBoundMs,
     reportMs: REPORT_BOUND_MS,
     retainMs: config.retentionMs,

@@ -8,7 +8,8 @@ import type { Outbox } from "@muster/actor/outbox";
 import { InvariantError } from "@muster/domain/assert";
 import { REMOVE_AGENT_AGAIN_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
-import type { Stop } from "@muster/ledger/shapes";
+import type { Ejection, Stop } from "@muster/ledger/shapes";
+import { tellEjection } from "@muster/ledger/tell-ejection";
 import type { Log } from "@muster/runtime/log";
 import type { Assign } from "./assign.js";
 import type { Hold } from "./hold.js";
@@ -68,10 +69,10 @@ export class Expire {
 
   async #job(job: string, awakeSinceMs: number): Promise<void> {
     const { namespace, ledger, assign, orphans, policy, metrics, log } = this.#deps;
-    const { guardMs, stopMs, graceMs, reportMs, silentJobMs: silentMs } = policy;
+    const { guardMs, stopMs, graceMs, reportMs, silentJobMs: silentMs, coolMs, earlyMs } = policy;
     const reply = await ledger.expireJob({
       ...{ namespace, job, awakeSinceMs },
-      ...{ guardMs, stopMs, graceMs, silentMs, reportMs },
+      ...{ guardMs, stopMs, graceMs, silentMs, reportMs, coolMs, earlyMs },
     });
     switch (reply.status) {
       case "requeued":
@@ -84,6 +85,7 @@ export class Expire {
         return;
       case "stopping":
         log.info({ namespace, job }, "job was accepted and never seen to start");
+        this.#tellEjection(reply.ejection);
         await this.#tellStop(reply.stop);
         // It may have been the last start, or the worker one that never reports: the job has ended then.
         if ((await assign.admit(job)) !== "idle") metrics.redispatched("never_started");
@@ -91,6 +93,7 @@ export class Expire {
       case "retrying":
         log.info({ namespace, job }, "agent left its room without meaning to; its job is tried again");
         metrics.redispatched("agent_left");
+        this.#tellEjection(reply.ejection);
         return this.#tellStop(reply.stop);
       case "orphaned":
         orphans.look(job, "timer");
@@ -98,6 +101,7 @@ export class Expire {
       case "ended":
         metrics.jobEnded(reply.outcome);
         log.info({ namespace, job, outcome: reply.outcome }, "job ended by its timer");
+        this.#tellEjection(reply.ejection);
         return this.#serve(reply.serve);
       case "idle":
         return;
@@ -122,8 +126,8 @@ export class Expire {
   }
 
   async #session(session: string): Promise<void> {
-    const { namespace, ledger } = this.#deps;
-    const reply = await ledger.expireSession({ namespace, session });
+    const { namespace, ledger, policy } = this.#deps;
+    const reply = await ledger.expireSession({ namespace, session, earlyMs: policy.earlyMs });
     if (reply.status === "back") await this.#serve(reply.serve);
   }
 
@@ -166,6 +170,10 @@ export class Expire {
 
   async #serve(pool: string): Promise<void> {
     if (pool !== "") await this.#deps.assign.serve(pool);
+  }
+
+  #tellEjection(ejection: Ejection | null): void {
+    tellEjection(this.#deps, this.#deps.namespace, ejection);
   }
 
   /** Only a hint: the stop stands in the ledger, and is told again with every renewal of the gateway's lease. */

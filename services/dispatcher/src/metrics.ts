@@ -4,6 +4,7 @@
 
 import type { JobOutcome } from "@muster/domain/job";
 import { EMPTY_POOL, type PoolSize } from "@muster/domain/scaling";
+import type { EjectionMetrics } from "@muster/ledger/tell-ejection";
 import type { Metrics } from "@muster/runtime/metrics";
 import type { PresenceVerdict } from "./presence.js";
 
@@ -22,7 +23,7 @@ export interface AgentPools extends PoolSize {
 
 const NOTHING: AgentPools = { ...EMPTY_POOL, workersNeeded: 0 };
 
-export interface DispatcherMetrics {
+export interface DispatcherMetrics extends EjectionMetrics {
   jobClaimed(): void;
   jobParked(): void;
   /** On to the next agent that its order names. */
@@ -55,6 +56,8 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const fellBack = metrics.counter("jobs_fell_back_total");
   const ordersExpired = metrics.counter("orders_expired_total");
   const ended = metrics.counter("jobs_ended_total");
+  const ejections = metrics.counter("worker_ejections_total");
+  const lastEjections = metrics.counter("worker_ejections_last_of_pool_total");
   const redispatches = metrics.counter("redispatches_total");
   const orphans = metrics.counter("orphans_settled_total");
   const guards = metrics.counter("guards_raised_total");
@@ -74,6 +77,10 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     guardRaised: () => guards.add({}),
     held: (cause) => holds.add({ cause }),
     agentRemoved: (reason) => removed.add({ reason }),
+    workerEjected(reason, isLast) {
+      ejections.add({ reason });
+      if (isLast) lastEjections.add({});
+    },
     generationChanged: () => generations.add({}),
     poolsMeasured(agents) {
       for (const agent of agents.keys()) named.add(agent);

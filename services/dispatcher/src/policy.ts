@@ -26,7 +26,10 @@ export interface DispatchPolicy {
   /** Resume the job of a worker that never reports when its grace is over, without evidence of its death. */
   resumeUnproven: boolean;
   stopMs: number;
+  /** How long a sick worker is offered nothing at first. */
   coolMs: number;
+  /** A job that fails before it ran for so long failed at once; one that runs for so long shows that its worker works. */
+  earlyMs: number;
   /** How long a job of a worker that reports nothing is taken to run. */
   silentJobMs: number;
   /** How long a worker that reports is waited for after its agent left the room. */

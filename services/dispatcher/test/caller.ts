@@ -16,6 +16,8 @@ import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { log, newId, testPolicy } from "./kit.js";
 
+/** What reports are given of how sick workers are dealt with. */
+export const JUDGING = { coolMs: testPolicy.coolMs, earlyMs: testPolicy.earlyMs };
 /** Of those that park many at once: so many are equally old. */
 export const JOBS_AN_ORDER = 100;
 
@@ -120,12 +122,12 @@ export function createCaller(url: string) {
         startMs,
       });
       if (accepted.status === "started" && worker === "reporting")
-        await ledger.report({ namespace, job, wire, session, status: "running", message: "" });
+        await ledger.report({ namespace, job, wire, session, status: "running", message: "", ...JUDGING });
       return accepted.status;
     },
     /** The worker says that the job ended well, and its place is told of. */
     async finish({ namespace, job, session, wire }: OfferMessage) {
-      const report = { namespace, job, wire, session, status: "success", message: "" };
+      const report = { namespace, job, wire, session, status: "success", message: "", ...JUDGING };
       const reply = await ledger.report(report);
       if (reply.status === "ended" && reply.serve !== "")
         await link.tell(namespace, { kind: "serve", pool: reply.serve });

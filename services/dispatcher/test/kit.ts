@@ -32,6 +32,7 @@ export const testPolicy: DispatchPolicy = {
   resumeUnproven: false,
   stopMs: 500,
   coolMs: 200,
+  earlyMs: 300,
   silentJobMs: 60_000,
   reportMs: 60_000,
   retainMs: 60_000,

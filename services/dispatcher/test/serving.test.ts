@@ -69,7 +69,7 @@ describe("an offer for a gateway that is gone", () => {
       session: next,
       excluded: lost,
     });
-    const silences = await stage.caller.redis.hget(`muster:{${namespace}}:session:${lost}`, "silences");
-    expect(silences).toBe("0");
+    const silent = await stage.caller.redis.hget(`muster:{${namespace}}:session:${lost}`, "strikes_silent");
+    expect(silent).toBeNull();
   });
 });

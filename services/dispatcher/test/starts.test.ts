@@ -1,6 +1,7 @@
 import type { GatewayMessage } from "@muster/domain/node-message";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { describe, expect, it } from "vitest";
+import { JUDGING } from "./caller.js";
 import { setStage } from "./stage.js";
 
 const stage = setStage("starts");
@@ -31,6 +32,27 @@ describe("a job that was accepted and is not seen to start", () => {
     expect(stops(gateway)).toEqual([stop]);
     expect(await dispatcher.metric('redispatches_total{reason="never_started"}')).toBe(1);
     expect(await stage.stateOf(namespace, seen.job)).toBe("running");
+  });
+
+  it("twice on the same worker ejects that one, which is counted; the last of its agent is counted apart", async () => {
+    const namespace = stage.freshNamespace();
+    const dispatcher = await stage.dispatcher({ coolMs: 60_000 });
+    const gateway = await stage.gateway();
+    await stage.caller.session(namespace, "greeter", gateway.nodeId);
+    await stage.caller.order(namespace, "greeter");
+    const first = await waitUntil("a first job is offered", () => gateway.offers()[0]);
+    await stage.caller.take(first, "reporting");
+    for (let count = 0; count < 2; count++) {
+      const { job } = await stage.caller.order(namespace, "greeter", { maxAttempts: 1 });
+      const offer = await waitUntil("it is offered", () => gateway.offers().find((one) => one.job === job));
+      expect(await stage.caller.take(offer, "silent", START_MS)).toBe("started");
+      await waitUntil("it is over", async () => (await stage.stateOf(namespace, job)) === "ended");
+    }
+    await waitUntil("it is counted", async () => {
+      expect(await dispatcher.metric('worker_ejections_total{reason="never_starts"}')).toBe(1);
+      expect(await dispatcher.metric("worker_ejections_last_of_pool_total")).toBe(1);
+      return true;
+    });
   });
 
   it("on a worker that never reports is left to it, and ends as unknown at the long bound", async () => {
@@ -69,7 +91,7 @@ describe("a job that failed", () => {
       expect(offer).toMatchObject({ job, resuming: false });
       expect(await stage.caller.take(offer, "reporting")).toBe("started");
       const { wire, session } = offer;
-      const report = { namespace, job, wire, session, status: "failed", message: "it broke" };
+      const report = { namespace, job, wire, session, status: "failed", message: "it broke", ...JUDGING };
       return (await stage.caller.ledger.report(report)).status;
     };
     expect(await fail(0)).toBe("retrying");

@@ -5,6 +5,7 @@
 import { encodeLabels } from "@muster/domain/preferences";
 import {
   COOL_DOWN_MS,
+  EARLY_FAILURE_MS,
   GRACE_MS,
   GUARD_MS,
   LEASE_MS,
@@ -150,6 +151,7 @@ export function policyFrom(config: GatewayConfig): GatewayPolicy {
     maxAnswerAgeMs: MAX_ANSWER_AGE_MS,
     startMs: config.startDeadlineMs,
     coolMs: COOL_DOWN_MS,
+    earlyMs: EARLY_FAILURE_MS,
     graceMs: config.graceMs,
     guardMs: GUARD_MS,
     stopMs: STOP_BOUND_MS,

@@ -4,6 +4,7 @@
  */
 
 import type { DispatchErrorCode } from "@muster/domain/errors";
+import type { EjectionMetrics } from "@muster/ledger/tell-ejection";
 
 export const UPGRADE_REFUSALS = ["no_token", "bad_token", "no_agent_grant"] as const;
 export type UpgradeRefusal = (typeof UPGRADE_REFUSALS)[number];
@@ -22,7 +23,7 @@ export type OfferOutcome = (typeof OFFER_OUTCOMES)[number];
 export const REPORT_OUTCOMES = ["running", "ended", "retrying", "released", "refused", "failed"] as const;
 export type ReportOutcome = (typeof REPORT_OUTCOMES)[number];
 
-export interface GatewayMetrics {
+export interface GatewayMetrics extends EjectionMetrics {
   socketOpened(): void;
   socketClosed(): void;
   upgradeRefused(reason: UpgradeRefusal): void;

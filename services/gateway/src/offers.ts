@@ -7,6 +7,7 @@
 import { within } from "@muster/actor/timing";
 import type { OfferMessage } from "@muster/domain/node-message";
 import type { Ledger } from "@muster/ledger/ledger";
+import { tellEjection } from "@muster/ledger/tell-ejection";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
@@ -36,7 +37,7 @@ export interface OffersDeps {
   offerTimeoutMs: number;
   /** An answer that is older is not acted on: its worker may have given up. */
   maxAnswerAgeMs: number;
-  /** Cool-down after a first silence. */
+  /** How long a sick worker is offered nothing at first. */
   coolMs: number;
   guardMs: number;
 }
@@ -231,6 +232,7 @@ export class Offers {
         return;
       }
       metrics.offerEnded(reply.status === "ended" ? "terminated" : reason);
+      tellEjection({ log, metrics }, namespace, reply.ejection);
       if (reply.status === "requeued") link.tell(namespace, { kind: "admit", job });
       link.serve(namespace, reply.serve);
     } catch (error) {

@@ -18,8 +18,10 @@ export interface GatewayPolicy {
   /** An answer that is older when the ledger has committed it is not acted on. */
   maxAnswerAgeMs: number;
   startMs: number;
-  /** Cool-down after a worker's first silence. */
+  /** How long a sick worker is offered nothing at first. */
   coolMs: number;
+  /** A job that fails before it ran for so long failed at once. */
+  earlyMs: number;
   graceMs: number;
   guardMs: number;
   /** How long the place of a job that a worker is to stop stays taken when it does not confirm. */

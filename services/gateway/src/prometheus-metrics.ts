@@ -52,6 +52,8 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
   const loads = metrics.counter("load_samples_refused_total");
   const offers = metrics.counter("offers_total");
   const assigned = metrics.counter("jobs_assigned_total");
+  const ejections = metrics.counter("worker_ejections_total");
+  const lastEjections = metrics.counter("worker_ejections_last_of_pool_total");
 
   const port: GatewayMetrics = {
     socketOpened: () => connections.add({}, 1),
@@ -80,6 +82,11 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     offerEnded(outcome) {
       count(`offer_ended.${outcome}`);
       offers.add({ outcome: OFFER_LABEL[outcome] });
+    },
+    workerEjected(reason, isLast) {
+      count(`worker_ejected.${reason}`);
+      ejections.add({ reason });
+      if (isLast) lastEjections.add({});
     },
     offerHeld: () => happened("offer_held"),
     answerIgnored: () => happened("answer_ignored"),

@@ -9,6 +9,7 @@ import { MAX_ERROR_BYTES } from "@muster/domain/limits";
 import type { ReportArgs, ReportReply } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import { jobRecord } from "@muster/ledger/records";
+import { tellEjection } from "@muster/ledger/tell-ejection";
 import type { Clock } from "@muster/runtime/clock";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
@@ -24,6 +25,10 @@ export interface ReportsDeps {
   link: DispatcherLink;
   metrics: GatewayMetrics;
   clock: Clock;
+  /** How long a sick worker is offered nothing at first. */
+  coolMs: number;
+  /** A job that fails before it ran for so long failed at once. */
+  earlyMs: number;
 }
 
 export interface Report {
@@ -51,10 +56,10 @@ export class Reports {
   }
 
   async #write(session: Session, namespace: string, { wire, status, error }: Report): Promise<void> {
-    const { link, metrics, clock } = this.#deps;
+    const { link, metrics, clock, coolMs, earlyMs } = this.#deps;
     const job = jobOfWireId(wire);
     const message = cut(error, MAX_ERROR_BYTES);
-    const args = { namespace, job, wire, session: session.id, status, message };
+    const args = { namespace, job, wire, session: session.id, status, message, coolMs, earlyMs };
     const reply = await untilDone(
       clock,
       () => !this.#isAbandoned,
@@ -76,6 +81,7 @@ export class Reports {
     }
     session.log.info({ job, wire, status, outcome: reply.status }, "report taken");
     if (reply.status === "running") return;
+    if (reply.status !== "released") tellEjection({ log: session.log, metrics }, namespace, reply.ejection);
     link.serve(namespace, reply.serve);
   }
 

@@ -164,7 +164,7 @@ it("takes silence for an answer, lets the worker cool down, and ignores what it 
   await worker.next("availability");
   await waitUntil("the job is queued again", async () => (await dispatcher.job(job)).state === "queued");
   expect(await dispatcher.job(job)).toMatchObject({ excluded: worker.id });
-  expect(await dispatcher.session(worker.id)).toMatchObject({ silences: "1" });
+  expect(await dispatcher.session(worker.id)).toMatchObject({ strikes_silent: "1", health: "ejected" });
   worker.accept(job);
   await worker.ping();
   expect(gateway.counts.answer_ignored).toBe(1);

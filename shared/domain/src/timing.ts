@@ -31,8 +31,10 @@ export const REMOVE_AGENT_MS = 3_000;
 export const REMOVE_AGENT_AGAIN_MS = 2_000;
 /** First back-off after every session refused. */
 export const RETRY_MS = 500;
-/** First cool-down of a worker that did not answer. */
+/** How long a sick worker is offered nothing at first; doubled each time. */
 export const COOL_DOWN_MS = 5_000;
+/** A job that fails before it ran for so long failed at once; one that runs for so long shows that its worker works. */
+export const EARLY_FAILURE_MS = 10_000;
 /** How long ended jobs and orders are kept, and with them the memory of what was asked for. */
 export const RETENTION_MS = 24 * 3_600_000;
 /** A gateway's lease in a namespace, and a node's lease. Renewed at least three times as often. */

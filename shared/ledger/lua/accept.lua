@@ -28,13 +28,16 @@ if state == "starting" or state == "running" then
   end
   return { "started", started_at, identity }
 end
-local silences = redis.call("HGET", session_key, "silences")
-if state ~= "offered" or not silences then return { "stale", state } end
+local pool, silent, rejects, ejected_at, cooling_until = unpack(redis.call("HMGET", session_key, "pool", "strikes_silent",
+  "strikes_rejects", "ejected_at", "cooling_until"))
+if state ~= "offered" or not pool then return { "stale", state } end
 
 if identity == "" then identity = agent_identity end
 redis.call("HSET", job_key, "state", "starting", "started_at", now, "updated_at", now, "agent_identity", identity,
   "accepted_epoch", epoch, "attempts", tonumber(attempts or 0) + 1)
-if silences ~= "0" then redis.call("HSET", session_key, "silences", 0) end
+-- Neither silent nor refusing; whether it does its work is seen later (includes/ejecting), by its timer on probation.
+if silent or rejects then redis.call("HDEL", session_key, "strikes_silent", "strikes_rejects") end
+if ejected_at and tonumber(cooling_until) <= now then redis.call("ZADD", deadlines_key, now, "session|" .. session) end
 if sticky then remember_taker(sticky, session) end
 redis.call("ZADD", session_jobs_key, now, job .. "#" .. epoch)
 redis.call("ZADD", deadlines_key, now + start_ms, "job|" .. job)

@@ -9,6 +9,7 @@
 -- @include stopping
 -- @include serving
 -- @include failing
+-- @include ejecting
 -- @include falling-back
 -- @include suspending
 -- @include waking
@@ -18,13 +19,15 @@
 -- @arg stop-ms int How long a worker that never started may keep its place.
 -- @arg silent-ms int How long a worker that was never seen to report is taken to run what it accepted.
 -- @arg report-ms int How long a worker that reports is waited for after its agent left the room.
+-- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
+-- @arg early-ms int A job that fails before it ran for so long has failed at once.
 -- @arg awake-since-ms int Since when the caller, and Redis as it saw it, were there without a gap.
 -- @reply requeued serve:string
--- @reply retrying stop:json:shapes.Stop
--- @reply stopping stop:json:shapes.Stop|null
+-- @reply retrying stop:json:shapes.Stop ejection:json:shapes.Ejection|null
+-- @reply stopping stop:json:shapes.Stop|null ejection:json:shapes.Ejection|null
 -- @reply orphaned epoch:int
 -- @reply fell_back
--- @reply ended outcome:string serve:string
+-- @reply ended outcome:string serve:string ejection:json:shapes.Ejection|null
 -- @reply idle
 
 local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job))
@@ -44,15 +47,21 @@ if state == "running" then
     return { "idle" }
   end
   local message = "the agent left the room without meaning to"
+  local ejection, at_once = nil, false
+  if record.left_how == "failed" then
+    ejection, at_once = went_wrong(record, tonumber(record.left_at), cool_ms, early_ms)
+  else
+    went_well(record.session, record.started_at)
+  end
   if record.left_how == "failed" and may_restart(record) then
     -- Its process may live on without the room.
     local stop = add_stop(job, record, message, now + stop_ms)
-    retry_job(job, record, "agent_left", message, record.wire, true)
-    return { "retrying", cjson.encode(stop) }
+    retry_job(job, record, "agent_left", message, record.wire, true, at_once)
+    return { "retrying", cjson.encode(stop), cjson.encode(ejection) }
   end
   local outcome = record.left_how == "failed" and "failed" or "success"
   local got_room = end_job(job, record, outcome, "agent_left", outcome == "failed" and message or "", false)
-  return { "ended", outcome, to_serve(record.pool, got_room) }
+  return { "ended", outcome, to_serve(record.pool, got_room), cjson.encode(ejection) }
 end
 
 -- Not an answer by the offer's deadline: the gateway that asked is gone or late. Nobody is blamed.
@@ -75,6 +84,7 @@ if state == "starting" then
     return { "idle" }
   end
   local stop = cjson.encode(add_stop(job, record, "the job was never seen to start", now + stop_ms))
+  local ejection = reports and strike(record.session, record, "never_starts", cool_ms, early_ms) or nil
   if not reports then
     end_job(job, record, "unknown", "never_seen", "the worker never said how the job went", true)
   elseif tonumber(record.attempts) >= tonumber(record.max_attempts) then
@@ -84,7 +94,7 @@ if state == "starting" then
     exclude(job, record, record.session)
     tell_redispatched(job, record, "never_started", {})
   end
-  return { "stopping", stop }
+  return { "stopping", stop, cjson.encode(ejection) }
 end
 
 if state == "orphaned" then
@@ -103,7 +113,7 @@ if record.order ~= "" then
   order_state, is_on_hold = unpack(redis.call("HMGET", order_of(record.order), "state", "held"))
   if order_state ~= "live" then
     end_job(job, record, "canceled", "order_deleted", "the work order was deleted", false)
-    return { "ended", "canceled", "" }
+    return { "ended", "canceled", "", "null" }
   end
 end
 if is_on_hold then
@@ -117,7 +127,7 @@ if record.held == "1" then
 end
 if now >= tonumber(record.wait_until) then
   end_job(job, record, "expired", "waited_too_long", "no worker took the job in time", false)
-  return { "ended", "expired", "" }
+  return { "ended", "expired", "", "null" }
 end
 -- A job that was not tried yet is tried where it stands first.
 local step_due = state == "parked" and fallback_due(record)

@@ -30,7 +30,7 @@ local ENTERING_MS = 300
 if must_index(rests) then return { "unindexed", rests_so_far() } end
 if redis.call("EXISTS", session_key) == 0 then
   local fields = { "id", session, "gateway", gateway, "pool", pool, "status", "available", "draining", 0, "load", 0,
-    "job_count", 0, "counts", 0, "sampled_at", 0, "cooling_until", 0, "silences", 0, "reports", 0, "connected_at", now }
+    "job_count", 0, "counts", 0, "sampled_at", 0, "cooling_until", 0, "reports", 0, "connected_at", now }
   for field, value in pairs(facts) do
     fields[#fields + 1] = field
     fields[#fields + 1] = value

@@ -2,7 +2,7 @@
 -- the same pool that names the newest wire id, since only the worker that was given it knows it: a reconnected worker
 -- sends what it queued on its new socket, before its MigrateJobRequest, and maybe before the old socket is known to be
 -- gone. Counts also from the session that was lost, should its last word come after it.
--- A job that failed is tried again, or ends (includes/failing).
+-- A job that failed is tried again, or ends (includes/failing); what its holder says of an end also speaks for or against it.
 -- Also confirms a stop: the place that the stopped job still held is freed. An end that is repeated is answered the same.
 -- @key job job:<job>
 -- @key session session:<session>
@@ -10,14 +10,17 @@
 -- @include serving
 -- @include holding
 -- @include failing
+-- @include ejecting
 -- @arg job string Job id.
 -- @arg wire string The id as the worker wrote it.
 -- @arg session string The session that reports.
 -- @arg status string running | success | failed
 -- @arg message string The worker's error text; empty when none.
+-- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
+-- @arg early-ms int A job that fails before it ran for so long has failed at once.
 -- @reply running
--- @reply retrying serve:string
--- @reply ended serve:string
+-- @reply retrying serve:string ejection:json:shapes.Ejection|null
+-- @reply ended serve:string ejection:json:shapes.Ejection|null
 -- @reply released serve:string
 -- @reply refused reason:string
 
@@ -33,14 +36,23 @@ if not pool and not holds then return { "refused", "unknown_session" } end
 if not record then return { "refused", "unknown_job" } end
 if record.state == "ended" then
   local same = record.cause == "reported" and record.outcome == status and record.wire == wire
-  if same then return { "ended", to_serve(record.pool, true) } end
+  if same then return { "ended", to_serve(record.pool, true), "null" } end
   return { "refused", "ended" }
 end
-if status == "failed" and record.failed_wire == wire then return { "retrying", to_serve(record.pool, true) } end
+if status == "failed" and record.failed_wire == wire then return { "retrying", to_serve(record.pool, true), "null" } end
 if record.wire ~= wire or not (holds or record.pool == pool) then return { "refused", "held_elsewhere" } end
 local is_started = record.state == "starting" or record.state == "running" or record.state == "orphaned"
 if not is_started then return { "refused", record.state } end
 
+-- What failed while its socket was gone, or is told on another one, may have failed for that.
+local ejection, at_once = nil, false
+if status ~= "running" and holds and pool and record.state ~= "orphaned" then
+  if status == "success" then
+    went_well(session, record.started_at)
+  else
+    ejection, at_once = went_wrong(record, now, cool_ms, early_ms)
+  end
+end
 if pool then redis.call("HSET", session_key, "reports", 1) end
 if status == "running" then
   if not holds or not pool then
@@ -51,6 +63,8 @@ if status == "running" then
 end
 
 if status == "success" or not may_restart(record) then
-  return { "ended", to_serve(record.pool, end_job(job, record, status, "reported", message, false)) }
+  local got_room = end_job(job, record, status, "reported", message, false)
+  return { "ended", to_serve(record.pool, got_room), cjson.encode(ejection) }
 end
-return { "retrying", to_serve(record.pool, retry_job(job, record, "failed", message, wire, false)) }
+local got_room = retry_job(job, record, "failed", message, wire, false, at_once)
+return { "retrying", to_serve(record.pool, got_room), cjson.encode(ejection) }

@@ -10,6 +10,7 @@
 -- @include counting
 -- @key costs costs
 -- @include draining
+-- @include ejecting
 -- @arg gateway string Node id of the gateway; samples for sessions of another are ignored.
 -- @arg samples json:shapes.LoadSample[] At most 256.
 -- @reply sampled unknown:strings serve:strings miscounted:json:shapes.Miscount[]
@@ -49,6 +50,7 @@ for _, sample in ipairs(samples) do
     redis.call("HSET", key, unpack(fields))
     redis.call("HDEL", key, "entering_until")
     follow_drains(sample.session)
+    if sample.status == "full" then excuse(sample.session) end
     local has_room, pool = place(sample.session)
     also_serve(serve, pool, has_room)
   else

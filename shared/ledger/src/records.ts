@@ -3,6 +3,7 @@
  * Fields and their meaning are written by the scripts. Empty texts and zeros are not kept for a job.
  */
 
+import { EJECTION_REASONS, type EjectionReason, type HealthState } from "@muster/domain/ejection";
 import { decodeFallback, type FallbackStep } from "@muster/domain/fallback";
 import type { JobOutcome, JobState } from "@muster/domain/job";
 import type { JobType } from "@muster/domain/pool";
@@ -115,6 +116,10 @@ export interface SessionRecord {
   /** 0 until the first load sample. */
   sampledAtMs: number;
   coolingUntilMs: number;
+  health: HealthState;
+  /** What is held against it: offers and jobs since it last was well; and what the newest of them was, empty when none. */
+  strikes: number;
+  why: EjectionReason | "";
   connectedAtMs: number;
 }
 
@@ -193,6 +198,7 @@ export function orderRecord(hash: Hash): OrderRecord {
 }
 
 export function sessionRecord(hash: Hash): SessionRecord {
+  const strikes = EJECTION_REASONS.reduce((sum, reason) => sum + number(hash, `strikes_${reason}`), 0);
   return {
     id: text(hash, "id"),
     gateway: text(hash, "gateway"),
@@ -210,6 +216,9 @@ export function sessionRecord(hash: Hash): SessionRecord {
     jobCount: number(hash, "job_count"),
     sampledAtMs: number(hash, "sampled_at"),
     coolingUntilMs: number(hash, "cooling_until"),
+    health: (text(hash, "health") || "ok") as HealthState,
+    strikes,
+    why: strikes === 0 ? "" : (text(hash, "why") as SessionRecord["why"]),
     connectedAtMs: number(hash, "connected_at"),
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import type { DrainKind } from "@muster/domain/drain";
+import type { EjectionReason } from "@muster/domain/ejection";
 
 export interface SessionFacts {
   agent: string;
@@ -176,6 +177,17 @@ export interface Stop {
   looks?: number;
 }
 
+/** A session that is offered nothing for a while, for what it did. */
+export interface Ejection {
+  session: string;
+  reason: EjectionReason;
+  until_ms: number;
+  /** How many times it was ejected since it last was well; this one counts. */
+  ejections: number;
+  /** No other session of its pool could take work, so that it is kept away for no longer than the first time. */
+  last_of_pool: boolean;
+}
+
 /** A drain as it is kept: whom it covers, and since when. */
 export interface StoredDrain {
   id: string;
@@ -206,8 +218,9 @@ export interface PoolCounts {
 /**
  * What a claim, or a look at a waiting job, finds of a session. `chosen` and `behind` (somebody who stands before this job can
  * have it) are of claims; `another` of a simulated job, which only its own session may have; `left_out`, `not_favourite` and
- * `labels` of the job's own preferences. Else why it has no room: `full`: it says so; `load`, `cap`: its projected load or its
- * jobs are at a bound; `reserved`: what it has left is for jobs of high priority.
+ * `labels` of the job's own preferences. Else why it has no room: `full`: it says so; `cooling`: it was ejected; `probation`: it
+ * is tried, with one job; `load`, `cap`: its projected load or its jobs are at a bound; `reserved`: what it has left is for jobs
+ * of high priority.
  */
 export const VERDICTS = [
   "chosen",
@@ -227,6 +240,7 @@ export const VERDICTS = [
   "draining",
   "drained",
   "cooling",
+  "probation",
   "entering",
   "unknown_load",
 ] as const;

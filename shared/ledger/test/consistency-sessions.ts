@@ -36,7 +36,8 @@ function belongsTo(key: string, session: Hash): boolean {
   return name === session.pool && (label === undefined || (session.labels ?? "").split(";").includes(label));
 }
 
-function oneSession(id: string, session: Hash, { hashes, zsets, sets }: Snapshot, nowMs: number): string[] {
+function oneSession(id: string, session: Hash, snapshot: Snapshot, nowMs: number): string[] {
+  const { hashes, zsets, sets } = snapshot;
   const found: string[] = [];
   const lease = zsets.get("gateways")?.get(session.gateway ?? "");
   for (const list of ["sessions", `pool-sessions:${session.pool}`])
@@ -51,6 +52,7 @@ function oneSession(id: string, session: Hash, { hashes, zsets, sets }: Snapshot
   const closedUntil = Math.max(Number(session.cooling_until), Number(session.entering_until ?? 0));
   if (closedUntil > nowMs && timer !== closedUntil)
     found.push(`${id} is not told when it may be asked again`);
+  found.push(...healthProblems(id, session, { hashes, zsets }, timer));
   if (zsets.get("losses")?.has(id)) found.push(`${id} is there and counts as lost`);
   // Over, and its timer not looked at yet: in or out, both are right.
   if (timer !== undefined && timer <= nowMs) return found;
@@ -65,6 +67,36 @@ function oneSession(id: string, session: Hash, { hashes, zsets, sets }: Snapshot
       if (actual !== right) found.push(`${id} stands in ${room}:${name} at ${actual}, should at ${right}`);
     }
   }
+  return found;
+}
+
+const STRIKES = /^strikes_|^(ejections|why|failed_at)$/;
+
+/** Ejected until its timer was looked at; then on probation until nothing is held against it, and looked at while it may be. */
+function healthProblems(
+  id: string,
+  session: Hash,
+  { hashes, zsets }: Pick<Snapshot, "hashes" | "zsets">,
+  timer: number | undefined,
+): string[] {
+  const found: string[] = [];
+  const { health, pool, ejected_at: ejectedAt } = session;
+  const listed = zsets.get(`ejected:${pool}`)?.get(id);
+  if (listed !== (health === "ejected" ? Number(session.cooling_until) : undefined))
+    found.push(`${id} is ${health ?? "well"}, ejected:${pool} has it at ${listed}`);
+  if ((health === undefined) !== (ejectedAt === undefined))
+    found.push(`${id} is ${health ?? "well"} and was ejected at ${ejectedAt}`);
+  const counted = Object.keys(session).filter((field) => STRIKES.test(field));
+  if (health !== undefined && !counted.includes("ejections")) found.push(`${id} was ejected no times`);
+  const given = [...(zsets.get(`session-jobs:${id}`) ?? [])];
+  const isShown = given.some(([place, at]) => {
+    const [job = "", epoch] = place.split("#");
+    const kept = hashes.get(`job:${job}`);
+    const isHeld =
+      kept?.session === id && kept.epoch === epoch && /^(starting|running)$/.test(kept.state ?? "");
+    return isHeld && Number.isFinite(at) && at >= Number(ejectedAt ?? Number.NaN);
+  });
+  if (isShown && timer === undefined) found.push(`${id}: nobody looks at its job of the probation`);
   return found;
 }
 
@@ -87,7 +119,9 @@ export function placement(session: Hash, givenAt: readonly number[], nowMs: numb
     Number(session.cooling_until) <= nowMs &&
     Number(session.entering_until ?? 0) <= nowMs;
   const isKnown = sampledAt > 0 || uncounted === 0;
-  if (!isOpen || !isKnown) return undefined;
+  // On probation: one place of those given since its ejection.
+  const isTried = givenAt.some((at) => at >= Number(session.ejected_at ?? Number.NaN));
+  if (!isOpen || !isKnown || isTried) return undefined;
   const jobs = givenAt.length + Number(session.surplus ?? 0);
   const mostJobs = (policy.max_jobs ?? Number(session.cap)) || Number.POSITIVE_INFINITY;
   const mostLoad = policy.max_load ?? Number(session.max_load);

@@ -16,7 +16,7 @@ const SINGLE_KEYS = new Set(
   ),
 );
 const FAMILIES = new Set(
-  "job attempts session session-jobs pool pool-sessions reserved parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops".split(
+  "job attempts session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops".split(
     " ",
   ),
 );

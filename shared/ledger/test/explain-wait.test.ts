@@ -68,7 +68,7 @@ onEachRedis("why a job waits", (scene) => {
     expect(await verdicts(s)).toEqual({ AW_1: "entering" });
     s.pass(ENTERING_MS);
     expect(await verdicts(s)).toEqual({ AW_1: "room" });
-    await s.ledger.expireSession({ ...s.at, session: "AW_1" });
+    await s.expireSession("AW_1");
   });
 
   test("a worker with room that refused it is excluded for its back-off; for others it has room", async () => {

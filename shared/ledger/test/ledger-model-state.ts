@@ -5,6 +5,7 @@
 import { isLegalTransition, type JobState } from "@muster/domain/job";
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
+import { type ModelHealth, tryEjected, watch, wellHealth } from "./ledger-model-health.js";
 import { choose, type Learning, learn, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
 
@@ -25,7 +26,9 @@ export interface ModelJob {
   /** Its order was made for one life of the room. */
   oneLife: boolean;
   createdAt: number;
+  offeredAt: number;
   startedAt: number;
+  runningAt: number;
   waitUntil: number;
   waitMs: number;
   maxAttempts: number;
@@ -61,7 +64,7 @@ interface ModelStop {
   isSeen: boolean;
 }
 
-interface ModelSession {
+interface ModelSession extends ModelHealth {
   gateway: string;
   pool: string;
   cap: number;
@@ -73,7 +76,6 @@ interface ModelSession {
   /** Which state of the drains it follows, and whether one holds it there. */
   followed: number;
   isDrained: boolean;
-  silences: number;
   reports: boolean;
   /** What a job costs here, once it was learnt; and from what. */
   learntCost: number | undefined;
@@ -117,22 +119,23 @@ export class ModelState {
     const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
     const epochs = { refusedEpoch: NEVER, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
     const texts = { session: "", outcome: "", cause: "", failedWire: "", excluded: new Set<string>() };
-    const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, startedAt: 0, orphanedAt: 0 };
+    const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, orphanedAt: 0 };
+    const begins = { offeredAt: 0, startedAt: 0, runningAt: 0 };
     const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
     const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
     const hold = { isOnHold: false, isHeld: false };
     const usual = { oneLife: false, waitMs: ms.WAIT_MS, maxAttempts: ms.MAX_ATTEMPTS };
     const asked = { ...usual, steps: [{ pool, afterMs: 0 }], step: 0, ...hold, ...terms };
-    return { ...asked, ...counts, ...epochs, ...texts, ...times, ...ends, ...rest };
+    return { ...asked, ...counts, ...epochs, ...texts, ...times, ...begins, ...ends, ...rest };
   }
 
   newSession(gateway: string, pool: string, cap: number): ModelSession {
     const times = { sampledAt: 0, coolingUntil: 0, enteringUntil: 0 };
     const learnt = { learntCost: this.costs.get(pool), learning: NOTHING_LEARNT };
     const counted = { counts: false, miscount: 0, miscounts: 0, surplus: 0 };
-    const state = { status: "available" as const, load: 0, silences: 0, reports: false };
+    const state = { status: "available" as const, load: 0, reports: false };
     const drains = { followed: 0, isDrained: false };
-    return { gateway, pool, cap, ...drains, ...state, ...times, ...learnt, ...counted };
+    return { gateway, pool, cap, ...drains, ...state, ...times, ...learnt, ...counted, ...wellHealth() };
   }
 
   /** The drain of this worker alone. */
@@ -160,8 +163,18 @@ export class ModelState {
   }
 
   measure(id: string, session: ModelSession) {
-    const { status, load, cap, sampledAt, coolingUntil, enteringUntil, learntCost, surplus, isDrained } =
-      session;
+    const {
+      status,
+      load,
+      cap,
+      sampledAt,
+      coolingUntil,
+      enteringUntil,
+      learntCost,
+      surplus,
+      isDrained,
+      ejectedAt,
+    } = session;
     const cost = learntCost ?? this.policy.job_load ?? 0.1;
     const hash = { status, draining: "0", load: `${load}`, cap: `${cap}`, cost: `${cost}`, max_load: "0.7" };
     const times = { sampled_at: `${sampledAt}`, cooling_until: `${coolingUntil}` };
@@ -170,8 +183,14 @@ export class ModelState {
       surplus: `${surplus}`,
       ...(isDrained && { drained: "DR_1" }),
     };
+    const trial: Record<string, string> = ejectedAt > 0 ? { ejected_at: `${ejectedAt}` } : {};
     const { job_load: _, ...policy } = this.policy;
-    return placement({ ...hash, ...times, ...rest }, [...this.held(id).values()], this.nowMs, policy);
+    return placement(
+      { ...hash, ...times, ...rest, ...trial },
+      [...this.held(id).values()],
+      this.nowMs,
+      policy,
+    );
   }
 
   release(id: string, job: ModelJob): void {
@@ -193,7 +212,7 @@ export class ModelState {
 
   requeueStarted(job: ModelJob, due: number): void {
     this.requeue(job, due);
-    const over = { unseenUntil: 0, notBefore: 0, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
+    const over = { unseenUntil: 0, notBefore: 0, runningAt: 0, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
     Object.assign(job, { waitUntil: this.nowMs + job.waitMs, ...over });
   }
 
@@ -279,7 +298,7 @@ export class ModelState {
   offer(id: string, job: ModelJob, session: string): string {
     this.move(job, "offered");
     const [epoch, offers] = [job.epoch + 1, job.offers + 1];
-    Object.assign(job, { session, epoch, offers, due: this.nowMs + ms.OFFER_MS });
+    Object.assign(job, { session, epoch, offers, offeredAt: this.nowMs, due: this.nowMs + ms.OFFER_MS });
     this.held(session).set(`${id}#${epoch}`, Number.POSITIVE_INFINITY);
     this.place(session);
     return `offered ${id} ${session} ${epoch}`;
@@ -289,22 +308,25 @@ export class ModelState {
     const session = this.sessions.get(job.session);
     if (job.state === "orphaned" && job.holderReports && session !== undefined) session.reports = true;
     job.state = "running";
+    job.runningAt ||= this.nowMs;
   }
 
   takeOver(id: string, job: ModelJob, session: string, epoch: number, wire: string): void {
     this.release(id, job);
     if (job.state !== "running") this.move(job, "running");
     const offers = Math.max(job.offers, Number(wire.split(".")[1] ?? 1));
-    Object.assign(job, { session, epoch, offers, startedAt: job.startedAt || this.nowMs, isHeld: false });
+    const begins = { startedAt: job.startedAt || this.nowMs, runningAt: job.runningAt || this.nowMs };
+    Object.assign(job, { session, epoch, offers, ...begins, isHeld: false });
     const pool = this.sessions.get(session)?.pool ?? "";
     if (poolOf(job) !== pool) job.step = stepAt(job, pool) ?? job.step;
     this.held(session).set(`${id}#${epoch}`, this.nowMs);
     this.place(session);
+    watch(this, session);
   }
 
   /** What became of the jobs, as words. */
   lose(id: string, how: "counted" | "goodbye" | "half-open"): string[] {
-    const reports = this.sessions.get(id)?.reports ?? false;
+    const { reports = false, pool = "" } = this.sessions.get(id) ?? {};
     this.sessions.delete(id);
     const cameLately = this.#arrivals.delete(id);
     this.#rooms.delete(id);
@@ -331,6 +353,7 @@ export class ModelState {
         fates.push(`${job} orphaned`);
       }
     }
+    tryEjected(this, pool);
     if (how === "counted" && this.#countLoss(id, cameLately)) fates.push("guard");
     return fates;
   }

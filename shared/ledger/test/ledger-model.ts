@@ -6,6 +6,15 @@
  */
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { endDrainOfWorker, follow } from "./ledger-model-drains.js";
+import {
+  excuse,
+  lookAtHealth,
+  recover,
+  somebodyElse,
+  strike,
+  wentWell,
+  wentWrong,
+} from "./ledger-model-health.js";
 import { dueTimes, type ModelJob, ModelState, type ModelTerms, poolOf } from "./ledger-model-state.js";
 import { compareCounts } from "./placement-model.js";
 import * as ms from "./scene.js";
@@ -41,6 +50,7 @@ export class LedgerModel {
     const miscounted = session.counts && compareCounts(session, jobCount - jobs);
     Object.assign(session, { status, enteringUntil: 0 });
     if (load >= 0) Object.assign(session, { load, sampledAt: this.state.nowMs });
+    if (status === "full") excuse(this.state, id);
     follow(this.state, id);
     this.state.place(id);
     return miscounted ? `sampled miscounted ${session.miscount}` : "sampled";
@@ -113,7 +123,8 @@ export class LedgerModel {
     const live = state.sessions.get(session);
     if (job.state !== "offered" || live === undefined) return `stale ${job.state}`;
     state.move(job, "starting");
-    live.silences = 0;
+    Object.assign(live.strikes, { silent: 0, rejects: 0 });
+    if (live.ejectedAt > 0 && live.coolingUntil <= state.nowMs) state.timers.set(session, state.nowMs);
     const due = state.nowMs + ms.START_MS;
     Object.assign(job, { attempts: job.attempts + 1, startedAt: state.nowMs, due, isNamed: true });
     state.held(session).set(`${id}#${epoch}`, state.nowMs);
@@ -129,19 +140,16 @@ export class LedgerModel {
     const isOpen = job.state === "offered" && job.session === session && job.epoch === epoch;
     if (!isOpen) return `stale ${job.state}`;
     job.refusedEpoch = epoch;
-    const asked = state.sessions.get(session);
-    if (reason === "silent" && asked !== undefined) {
-      asked.coolingUntil = state.nowMs + Math.min(300_000, ms.COOL_MS * 2 ** Math.min(10, asked.silences++));
-      state.timers.set(session, asked.coolingUntil);
-    }
+    const why = reason === "silent" ? "silent" : reason === "rejected" && !terminate ? "rejects" : undefined;
+    const ejection = why === undefined ? "" : strike(state, session, job, why);
     if (terminate) {
       state.end(id, job, "success", "terminated_by_worker");
-      return "ended";
+      return `ended ${ejection}`.trim();
     }
     job.excluded.add(session);
     state.release(id, job);
     state.requeue(job, state.nowMs + ms.GUARD_MS);
-    return "requeued";
+    return `requeued ${ejection}`.trim();
   }
 
   seen(id: string, session: string, epoch: number): string {
@@ -149,6 +157,7 @@ export class LedgerModel {
     if (job === undefined) return "stale unknown";
     const isHolder = job.session === session && job.epoch === epoch;
     if (!isHolder || (job.state !== "running" && job.state !== "starting")) return `stale ${job.state}`;
+    if (job.state === "starting") job.runningAt = this.state.nowMs;
     job.state = "running";
     return "running";
   }
@@ -171,6 +180,10 @@ export class LedgerModel {
     if (status === "failed" && job.failedWire === wire) return "retrying";
     if (!isWire || (!holds && session?.pool !== poolOf(job))) return "refused held_elsewhere";
     if (!["starting", "running", "orphaned"].includes(job.state)) return `refused ${job.state}`;
+    const counts = holds && session !== undefined && job.state !== "orphaned";
+    if (counts && status === "success") wentWell(state, job);
+    const { ejection, atOnce } =
+      counts && status === "failed" ? wentWrong(state, job) : { ejection: "", atOnce: false };
     if (session !== undefined) session.reports = true;
     if (status === "running") {
       if (!holds || session === undefined) {
@@ -181,14 +194,15 @@ export class LedgerModel {
     }
     if (status === "success" || !job.restarts || job.attempts >= job.maxAttempts) {
       state.end(id, job, status, "reported");
-      return "ended";
+      return `ended ${ejection}`.trim();
     }
     state.release(id, job);
     const back = state.nowMs + Math.min(30_000, 1_000 * 2 ** Math.max(0, job.attempts - 1));
     state.requeueStarted(job, back);
     state.forgetRefusals(job);
+    if (atOnce && somebodyElse(state, from, poolOf(job))) job.excluded.add(from);
     Object.assign(job, { notBefore: back, failedWire: wire });
-    return "retrying";
+    return `retrying ${ejection}`.trim();
   }
 
   /** By terminate and by deleting the job's order, which have the same effect on the job. */
@@ -308,13 +322,14 @@ export class LedgerModel {
     }
     const holder = job.session;
     state.stop(holder, state.wire(id), `${id}#${job.epoch}`);
+    const ejection = reports ? strike(state, holder, job, "never_starts") : "";
     if (!reports) state.end(id, job, "unknown", "never_seen", true);
     else if (job.attempts >= job.maxAttempts) state.end(id, job, "failed", "never_started", true);
     else {
       state.requeueStarted(job, state.nowMs);
       job.excluded.add(holder);
     }
-    return "stopping";
+    return `stopping ${ejection}`.trim();
   }
 
   expireStop(field: string): string {
@@ -347,8 +362,15 @@ export class LedgerModel {
       endDrainOfWorker(state, id);
       return "idle";
     }
+    lookAtHealth(state, id);
     state.place(id);
     return "back";
+  }
+
+  reinstate(id: string): string {
+    if (!this.state.sessions.has(id)) return "unknown";
+    recover(this.state, id);
+    return "reinstated";
   }
 }
 

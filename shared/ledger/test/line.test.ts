@@ -33,7 +33,9 @@ onEachRedis("the line", (scene) => {
     await parked("AD_1", "AD_2");
     await s.order("AD_high", undefined, { priority: 9 });
     await s.order("AD_low");
-    expect(await s.position("AJ_1")).toEqual({ status: "stands", position: 0, estimate: 0 });
+    expect(await s.position("AJ_1")).toEqual({
+      ...{ status: "stands", position: 0, estimate: 0, ejectedUntil: 0 },
+    });
     expect(await s.position("AJ_2")).toMatchObject({ position: 1 });
     expect(await s.position("AJ_high")).toMatchObject({ position: 0 });
     expect(await s.position("AJ_low")).toMatchObject({ position: 2 });

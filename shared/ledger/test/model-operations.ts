@@ -7,7 +7,11 @@ import { LEASE_MS, MAX_ATTEMPTS, POOL, SECOND_POOL, WAIT_MS } from "./scene.js";
 
 const job: fc.Arbitrary<string> = fc.constantFrom("AJ_0", "AJ_1", "AJ_2", "AJ_3", "AJ_4", "AJ_5");
 /** Sessions and jobs to begin with, so that a sequence does not spend itself on getting somewhere. */
-export const beginning = fc.record({ sessions: fc.nat({ max: 4 }), jobs: fc.nat({ max: 4 }) });
+export const beginning = fc.record({
+  ...{ sessions: fc.nat({ max: 4 }), jobs: fc.nat({ max: 4 }) },
+  /** What one session has against it. */
+  ails: fc.constantFrom("nothing", "failures", "refusals"),
+});
 const session: fc.Arbitrary<string> = fc.constantFrom("AW_0", "AW_1", "AW_2", "AW_3");
 /** Mostly a job in a state that the operation is about, with the session and the epoch that the ledger has. */
 const at = fc.record({ job, other: fc.option(session, { freq: 2 }), late: fc.nat({ max: 9 }) });
@@ -62,7 +66,7 @@ export const operation = fc.oneof(
     }),
   },
   { weight: 6, arbitrary: fc.record({ do: is("admit"), job }) },
-  { weight: 5, arbitrary: fc.record({ do: is("expireJob"), at, away }) },
+  { weight: 6, arbitrary: fc.record({ do: is("expireJob"), at, away }) },
   { weight: 3, arbitrary: fc.record({ do: is("serve"), pool: is(POOL, POOL, SECOND_POOL) }) },
   { weight: 10, arbitrary: fc.record({ do: is("accept"), at }) },
   { weight: 3, arbitrary: fc.record({ do: is("seen", "withdraw"), at }) },
@@ -74,9 +78,9 @@ export const operation = fc.oneof(
     }),
   },
   {
-    weight: 6,
+    weight: 8,
     arbitrary: fc.record({
-      ...{ do: is("report"), at, status: is("running", "running", "success", "failed") },
+      ...{ do: is("report"), at, status: is("running", "success", "failed", "failed") },
     }),
   },
   {
@@ -108,7 +112,8 @@ export const operation = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: is("change"), job, changes }) },
   { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: is("expireSession"), session }) },
+  { weight: 4, arbitrary: fc.record({ do: is("expireSession"), session }) },
+  { weight: 1, arbitrary: fc.record({ do: is("reinstate"), session }) },
   {
     weight: 3,
     arbitrary: fc.record({

@@ -3,8 +3,10 @@
  * answered.
  */
 import type { JobState } from "@muster/domain/job";
+import type { Ejection } from "../src/shapes.js";
 import { LedgerModel } from "./ledger-model.js";
 import { DrainsModel } from "./ledger-model-drains.js";
+import { ejectionWords } from "./ledger-model-health.js";
 import { OrdersModel, roomJobOf } from "./ledger-model-orders.js";
 import { RecoveryModel } from "./ledger-model-recovery.js";
 import type { At, Operation } from "./model-operations.js";
@@ -18,6 +20,7 @@ import {
   REMOVE_MS,
   type Scene,
   SECOND_POOL,
+  START_MS,
   STEPS,
   WAIT_MS,
 } from "./scene.js";
@@ -71,6 +74,30 @@ export class ModelStep {
     }
     for (let index = 0; index < jobs; index++)
       await this.run({ do: "order", job: `AJ_${index}`, priority: 0, never: 1, ...lifeAndSteps(index) });
+  }
+
+  /** One session has a job that failed at once and one that never started; or one refusal less than is too many. */
+  async ail(how: "failures" | "refusals"): Promise<void> {
+    const at = (job: string) => ({ job, other: null, late: 9 });
+    const offered = (job: string): Operation[] => [
+      { do: "order", job, priority: 0, never: 1, oneLife: false, steps: 0 },
+      { do: "admit", job },
+    ];
+    const refused = (job: string): Operation[] => [
+      ...offered(job),
+      { do: "reject", at: at(job), reason: "rejected", terminate: 1 },
+    ];
+    const failures: Operation[] = [
+      ...[...offered("AJ_4"), { do: "accept", at: at("AJ_4") } as const],
+      { do: "report", at: at("AJ_4"), status: "running" },
+      { do: "report", at: at("AJ_4"), status: "failed" },
+      ...[...offered("AJ_5"), { do: "accept", at: at("AJ_5") } as const],
+      { do: "pass", ms: START_MS },
+      { do: "expireJob", at: { ...at("AJ_5"), other: "AW_0" }, away: 1 },
+      { do: "expireStop" },
+    ];
+    const refusals = ["AJ_0", "AJ_1", "AJ_2", "AJ_3"].flatMap(refused);
+    for (const op of how === "failures" ? failures : refusals) await this.run(op);
   }
 
   async run(op: Operation): Promise<Answers> {
@@ -146,13 +173,16 @@ export class ModelStep {
       case "reject": {
         const aim = this.#aim(op.at, "offered");
         const reply = await scene.reject(...aim, op.reason, op.terminate === 0);
-        return [stateWords(reply), model.reject(...aim, op.reason, op.terminate === 0)];
+        return [
+          words(stateWords(reply), ejected(reply)),
+          model.reject(...aim, op.reason, op.terminate === 0),
+        ];
       }
       case "report": {
         const [id, from] = this.#aim(op.at, "starting", "running", "orphaned");
         const wire = this.#wire(op.at, id);
         const reply = await scene.report(id, from, op.status, wire);
-        const real = words(reply.status, reply.status === "refused" ? reply.reason : "");
+        const real = words(reply.status, reply.status === "refused" ? reply.reason : ejected(reply));
         return [real, model.report(id, from, wire, op.status)];
       }
       case "terminate": {
@@ -215,6 +245,8 @@ export class ModelStep {
         return this.#openOrder(op);
       case "expireSession":
         return [(await scene.expireSession(op.session)).status, model.expireSession(op.session)];
+      case "reinstate":
+        return [(await scene.reinstate(op.session)).status, model.reinstate(op.session)];
       case "expireJob": {
         const awakeSinceMs = op.away === 0 ? scene.nowMs : 0;
         const isOrphan = op.at.other !== null;
@@ -223,7 +255,7 @@ export class ModelStep {
         const reply = await scene.expireJob(id, awakeSinceMs);
         const detail =
           reply.status === "ended" ? reply.outcome : reply.status === "orphaned" ? reply.epoch : undefined;
-        return [words(reply.status, detail), model.expireJob(id, awakeSinceMs)];
+        return [words(reply.status, detail, ejected(reply)), model.expireJob(id, awakeSinceMs)];
       }
       case "expireStop": {
         // The one that is due first, as whoever looks at timers has it.
@@ -357,6 +389,10 @@ type OfOpenOrders =
 
 function stateWords(reply: { status: string; state?: string }): string {
   return words(reply.status, reply.state);
+}
+
+function ejected(reply: object): string {
+  return "ejection" in reply ? ejectionWords(reply.ejection as Ejection | null) : "";
 }
 
 function fates(reply: {

@@ -24,6 +24,8 @@ const MUST_OCCUR = [
     "confirmStop seen",
     "confirmStop doubted",
   ],
+  ...["reject ejected", "report ejected", "expireJob ejected", "reinstate reinstated"],
+  ...["expireSession cured", "report cured", "sample cured", "reinstate cured"],
   ...["expireJob fell_back", "setPlacement set", "hold held", "release released", "change changed"],
   ...["drain stored", "drain unknown", "undrain deleted"],
   ...["expireOrder expired", "roomOpens extended", "roomOpens closed", "roomCloses kept", "roomCloses ended"],
@@ -47,11 +49,15 @@ test("random sequences leave the ledger and its model of one mind", { timeout: 2
     const scene = new Scene(client);
     const step = new ModelStep(scene);
     await step.begin(begin.sessions, begin.jobs);
+    if (begin.ails !== "nothing") await step.ail(begin.ails);
     for (const [index, op] of ops.entries()) {
+      const sick = [...step.model.state.sessions].filter(([, { health }]) => health !== "ok");
       const [real, modelled] = await step.run(op);
       expect(real, `operation ${index}: ${JSON.stringify(op)}`).toBe(modelled);
       operations++;
       answers.add(`${op.do} ${real.split(" ")[0]}`);
+      if (real.includes(" until ")) answers.add(`${op.do} ejected`);
+      if (sick.some(([, { health }]) => health === "ok")) answers.add(`${op.do} cured`);
     }
     for (const [id, { state, epoch, attempts }] of step.model.state.jobs) {
       const kept = await Promise.all(
@@ -61,6 +67,12 @@ test("random sequences leave the ledger and its model of one mind", { timeout: 2
     }
     for (const id of step.open.orders.keys())
       expect([id, await scene.field("order", id, "state")]).toEqual([id, step.open.stateOf(id)]);
+    for (const [id, { health, ejections, strikes }] of step.model.state.sessions) {
+      const counted = Object.entries(strikes).map(([reason, count]) => [`strikes_${reason}`, count] as const);
+      for (const [field, count] of [["ejections", ejections] as const, ...counted])
+        expect(Number((await scene.field("session", id, field)) ?? 0), `${id} ${field}`).toBe(count);
+      expect((await scene.field("session", id, "health")) ?? "ok").toBe(health);
+    }
     await assertConsistent(client, scene.namespace, scene.nowMs);
     await forgetNamespace(client, scene.namespace);
   });

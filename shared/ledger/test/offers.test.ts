@@ -115,7 +115,7 @@ onEachRedis("offers", (scene) => {
     await s.redis.zrem(`${tag}pool-sessions:${POOL}`, "AW_1");
     await s.redis.srem(`${tag}gateway-sessions:NO_g`, "AW_1");
     expect(await s.accept("AJ_1", "AW_1", epoch)).toEqual({ status: "stale", state: "offered" });
-    expect(await s.field("session", "AW_1", "silences")).toBeUndefined();
+    expect(await s.field("session", "AW_1", "id")).toBeUndefined();
     s.pass(OFFER_MS);
     expect(await s.expireJob("AJ_1")).toEqual({ status: "requeued", serve: "" });
   });
@@ -192,6 +192,7 @@ onEachRedis("offers", (scene) => {
   test("silence cools a worker down, longer each time, and an accepted offer forgives it", async () => {
     const s = scene();
     await s.worker("AW_1");
+    await s.worker("AW_2", 0.6);
     for (const coolMs of [COOL_MS, 2 * COOL_MS, 4 * COOL_MS]) {
       const reply = await s.simulate(`AJ_${coolMs}`, "AW_1");
       expect(reply.status).toBe("created");
@@ -208,7 +209,8 @@ onEachRedis("offers", (scene) => {
     }
     const epoch = await s.offered("AJ_1", "AW_1");
     await s.accept("AJ_1", "AW_1", epoch);
-    expect(await s.field("session", "AW_1", "silences")).toBe("0");
+    expect(await s.expireSession("AW_1")).toEqual({ status: "back", serve: "" });
+    expect(await s.field("session", "AW_1", "health")).toBeUndefined();
   });
 
   test("when all refused, they are asked again after a back-off that doubles, no sooner for being asked", async () => {

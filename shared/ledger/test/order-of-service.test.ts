@@ -52,6 +52,7 @@ onEachRedis("order of service", (scene) => {
       const epoch = await s.offered(`AJ_${index}`, "AW_1");
       await s.reject(`AJ_${index}`, "AW_1", epoch);
       await s.admit(`AJ_${index}`);
+      await s.reinstate("AW_1");
     }
     s.pass(1);
     await s.order("AD_new");
@@ -116,6 +117,7 @@ onEachRedis("order of service", (scene) => {
       const epoch = await s.offered(`AJ_${index}`, "AW_1");
       await s.reject(`AJ_${index}`, "AW_1", epoch);
       await s.admit(`AJ_${index}`);
+      await s.reinstate("AW_1");
     }
     await s.order("AD_new");
     expect(await s.admit("AJ_new")).toMatchObject({ status: "offered" });

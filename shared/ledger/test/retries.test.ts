@@ -27,6 +27,7 @@ onEachRedis("retries", (scene) => {
     }
     expect(await s.admit("AJ_1")).toMatchObject({ status: "offered", job: { wire: "AJ_1.3" } });
     await s.accept("AJ_1", "AW_1", MAX_ATTEMPTS);
+    await s.reinstate("AW_1");
     expect(await s.report("AJ_1", "AW_1", "failed", "AJ_1.3")).toEqual({ status: "ended", serve: POOL });
     expect(await s.report("AJ_1", "AW_1", "failed", "AJ_1.3")).toEqual({ status: "ended", serve: POOL });
     expect(await s.field("job", "AJ_1", "outcome")).toBe("failed");
@@ -39,6 +40,7 @@ onEachRedis("retries", (scene) => {
     for (let attempt = 1; attempt <= 8; attempt++) {
       await s.admit("AJ_1");
       await s.accept("AJ_1", "AW_1", attempt);
+      await s.seen("AJ_1", "AW_1", attempt);
       s.pass(WAIT_MS / 4);
       expect(
         await s.report("AJ_1", "AW_1", "failed", attempt === 1 ? "AJ_1" : `AJ_1.${attempt}`),
@@ -162,6 +164,7 @@ onEachRedis("retries", (scene) => {
       expect(sent).toHaveLength(1);
       expect(await s.field("job", job, "state")).toBe("queued");
       await s.endJob(job);
+      await s.reinstate("AW_1");
     }
   });
 });

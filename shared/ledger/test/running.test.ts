@@ -158,6 +158,7 @@ onEachRedis("running jobs", (scene) => {
       const winners = [report.status === "ended", terminate.status === "terminated", end.status === "ended"];
       expect(winners.filter(Boolean)).toHaveLength(1);
       await s.expireStop(`AW_1|${job}`);
+      await s.reinstate("AW_1");
     }
   });
 

@@ -33,6 +33,7 @@ export const LEASE_MS = 2 * WAIT_MS;
 export const RETAIN_MS = 600_000;
 export const RETRY_MS = 1_000;
 export const COOL_MS = 5_000;
+export const EARLY_MS = 10_000;
 export const MAX_ATTEMPTS = 3;
 export const RECHECK_MS = 30_000;
 export const SILENT_MS = 600_000;
@@ -165,24 +166,21 @@ export class Scene {
     });
   }
 
-  reject(job: string, session: string, epoch: number, reason = "rejected", terminate = false) {
+  async reject(job: string, session: string, epoch: number, reason = "rejected", terminate = false) {
     const times = { coolMs: COOL_MS, guardMs: GUARD_MS };
-    return this.ledger.reject({ ...this.at, job, session, epoch, reason, terminate, ...times });
+    return sparing(
+      await this.ledger.reject({ ...this.at, job, session, epoch, reason, terminate, ...times }),
+    );
   }
 
   seen(job: string, session: string, epoch: number) {
     return this.ledger.seen({ ...this.at, job, session, epoch });
   }
 
-  report(job: string, session: string, status: string, wire = job) {
-    return this.ledger.report({
-      ...this.at,
-      job,
-      wire,
-      session,
-      status,
-      message: status === "failed" ? "boom" : "",
-    });
+  async report(job: string, session: string, status: string, wire = job) {
+    const message = status === "failed" ? "boom" : "";
+    const times = { coolMs: COOL_MS, earlyMs: EARLY_MS };
+    return sparing(await this.ledger.report({ ...this.at, job, wire, session, status, message, ...times }));
   }
 
   /** `removeMs`: as where LiveKit can be asked; 0 where not. */
@@ -254,9 +252,10 @@ export class Scene {
     return this.ledger.assertGateway({ ...this.at, gateway, leaseMs: LEASE_MS, held });
   }
 
-  expireJob(job: string, awakeSinceMs = 0) {
+  async expireJob(job: string, awakeSinceMs = 0) {
     const times = { guardMs: GUARD_MS, graceMs: GRACE_MS, stopMs: STOP_MS, silentMs: SILENT_MS };
-    return this.ledger.expireJob({ ...this.at, job, ...times, reportMs: REPORT_MS, awakeSinceMs });
+    const judging = { reportMs: REPORT_MS, coolMs: COOL_MS, earlyMs: EARLY_MS, awakeSinceMs };
+    return sparing(await this.ledger.expireJob({ ...this.at, job, ...times, ...judging }));
   }
 
   /** An order for whoever comes into the room. */
@@ -376,7 +375,11 @@ export class Scene {
   }
 
   expireSession(session: string) {
-    return this.ledger.expireSession({ ...this.at, session });
+    return this.ledger.expireSession({ ...this.at, session, earlyMs: EARLY_MS });
+  }
+
+  reinstate(session: string) {
+    return this.ledger.reinstateSession({ ...this.at, session });
   }
 
   expireStop(field: string) {
@@ -451,6 +454,13 @@ export class Scene {
     const load = await this.redis.zscore(`muster:{${this.namespace}}:pool:${pool}`, session);
     return load === null ? undefined : Number(load);
   }
+}
+
+/** Without what is said of an ejection where there was none: most tests are about workers that are well. */
+function sparing<T extends object>(reply: T): T {
+  if (!("ejection" in reply) || reply.ejection !== null) return reply;
+  const { ejection: _, ...rest } = reply;
+  return rest as T;
 }
 
 export const jobOf = (order: string): string => order.replace("AD_", "AJ_");

@@ -4,6 +4,7 @@
  * a job, a worker, a participant or a tenant as a label: these belong into logs and the API. An agent's name is one only
  * where workers are scaled by it, and its metric sums up those beyond a number.
  */
+import { EJECTION_REASONS } from "@muster/domain/ejection";
 import { DISPATCH_ERROR_CODES } from "@muster/domain/errors";
 import { JOB_OUTCOMES } from "@muster/domain/job";
 
@@ -97,6 +98,16 @@ export const METRICS = {
     type: "counter",
     help: "Offers made to workers, by how they ended.",
     labels: { outcome: ["accepted", "rejected", "timeout", "lost"] },
+  },
+  worker_ejections_total: {
+    type: "counter",
+    help: "Times that a worker was taken for sick and offered nothing for a while, by what it did.",
+    labels: { reason: EJECTION_REASONS },
+  },
+  worker_ejections_last_of_pool_total: {
+    type: "counter",
+    help: "Those of them that left no other worker of the agent which could take work: its jobs wait for a sick one.",
+    labels: {},
   },
   dispatch_stage_duration_seconds: {
     type: "histogram",

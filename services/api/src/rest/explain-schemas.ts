@@ -23,8 +23,9 @@ const Considered = z
         "failed it, and is not asked for a while; gateway_gone: its gateway does not answer; gone: it was not there any more; " +
         "another: a simulated job is for its own worker alone; left_out, not_favourite, labels: the order does not want it, or " +
         "not yet; full: it says so; cap: as many jobs as are allowed; load: its projected load is at the maximum; reserved: what " +
-        "it has left is for jobs of higher priority; draining; drained: by an operator; cooling: it did not answer an offer; " +
-        "entering: it just came, and may have jobs of a lost one; unknown_load: it has a job and has not said its load yet.",
+        "it has left is for jobs of higher priority; draining; drained: by an operator; cooling: it was ejected, as its health " +
+        "says; probation: it was, and is tried with another job; entering: it just came, and may have jobs of a lost one; " +
+        "unknown_load: it has a job and has not said its load yet.",
     }),
   })
   .openapi("Considered");

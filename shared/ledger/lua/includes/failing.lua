@@ -1,6 +1,7 @@
 -- failing: a started job failed. It goes back when its order restarts and attempts are left, after a back-off that
 -- doubles; else it ends. What is retried has its timer at the end of the back-off.
 -- @include ending
+-- @include ejecting
 
 local FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS = 1000, 30000
 
@@ -9,14 +10,15 @@ local function may_restart(job)
 end
 
 -- `keep_place` as for end_job. True when a session got room by it. Until its next offer, `wire` is known to have failed.
--- `reason`: failed (the worker says so) or agent_left.
-local function retry_job(job_id, job, reason, message, wire, keep_place)
+-- `reason`: failed (the worker says so) or agent_left. `at_once`: it failed as soon as it ran, so that others are asked first.
+local function retry_job(job_id, job, reason, message, wire, keep_place, at_once)
   forget_orphan(job_id, job)
   local got_room = not keep_place and release(job_id, job)
   local doubled = FIRST_BACK_OFF_MS * 2 ^ math.min(10, math.max(0, tonumber(job.attempts) - 1))
   local back = now + math.min(LONGEST_BACK_OFF_MS, doubled)
   requeue_started(job_id, job, back)
   forget_refusals(job_id, job)
+  if at_once and somebody_else(job.session, job.pool) then exclude(job_id, job, job.session) end
   redis.call("HSET", job_of(job_id), "not_before", string.format("%.0f", back), "failed_wire", wire, "error", message)
   tell_redispatched(job_id, job, reason, { error = message })
   return got_room

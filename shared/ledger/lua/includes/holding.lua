@@ -1,6 +1,7 @@
 -- holding: a worker is known to run a job: its holder is back, it came back on a new session, or Redis forgot that it
 -- began.
 -- @include reserving
+-- @include ejecting
 -- @include orphaning
 -- @include falling-back
 -- @include suspending
@@ -45,6 +46,7 @@ local function take_over(job_id, job, session_id, gateway, epoch, wire)
   set_running_timer(job_id, job)
   redis.call("ZADD", session_jobs_of(session_id), now, reservation(job_id, epoch))
   place(session_id)
+  watch(session_id)
   local started_at = job.started_at == "0" and now or job.started_at
   tell_taken(job_id, job, { state = "running", session = session_id, wire = wire, epoch = epoch, started_at = started_at })
 end

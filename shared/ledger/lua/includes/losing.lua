@@ -2,6 +2,7 @@
 -- @include ending
 -- @include guarding
 -- @include draining
+-- @include ejecting
 -- @family gateway-sessions gateway-sessions:
 -- @family pool-sessions pool-sessions:
 
@@ -21,6 +22,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
   redis.call("SREM", gateway_sessions_of(gateway), id)
   if not pool then return nil end
   leave_pool(id, pool, labels)
+  redis.call("ZREM", ejected_of(pool), id)
   redis.call("DEL", session_of(id))
   redis.call("ZREM", sessions_key, id)
   redis.call("ZREM", pool_sessions_of(pool), id)
@@ -48,6 +50,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
       end
     end
   end
+  try_ejected(pool)
   return pool, came_lately
 end
 

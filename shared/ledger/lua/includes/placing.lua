@@ -22,8 +22,9 @@ end
 -- millisecond of the sample counts twice until the next one: the other way a burst in that millisecond would be free.
 local function measure(id)
   local pool, gateway, status, draining, drained, cooling_until, load, cost, learnt, max_load, cap, sampled_at, enters,
-    surplus, labels = unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining", "drained",
-      "cooling_until", "load", "cost", "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus", "labels"))
+    surplus, labels, ejected_at = unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining",
+      "drained", "cooling_until", "load", "cost", "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus",
+      "labels", "ejected_at"))
   if not pool then return nil end
   local policy = placement_policy(pool)
   local uncounted = redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf")
@@ -32,6 +33,10 @@ local function measure(id)
   local at = { pool = pool, gateway = gateway, load = math.min(1, tonumber(load) + uncounted * job_load),
     labels = labels or "", job_load = job_load, most_load = most_load, most_jobs = most_jobs, surplus = tonumber(surplus or 0) }
   at.verdict = closed_by(status, draining, drained, cooling_until, enters)
+  -- One place at a time of those given since it was ejected (includes/ejecting).
+  if not at.verdict and ejected_at and redis.call("ZCOUNT", session_jobs_of(id), ejected_at, "+inf") > 0 then
+    at.verdict = "probation"
+  end
   if at.verdict then return at end
 
   -- Until its first sample a session is taken at load 0, one job at a time; nothing is counted then.

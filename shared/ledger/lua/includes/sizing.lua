@@ -4,6 +4,8 @@
 -- A worker whose jobs are taken to cost nothing, and that has no cap, has no number of its own.
 local MOST_SLOTS = 1000
 local CLOSED = { draining = true, drained = true, cooling = true }
+-- One on probation has its one job.
+local NOTHING_LEFT = { full = true, probation = true }
 
 -- How many more until the projected load reaches the maximum, or the jobs theirs. Room that is reserved is room.
 local function slots_left(at, held)
@@ -20,6 +22,6 @@ local function session_size(id)
   if not at then return nil end
   local held = redis.call("ZCARD", session_jobs_of(id))
   if CLOSED[at.verdict] then return held, 0, at.verdict, at.gateway end
-  local left = at.verdict == "full" and 0 or slots_left(at, held)
+  local left = NOTHING_LEFT[at.verdict] and 0 or slots_left(at, held)
   return held, left, left > 0 and "available" or "full", at.gateway
 end
