@@ -153,6 +153,7 @@ test("has every route that the app answers, and no other", () => {
     "POST /v1/orders/{id}/release",
     "POST /v1/rooms",
     "POST /v1/rules/dry-run",
+    "POST /v1/workers/{id}/reinstate",
     "PUT /v1/placement-policies",
     "PUT /v1/room-configurations/{id}",
     "PUT /v1/rules/{id}",

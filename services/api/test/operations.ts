@@ -105,6 +105,11 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
     400: ({ worker }) => ({ path: `/v1/workers/${worker}?namespace=/` }),
     404: () => ({ path: "/v1/workers/AW_nobody" }),
   },
+  reinstateWorker: {
+    200: ({ worker }) => ({ path: `/v1/workers/${worker}/reinstate`, method: "POST" }),
+    400: ({ worker }) => ({ path: `/v1/workers/${worker}/reinstate?namespace=/`, method: "POST" }),
+    404: () => ({ path: "/v1/workers/AW_nobody/reinstate", method: "POST" }),
+  },
   putWorkerLabels: {
     200: ({ worker }) => put(`/v1/workers/${worker}/labels`, { labels: { region: "eu" } }),
     400: ({ worker }) => put(`/v1/workers/${worker}/labels`, { labels: { region: 7 } }),

@@ -103,6 +103,23 @@ const CHANGES: Record<string, Change> = {
       }),
     check: (room) => isStopped(room, { order: "ended", cause: "terminated" }),
   },
+  "POST /v1/workers/{id}/reinstate": {
+    script: "reinstate-session",
+    prepare: async (room) => {
+      const dispatch = await running(room);
+      await api.redis.hset(
+        `muster:{default}:session:${(await holderOf(room)).session}`,
+        "strikes_rejects",
+        3,
+      );
+      return dispatch;
+    },
+    ask: async (url, room) => asked(url, "POST", `/v1/workers/${(await holderOf(room)).session}/reinstate`),
+    async check(room) {
+      const { session = "" } = await holderOf(room);
+      expect(await api.redis.hexists(`muster:{default}:session:${session}`, "strikes_rejects")).toBe(0);
+    },
+  },
   "PATCH /v1/orders/{id}": {
     script: "change-order",
     prepare: waiting,
@@ -363,6 +380,10 @@ async function heldIn(room: string) {
   const { orders } = await api.ledger.listRoomOrders({ namespace: "default", room, only: "", limit: 10 });
   const found = Object.values(orders);
   return { orders: found.map(({ order }) => order), jobs: found.flatMap(({ jobs }) => Object.values(jobs)) };
+}
+
+async function holderOf(room: string): Promise<Record<string, string>> {
+  return (await heldIn(room)).jobs[0] ?? {};
 }
 
 /** One order, one job, one entry in the queue. */

@@ -83,6 +83,7 @@ test("workers are listed and read", async () => {
     load: 0.5,
     reported_jobs: 2,
     cooling_until_ms: null,
+    health: { state: "ok", until_ms: null, why: null, strikes: 0 },
   });
   expect(Object.keys(one).sort()).toEqual(fieldsOf(schemas.Worker));
   expect(await read("/v1/workers")).toEqual({ workers: [one], next_cursor: null, total: 1 });
@@ -106,12 +107,15 @@ test("jobs are live, then ended; metadata is in the single read only", async () 
   expect(jobs[0]).toMatchObject({ room: "room1", participant_identity: `agent-${job}`, ended_at_ms: null });
   expect(JSON.stringify(jobs)).not.toContain("secret of");
   const one = await read(`/v1/jobs/${job}`);
-  const ofItsOwn = { position: null, estimated_wait_ms: null };
+  const ofItsOwn = { position: null, estimated_wait_ms: null, workers_ejected_until_ms: null };
   expect(one).toEqual({ ...jobs[0], ...ofItsOwn, metadata: "secret of room1", attributes: { who: "room1" } });
   expect((await read("/v1/jobs?state=ended")).total).toBe(0);
 
   const { worker_id: session, worker_job_id: wire } = one as { worker_id: string; worker_job_id: string };
-  await api.ledger.report({ namespace: "default", job, wire, session, status: "success", message: "" });
+  const times = { coolMs: 5_000, earlyMs: 10_000 };
+  await api.ledger.report({
+    ...{ namespace: "default", job, wire, session, status: "success", message: "", ...times },
+  });
   expect((await read("/v1/jobs")).jobs).toEqual([]);
   const ended = (await read("/v1/jobs?state=ended")) as { jobs: Json[] };
   expect(ended.jobs[0]).toMatchObject({ id: job, state: "ended", outcome: "success", cause: "reported" });

@@ -29,6 +29,7 @@ export interface RestDeps extends WakeHeldDeps {
     | "explainJob"
     | "explainWait"
     | "terminateJob"
+    | "reinstateSession"
     | "wakeNamespace"
     | "setLabels"
     | "measurePool"

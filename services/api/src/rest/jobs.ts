@@ -118,8 +118,13 @@ export function jobRoutes(deps: RestDeps) {
   async function positionOf(namespace: string, { id, state }: JobRecord) {
     const isWaiting = state === "queued" || state === "parked";
     const reply = isWaiting ? await ledger.findPosition({ namespace, job: id }) : undefined;
-    if (reply?.status !== "stands") return { position: null, estimated_wait_ms: null };
-    return { position: reply.position, estimated_wait_ms: reply.estimate === 0 ? null : reply.estimate };
+    if (reply?.status !== "stands")
+      return { position: null, estimated_wait_ms: null, workers_ejected_until_ms: null };
+    return {
+      position: reply.position,
+      estimated_wait_ms: reply.estimate || null,
+      workers_ejected_until_ms: reply.ejectedUntil || null,
+    };
   }
 
   async function end(namespace: string, id: string, reason: string) {

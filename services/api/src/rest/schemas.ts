@@ -4,6 +4,7 @@
  */
 
 import { z } from "@hono/zod-openapi";
+import { EJECTION_REASONS, HEALTH_STATES } from "@muster/domain/ejection";
 import { isId } from "@muster/domain/ids";
 import { JOB_OUTCOMES, JOB_STATES } from "@muster/domain/job";
 import { MAX_ERROR_BYTES } from "@muster/domain/limits";
@@ -81,6 +82,22 @@ export const Worker = z
     reported_jobs: z.int(),
     sampled_at_ms: timeMs,
     cooling_until_ms: timeMs,
+    health: z
+      .object({
+        state: z.enum(HEALTH_STATES).openapi({
+          description:
+            "ejected: offered nothing until until_ms. probation: one job at a time, until one of them shows that it works.",
+        }),
+        until_ms: timeMs.openapi({ description: "When it is tried again; null when it is not ejected." }),
+        why: z
+          .enum(EJECTION_REASONS)
+          .nullable()
+          .openapi({ description: "The newest thing held against it." }),
+        strikes: z.int().openapi({
+          description: "Offers and jobs that are held against it; 0 once it has shown that it works.",
+        }),
+      })
+      .openapi({ description: "Whether it takes and does what it is offered." }),
     connected_at_ms: timeMs,
   })
   .openapi("Worker");
@@ -178,6 +195,14 @@ export const JobDetail = z
         description:
           "position + 1 times the mean time between the latest places that were given in that line; an estimate and no " +
           "promise. null when nothing is known of the last 10 minutes.",
+      }),
+    workers_ejected_until_ms: z
+      .int()
+      .nullable()
+      .openapi({
+        description:
+          "Of a job that waits while no worker of its agent has room and at least one was ejected: when the first of " +
+          "these is tried again. null otherwise.",
       }),
     ...privateFields,
   })

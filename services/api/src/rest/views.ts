@@ -33,6 +33,12 @@ export function workerView(namespace: string, session: SessionRecord): z.infer<t
     reported_jobs: session.jobCount,
     sampled_at_ms: timeOrNull(session.sampledAtMs),
     cooling_until_ms: timeOrNull(session.coolingUntilMs),
+    health: {
+      state: session.health,
+      until_ms: session.health === "ejected" ? timeOrNull(session.coolingUntilMs) : null,
+      why: session.why === "" ? null : session.why,
+      strikes: session.strikes,
+    },
     connected_at_ms: timeOrNull(session.connectedAtMs),
   };
 }

@@ -1,6 +1,7 @@
 /**
  * GET /v1/workers and /v1/workers/{id}: the agent workers that are connected now; PUT /v1/workers/{id}/labels, by which orders can
- * ask for some of them.
+ * ask for some of them; POST /v1/workers/{id}/reinstate: somebody has looked at one that was taken for sick, and says that it is
+ * well.
  */
 
 import { createRoute } from "@hono/zod-openapi";
@@ -53,6 +54,20 @@ const labelRoute = createRoute({
   },
 });
 
+const reinstateRoute = createRoute({
+  method: "post",
+  path: "/v1/workers/{id}/reinstate",
+  operationId: "reinstateWorker",
+  summary: "Says that a worker is well: it is offered work again at once. May be repeated.",
+  description:
+    "Nothing is held against it any more, whatever it did before. What it does from now on is judged as that of any other.",
+  request: { params: IdParams, query: NamespaceQuery },
+  responses: {
+    200: { description: "The worker as it is now.", content: { "application/json": { schema: Worker } } },
+    ...problems("invalid_argument", "not_found"),
+  },
+});
+
 export function workerRoutes(deps: RestDeps) {
   return newRoutes()
     .openapi(listRoute, async (c) => {
@@ -83,6 +98,19 @@ export function workerRoutes(deps: RestDeps) {
       if (reply.status === "labelled" && reply.serve !== "")
         deps.hints.wake(namespace, { kind: "serve", pool: reply.serve });
       const hash = await readOne(deps, namespace, "session", id);
+      return c.json(workerView(query.namespace, sessionRecord(hash)), 200);
+    })
+    .openapi(reinstateRoute, async (c) => {
+      const caller = c.get("caller");
+      requireChangeAll(caller);
+      const query = c.req.valid("query");
+      const namespace = namespaceOf(caller, query);
+      const session = c.req.valid("param").id;
+      const reply = await deps.ledger.reinstateSession({ namespace, session });
+      if (reply.status === "reinstated" && reply.serve !== "") {
+        deps.hints.wake(namespace, { kind: "serve", pool: reply.serve });
+      }
+      const hash = await readOne(deps, namespace, "session", session);
       return c.json(workerView(query.namespace, sessionRecord(hash)), 200);
     });
 }
