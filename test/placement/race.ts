@@ -31,6 +31,8 @@ interface Seen {
   refused?: boolean;
   offers: { session: string; at: number }[];
 }
+/** How sick workers are dealt with: short, so that they are back within the race. */
+const JUDGING = { coolMs: 50, earlyMs: 1 };
 
 interface Window {
   session: string;
@@ -122,22 +124,23 @@ export class Race {
     if (dice < 0.15) {
       if (seen !== undefined) seen.refused = true;
       const reason = dice < 0.05 ? "silent" : "rejected";
-      const before = await this.#now();
       const reply = await this.#ledger.reject({
         ...at,
         reason,
         terminate: false,
-        coolMs: 50,
+        coolMs: JUDGING.coolMs,
         guardMs: 60_000,
       });
-      // It cools down from somewhere between these two times on.
-      if (reason === "silent") this.#cooling.push(this.#cool(session, await this.#now(), before + 50));
+      // Silence ejects it, or it refused too often.
+      const ejection = reply.status === "stale" ? null : reply.ejection;
+      if (ejection !== null) this.#cooling.push(this.#cool(session, await this.#now(), ejection.until_ms));
       if (reply.status === "requeued") this.claimers?.ask({ job: id });
     } else {
       await this.#ledger.accept({ ...at, agentIdentity: `agent-${id}`, startMs: 600_000 });
       await this.until((await this.#now()) + Math.floor(this.#random() * 40));
       const reply = await this.#ledger.report({
         ...{ namespace: NAMESPACE, job: id, wire: job.wire ?? id, session, status: "success", message: "" },
+        ...JUDGING,
       });
       this.done++;
       if ("serve" in reply && reply.serve !== "") this.claimers?.ask({ pool: POOL });
@@ -147,7 +150,11 @@ export class Race {
   async #cool(session: string, from: number, to: number): Promise<void> {
     this.closed.push({ session, why: "cooling", from, to });
     await this.until(to + 60);
-    const reply = await this.#ledger.expireSession({ namespace: NAMESPACE, session });
+    const reply = await this.#ledger.expireSession({
+      namespace: NAMESPACE,
+      session,
+      earlyMs: JUDGING.earlyMs,
+    });
     if (reply.status === "back" && reply.serve !== "") this.claimers?.ask({ pool: POOL });
   }
 
@@ -168,6 +175,7 @@ export class Race {
       silentMs: 1_000,
       reportMs: 1_000,
       awakeSinceMs: 0,
+      ...JUDGING,
     };
     const reply = await this.#ledger.expireJob({ namespace: NAMESPACE, job, ...times });
     if (reply.status === "requeued") this.claimers?.ask({ job });
