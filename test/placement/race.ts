@@ -31,6 +31,7 @@ interface Seen {
   refused?: boolean;
   offers: { session: string; at: number }[];
 }
+
 /** How sick workers are dealt with: short, so that they are back within the race. */
 const JUDGING = { coolMs: 50, earlyMs: 1 };
 
