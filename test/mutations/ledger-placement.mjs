@@ -8,7 +8,20 @@ const preferences = (test) => ({
 });
 const learning = (test) => ({ file: "shared/ledger/test/learning.test.ts", test: `single Redis ${test}` });
 
+const burst = {
+  file: "test/simulate/placement.test.ts",
+  test: "1,000 jobs at once, onto 100 workers that take what they are offered",
+};
+
 export const LEDGER_PLACEMENT = [
+  {
+    name: "a burst is placed by the last reports alone",
+    breaks: 6,
+    file: `${LUA}includes/placing.lua`,
+    find: "math.min(1, tonumber(load) + uncounted * job_load)",
+    replace: "math.min(1, tonumber(load))",
+    caughtBy: burst,
+  },
   {
     name: "a claim believes where a session stood",
     breaks: 6,
