@@ -42,9 +42,10 @@ export const ROOMS = [
     name: "an agent that left against its will is not told to stop",
     breaks: 2,
     file: `${LUA}expire-job.lua`,
-    find: 'return { "retrying", cjson.encode(stop) }',
+    find: 'return { "retrying", cjson.encode(stop), cjson.encode(ejection) }',
     replace:
-      'finish_stop(stop_field(record.session, record.wire))\n    return { "retrying", cjson.encode(stop) }',
+      'finish_stop(stop_field(record.session, record.wire))\n    return { "retrying", cjson.encode(stop), cjson.encode(ejection) }',
+
     caughtBy: agents("leave against its will fails the job"),
   },
   {

@@ -75,6 +75,8 @@ export function strike(state: ModelState, id: string, job: ModelJob, reason: Eje
       Object.assign(strikes, { fails_early: 0, never_starts: 0 });
     session.failedAt = state.nowMs;
   }
+  const given = [...state.held(id).values()].filter((at) => at >= session.sampledAt && at <= state.nowMs);
+  if (reason === "rejects" && given.length > 0) return "";
   strikes[reason]++;
   const isEnough = strikes[reason] >= ENOUGH[reason] || (ejectedAt > 0 && reason !== "rejects");
   if (!isEnough) return "";

@@ -25,7 +25,7 @@ const MUST_OCCUR = [
     "confirmStop doubted",
   ],
   ...["reject ejected", "report ejected", "expireJob ejected", "reinstate reinstated"],
-  ...["expireSession cured", "report cured", "sample cured", "reinstate cured"],
+  ...["expireSession cured", "reinstate cured"],
   ...["expireJob fell_back", "setPlacement set", "hold held", "release released", "change changed"],
   ...["drain stored", "drain unknown", "undrain deleted"],
   ...["expireOrder expired", "roomOpens extended", "roomOpens closed", "roomCloses kept", "roomCloses ended"],

@@ -177,6 +177,17 @@ onEachRedis("sick workers", (scene) => {
     expect(await s.loadInPool("AW_1")).toBeDefined();
   });
 
+  test("one that took jobs since its last report may be full, and refuses all of a burst with no word against it", async () => {
+    const s = await pair();
+    await s.starting(next(), "AW_1");
+    for (let count = 0; count < 8; count++) expect(await deeds.rejects(s)).toBeFalsy();
+    expect(await s.field("session", "AW_1", "strikes_rejects")).toBeUndefined();
+    s.pass(1);
+    await s.sample("AW_1", 0);
+    for (let count = 0; count < 4; count++) expect(await deeds.rejects(s)).toBeFalsy();
+    expect(await deeds.rejects(s)).toMatchObject({ session: "AW_1", reason: "rejects" });
+  });
+
   test("one that says it is full was right to refuse; one that is silent was not", async () => {
     const s = await pair();
     for (let count = 0; count < 5; count++) await deeds.rejects(s);

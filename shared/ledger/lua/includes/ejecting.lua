@@ -88,6 +88,12 @@ local function eject(id, pool, reason, cool_ms)
   return { session = id, reason = reason, until_ms = tonumber(until_ms), ejections = ejections, last_of_pool = is_last }
 end
 
+-- Whether it took jobs since its last report: these may have filled it up, which it says with the next one. Until then it
+-- refuses, rightly, all that a burst brings it.
+local function was_given_some(id)
+  return redis.call("ZCOUNT", session_jobs_of(id), redis.call("HGET", session_of(id), "sampled_at"), now) > 0
+end
+
 -- To be called with the job as it was offered or held. The ejection, when it comes to that; else nil. On probation one
 -- strike is enough; a refusal alone is none, for whoever is full refuses.
 local function strike(id, job, reason, cool_ms, early_ms)
@@ -102,6 +108,7 @@ local function strike(id, job, reason, cool_ms, early_ms)
     if proof and proof <= now then redis.call("HDEL", key, "strikes_fails_early", "strikes_never_starts") end
     redis.call("HSET", key, "failed_at", string.format("%.0f", now))
   end
+  if reason == "rejects" and was_given_some(id) then return nil end
   redis.call("HSET", key, "why", reason)
   local count = redis.call("HINCRBY", key, counted, 1)
   local is_enough = count >= ENOUGH[reason] or (ejected_at and reason ~= "rejects")
