@@ -4,6 +4,8 @@
  */
 import { InvariantError } from "@muster/domain/assert";
 import {
+  COOL_DOWN_MS,
+  EARLY_FAILURE_MS,
   GRACE_MS,
   GUARD_MS,
   OFFER_DEADLINE_MS,
@@ -38,6 +40,8 @@ const SWEPT_AT_ONCE = 64;
 const LOOK_EVERY_MS = 1_000;
 const BOUNDS = {
   guardMs: GUARD_MS,
+  coolMs: COOL_DOWN_MS,
+  earlyMs: EARLY_FAILURE_MS,
   stopMs: STOP_BOUND_MS,
   graceMs: GRACE_MS,
   silentMs: SILENT_JOB_BOUND_MS,
@@ -114,7 +118,12 @@ export class MusterActor {
         return () => this.#afterExpiry(id, reply, nowMs);
       }
       case "session": {
-        const reply = await ledger.expireSession({ namespace, nowMs, session: id });
+        const reply = await ledger.expireSession({
+          namespace,
+          nowMs,
+          session: id,
+          earlyMs: EARLY_FAILURE_MS,
+        });
         return () => (reply.status === "back" ? this.serveSoon(reply.serve, nowMs) : undefined);
       }
       case "sweep": {

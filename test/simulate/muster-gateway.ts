@@ -4,7 +4,7 @@
  * numbers. There is one, and its lease outlasts the simulation: what happens when one dies is tested elsewhere.
  */
 import { InvariantError } from "@muster/domain/assert";
-import { COOL_DOWN_MS, GUARD_MS, START_DEADLINE_MS } from "@muster/domain/timing";
+import { COOL_DOWN_MS, EARLY_FAILURE_MS, GUARD_MS, START_DEADLINE_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { LoadSample } from "@muster/ledger/shapes";
 import type { Effect } from "./agenda.js";
@@ -85,6 +85,8 @@ export class MusterGateway {
       session: worker.id,
       status,
       message: "",
+      coolMs: COOL_DOWN_MS,
+      earlyMs: EARLY_FAILURE_MS,
     });
     if (reply.status !== (status === "running" ? "running" : "ended"))
       throw new InvariantError("a worker's word on its own job was not taken");

@@ -69,7 +69,14 @@ export class MusterPlacement implements Placement {
       coolMs: 1,
       guardMs: 1,
     });
-    await ledger.report({ ...nobodys, wire: nobodys.job, status: "running", message: "" });
+    await ledger.report({
+      ...nobodys,
+      wire: nobodys.job,
+      status: "running",
+      message: "",
+      coolMs: 1,
+      earlyMs: 1,
+    });
   }
 
   async arrive(arrival: Arrival, nowMs: number): Promise<Effect> {

@@ -2,20 +2,10 @@
  * Owns the ledger's model where it is about sick workers: what is held against a session, when it is ejected, and what brings
  * it back. As plainly as lua/includes/ejecting can be said; the words of an ejection are those of `ejectionWords`.
  */
-import { EJECTION_REASONS, type EjectionReason, type HealthState } from "@muster/domain/ejection";
+import { EJECTION_REASONS, type EjectionReason } from "@muster/domain/ejection";
 import type { Ejection } from "../src/shapes.js";
-import type { ModelJob, ModelState } from "./ledger-model-state.js";
+import type { ModelBook, ModelHealth, ModelJob } from "./ledger-model-types.js";
 import * as ms from "./scene.js";
-
-export interface ModelHealth {
-  health: HealthState;
-  /** 0 while it is well. */
-  ejectedAt: number;
-  ejections: number;
-  /** When the last of its jobs failed at once, or never began; 0 when none did. */
-  failedAt: number;
-  strikes: Record<EjectionReason, number>;
-}
 
 const ENOUGH: Record<EjectionReason, number> = { silent: 1, rejects: 5, fails_early: 3, never_starts: 2 };
 const LONGEST_MS = 300_000;
@@ -31,7 +21,7 @@ export function ejectionWords(ejection: Ejection | null | undefined): string {
   return `${session} ${reason} until ${until_ms}, ${ejections}${last_of_pool ? ", the last" : ""}`;
 }
 
-export function somebodyElse(state: ModelState, id: string, pool: string): boolean {
+export function somebodyElse(state: ModelBook, id: string, pool: string): boolean {
   return [...state.sessions].some(([other, session]) => {
     const isLive = (state.leases.get(session.gateway) ?? 0) > state.nowMs;
     const isOpen = !session.isDrained && session.coolingUntil <= state.nowMs;
@@ -40,7 +30,7 @@ export function somebodyElse(state: ModelState, id: string, pool: string): boole
 }
 
 /** When a job given since then will have run for long enough. */
-function proofAt(state: ModelState, id: string, since: number): number | undefined {
+function proofAt(state: ModelBook, id: string, since: number): number | undefined {
   const { nowMs } = state;
   const began = [...state.held(id)].flatMap(([place, givenAt]) => {
     const [jobId = "", epoch] = place.split("#");
@@ -53,9 +43,9 @@ function proofAt(state: ModelState, id: string, since: number): number | undefin
   return began.length === 0 ? undefined : Math.min(...began) + ms.EARLY_MS;
 }
 
-const isPast = (state: ModelState, at: number | undefined) => at !== undefined && at <= state.nowMs;
+const isPast = (state: ModelBook, at: number | undefined) => at !== undefined && at <= state.nowMs;
 
-export function recover(state: ModelState, id: string): void {
+export function recover(state: ModelBook, id: string): void {
   const session = state.sessions.get(id);
   if (session === undefined) return;
   Object.assign(session, wellHealth(), { coolingUntil: 0 });
@@ -64,7 +54,7 @@ export function recover(state: ModelState, id: string): void {
   state.place(id);
 }
 
-export function strike(state: ModelState, id: string, job: ModelJob, reason: EjectionReason): string {
+export function strike(state: ModelBook, id: string, job: ModelJob, reason: EjectionReason): string {
   const session = state.sessions.get(id);
   if (session === undefined) return "";
   const { ejectedAt, strikes } = session;
@@ -90,7 +80,7 @@ export function strike(state: ModelState, id: string, job: ModelJob, reason: Eje
   return ejectionWords({ session: id, reason, until_ms, ejections, last_of_pool });
 }
 
-export function wentWell(state: ModelState, job: ModelJob): void {
+export function wentWell(state: ModelBook, job: ModelJob): void {
   const session = state.sessions.get(job.session);
   if (session === undefined) return;
   const { ejectedAt, failedAt } = session;
@@ -102,7 +92,7 @@ export function wentWell(state: ModelState, job: ModelJob): void {
   }
 }
 
-export function wentWrong(state: ModelState, job: ModelJob): { ejection: string; atOnce: boolean } {
+export function wentWrong(state: ModelBook, job: ModelJob): { ejection: string; atOnce: boolean } {
   const isBelieved = state.sessions.get(job.session)?.reports !== true;
   const began = job.runningAt || (isBelieved ? job.startedAt : 0);
   if (began > 0 && state.nowMs - began >= ms.EARLY_MS) {
@@ -112,21 +102,21 @@ export function wentWrong(state: ModelState, job: ModelJob): { ejection: string;
   return { ejection: strike(state, job.session, job, "fails_early"), atOnce: true };
 }
 
-export function excuse(state: ModelState, id: string): void {
+export function excuse(state: ModelBook, id: string): void {
   const session = state.sessions.get(id);
   if (session === undefined || session.strikes.rejects === 0) return;
   session.strikes.rejects = 0;
   if (session.ejectedAt > 0 && !hasStrikes(session)) recover(state, id);
 }
 
-export function watch(state: ModelState, id: string): void {
+export function watch(state: ModelBook, id: string): void {
   const session = state.sessions.get(id);
   if (session === undefined || session.ejectedAt === 0 || session.coolingUntil > state.nowMs) return;
   state.timers.set(id, state.nowMs);
 }
 
 /** When nobody else can take work, the first of those that were ejected is tried. */
-export function tryEjected(state: ModelState, pool: string): void {
+export function tryEjected(state: ModelBook, pool: string): void {
   if (somebodyElse(state, "", pool)) return;
   const ejected = [...state.sessions].filter(([, of]) => of.pool === pool && of.health === "ejected");
   const [first] = ejected.sort(([a, x], [b, y]) => x.coolingUntil - y.coolingUntil || (a < b ? -1 : 1));
@@ -135,7 +125,7 @@ export function tryEjected(state: ModelState, pool: string): void {
   state.timers.set(first[0], state.nowMs);
 }
 
-export function lookAtHealth(state: ModelState, id: string): void {
+export function lookAtHealth(state: ModelBook, id: string): void {
   const session = state.sessions.get(id);
   if (session === undefined || session.ejectedAt === 0 || session.coolingUntil > state.nowMs) return;
   const proof = proofAt(state, id, session.ejectedAt);

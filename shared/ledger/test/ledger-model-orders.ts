@@ -3,7 +3,7 @@
  * never does. Their jobs are jobs like the others, and live in the same state.
  */
 import type { LedgerModel } from "./ledger-model.js";
-import type { ModelJob } from "./ledger-model-state.js";
+import type { ModelJob } from "./ledger-model-types.js";
 import * as ms from "./scene.js";
 
 interface ModelOrder {

@@ -2,7 +2,8 @@
  * Owns the second half of the ledger's model: what should become of jobs whose session is gone, half-open or back.
  */
 import { endDrainOfWorker } from "./ledger-model-drains.js";
-import { type ModelJob, type ModelState, stepAt } from "./ledger-model-state.js";
+import { type ModelState, stepAt } from "./ledger-model-state.js";
+import type { ModelJob } from "./ledger-model-types.js";
 import * as ms from "./scene.js";
 
 type Verdict = "absent" | "present" | "unknown";

@@ -5,86 +5,10 @@
 import { isLegalTransition, type JobState } from "@muster/domain/job";
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
-import { type ModelHealth, tryEjected, watch, wellHealth } from "./ledger-model-health.js";
-import { choose, type Learning, learn, NOTHING_LEARNT, six } from "./placement-model.js";
+import { tryEjected, watch, wellHealth } from "./ledger-model-health.js";
+import type { ModelJob, ModelSession, ModelStop, ModelTerms } from "./ledger-model-types.js";
+import { choose, learn, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
-
-export interface ModelJob {
-  state: JobState;
-  epoch: number;
-  offers: number;
-  session: string;
-  /** Who is asked, its order's own first, and where it stands. */
-  steps: readonly { pool: string; afterMs: number }[];
-  step: number;
-  /** Of its order, which has this one job; and its own. */
-  isOnHold: boolean;
-  isHeld: boolean;
-  excluded: Set<string>;
-  priority: number;
-  restarts: boolean;
-  /** Its order was made for one life of the room. */
-  oneLife: boolean;
-  createdAt: number;
-  offeredAt: number;
-  startedAt: number;
-  runningAt: number;
-  waitUntil: number;
-  waitMs: number;
-  maxAttempts: number;
-  notBefore: number;
-  orphanedAt: number;
-  graceUntil: number;
-  unseenUntil: number;
-  holderReports: boolean;
-  attempts: number;
-  rounds: number;
-  refusedEpoch: number;
-  resumedEpoch: number;
-  withdrawnEpoch: number;
-  failedWire: string;
-  /** Whether it is known as whom its agent joins: from its first acceptance on. */
-  isNamed: boolean;
-  due: number;
-  outcome: string;
-  cause: string;
-}
-
-/** What an order says of its job; without steps its own agent is the only one. */
-export type ModelTerms = Pick<ModelJob, "priority" | "restarts"> &
-  Partial<Pick<ModelJob, "oneLife" | "steps">>;
-
-interface ModelStop {
-  due: number;
-  session: string;
-  place: string;
-  /** Of one whose agent is looked for in its room: until when, how often that was done, and whether it was there once. */
-  endsAt: number;
-  looks: number;
-  isSeen: boolean;
-}
-
-interface ModelSession extends ModelHealth {
-  gateway: string;
-  pool: string;
-  cap: number;
-  status: "available" | "full";
-  load: number;
-  sampledAt: number;
-  coolingUntil: number;
-  enteringUntil: number;
-  /** Which state of the drains it follows, and whether one holds it there. */
-  followed: number;
-  isDrained: boolean;
-  reports: boolean;
-  /** What a job costs here, once it was learnt; and from what. */
-  learntCost: number | undefined;
-  learning: Learning;
-  counts: boolean;
-  miscount: number;
-  miscounts: number;
-  surplus: number;
-}
 
 type Room = NonNullable<ReturnType<typeof placement>>;
 

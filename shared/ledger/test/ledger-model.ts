@@ -15,7 +15,8 @@ import {
   wentWell,
   wentWrong,
 } from "./ledger-model-health.js";
-import { dueTimes, type ModelJob, ModelState, type ModelTerms, poolOf } from "./ledger-model-state.js";
+import { dueTimes, ModelState, poolOf } from "./ledger-model-state.js";
+import type { ModelJob, ModelTerms } from "./ledger-model-types.js";
 import { compareCounts } from "./placement-model.js";
 import * as ms from "./scene.js";
 
