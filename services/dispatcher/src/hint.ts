@@ -12,6 +12,7 @@ const namespaceMessage = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("admit"), job: z.string().min(1).max(128) }),
   z.object({ kind: z.literal("serve"), pool: z.string().min(1).max(1_024) }),
   z.object({ kind: z.literal("orphan"), job: z.string().min(1).max(128) }),
+  z.object({ kind: z.literal("due"), atMs: z.int().positive() }),
 ]);
 const envelope = z.object({ actor: z.string().min(1).max(256), message: namespaceMessage });
 
@@ -31,5 +32,7 @@ export function hintKey(message: NamespaceMessage): string | undefined {
       return `serve|${message.pool}`;
     case "orphan":
       return `orphan|${message.job}`;
+    case "due":
+      return `due|${message.atMs}`;
   }
 }

@@ -62,7 +62,7 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
 
   /** Hints: none is waited for, so that a slow one holds up no other. */
   receive(message: NamespaceMessage): void {
-    const { assign, orphans, told } = this.#deps;
+    const { assign, deadlines, orphans, told } = this.#deps;
     this.#resting = false;
     told.expect();
     switch (message.kind) {
@@ -77,6 +77,9 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
         return;
       case "orphan":
         orphans.look(message.job, "lost");
+        return;
+      case "due":
+        deadlines.nudge(message.atMs);
         return;
       default:
         assertNever(message, "namespace message");

@@ -63,4 +63,6 @@ export type NamespaceMessage =
   /** This pool got room and jobs wait for it. */
   | { kind: "serve"; pool: string }
   /** The session that held this job is gone; ask whether its agent is still in the room. */
-  | { kind: "orphan"; job: string };
+  | { kind: "orphan"; job: string }
+  /** A timer was set for this time, by the ledger's clock: a job that failed is tried again then. */
+  | { kind: "due"; atMs: number };

@@ -19,7 +19,7 @@
 -- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
 -- @arg early-ms int A job that fails before it ran for so long has failed at once.
 -- @reply running
--- @reply retrying serve:string ejection:json:shapes.Ejection|null
+-- @reply retrying serve:string ejection:json:shapes.Ejection|null due:int
 -- @reply ended serve:string ejection:json:shapes.Ejection|null
 -- @reply released serve:string
 -- @reply refused reason:string
@@ -39,7 +39,9 @@ if record.state == "ended" then
   if same then return { "ended", to_serve(record.pool, true), "null" } end
   return { "refused", "ended" }
 end
-if status == "failed" and record.failed_wire == wire then return { "retrying", to_serve(record.pool, true), "null" } end
+if status == "failed" and record.failed_wire == wire then
+  return { "retrying", to_serve(record.pool, true), "null", tonumber(record.not_before) }
+end
 if record.wire ~= wire or not (holds or record.pool == pool) then return { "refused", "held_elsewhere" } end
 local is_started = record.state == "starting" or record.state == "running" or record.state == "orphaned"
 if not is_started then return { "refused", record.state } end
@@ -66,5 +68,5 @@ if status == "success" or not may_restart(record) then
   local got_room = end_job(job, record, status, "reported", message, false)
   return { "ended", to_serve(record.pool, got_room), cjson.encode(ejection) }
 end
-local got_room = retry_job(job, record, "failed", message, wire, false, at_once)
-return { "retrying", to_serve(record.pool, got_room), cjson.encode(ejection) }
+local got_room, due = retry_job(job, record, "failed", message, wire, false, at_once)
+return { "retrying", to_serve(record.pool, got_room), cjson.encode(ejection), due }

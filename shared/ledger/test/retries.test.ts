@@ -14,7 +14,7 @@ onEachRedis("retries", (scene) => {
       expect(await s.admit("AJ_1")).toMatchObject({ status: "offered", job: { wire } });
       await s.accept("AJ_1", "AW_1", attempt + 1);
       await s.admit("AJ_2");
-      const retrying = { status: "retrying", serve: POOL };
+      const retrying = { status: "retrying", serve: POOL, due: s.nowMs + backOffMs };
       expect(await s.report("AJ_1", "AW_1", "failed", wire)).toEqual(retrying);
       expect(await s.report("AJ_1", "AW_1", "failed", wire)).toEqual(retrying);
       expect(await s.field("job", "AJ_1", "error")).toBe("boom");
@@ -67,7 +67,7 @@ onEachRedis("retries", (scene) => {
     await s.worker("AW_1");
     await s.orphan("AJ_1", "AW_1");
     await s.worker("AW_2");
-    expect(await s.report("AJ_1", "AW_2", "failed")).toEqual({ status: "retrying", serve: "" });
+    expect(await s.report("AJ_1", "AW_2", "failed")).toMatchObject({ status: "retrying", serve: "" });
     expect(await s.report("AJ_1", "AW_2", "running")).toEqual({ status: "refused", reason: "queued" });
   });
 

@@ -9,7 +9,7 @@ local function may_restart(job)
   return policy_for(job) == "on_failure" and tonumber(job.attempts) < tonumber(job.max_attempts)
 end
 
--- `keep_place` as for end_job. True when a session got room by it. Until its next offer, `wire` is known to have failed.
+-- `keep_place` as for end_job. True when a session got room by it; and when its back-off is over. Until its next offer, `wire` is known to have failed.
 -- `reason`: failed (the worker says so) or agent_left. `at_once`: it failed as soon as it ran, so that others are asked first.
 local function retry_job(job_id, job, reason, message, wire, keep_place, at_once)
   forget_orphan(job_id, job)
@@ -21,5 +21,5 @@ local function retry_job(job_id, job, reason, message, wire, keep_place, at_once
   if at_once and somebody_else(job.session, job.pool) then exclude(job_id, job, job.session) end
   redis.call("HSET", job_of(job_id), "not_before", string.format("%.0f", back), "failed_wire", wire, "error", message)
   tell_redispatched(job_id, job, reason, { error = message })
-  return got_room
+  return got_room, back
 end
