@@ -28,12 +28,14 @@ import { LEDGER_ORDERS } from "./ledger-orders.mjs";
 import { LEDGER_PLACEMENT } from "./ledger-placement.mjs";
 import { LEDGER_RECOVERY } from "./ledger-recovery.mjs";
 import { LEDGER_SICK } from "./ledger-sick.mjs";
+import { LEDGER_SPLITS } from "./ledger-splits.mjs";
 import { LEDGER_WAITING } from "./ledger-waiting.mjs";
 import { ROOMS } from "./rooms.mjs";
 
 export const MUTATIONS = [
   ...LEDGER_OFFERS,
   ...LEDGER_PLACEMENT,
+  ...LEDGER_SPLITS,
   ...LEDGER_ENDS,
   ...LEDGER_RECOVERY,
   ...LEDGER_ORDERS,

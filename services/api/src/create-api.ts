@@ -23,6 +23,7 @@ import { AcceptOrder } from "./accept-order.js";
 import { type ApiKeys, projectsOf } from "./auth.js";
 import { ChangeOrder } from "./change-order.js";
 import type { EventSettings } from "./config.js";
+import { DeploymentSplits } from "./deployment-splits.js";
 import { Drains } from "./drains.js";
 import { Enqueue } from "./enqueue.js";
 import { startEvents } from "./events/start-events.js";
@@ -144,6 +145,7 @@ export function createApi(deps: ApiDeps): Api {
   const changeOrder = new ChangeOrder({ ...waking, orders });
   const placementPolicies = new PlacementPolicies({ ledger, hints });
   const drains = new Drains({ ledger, hints, metrics, log });
+  const deploymentSplits = new DeploymentSplits({ ledger });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
   const twirp = createTwirpService({ calls, keys, metrics, clock, log });
@@ -151,6 +153,7 @@ export function createApi(deps: ApiDeps): Api {
   const defined = { store, definitions, placement, makeRoom: rooms.makeRoom };
   const rest = createRestApp({
     ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder, placementPolicies, drains },
+    deploymentSplits,
     ...{ events, hints, policy, keys, log },
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });

@@ -119,11 +119,13 @@ test("has every route that the app answers, and no other", () => {
   const described = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`);
   expect([...new Set(answered)].sort()).toEqual(described.sort());
   expect(described).toEqual([
+    "DELETE /v1/deployment-splits",
     "DELETE /v1/drains/{id}",
     "DELETE /v1/orders/{id}",
     "DELETE /v1/placement-policies",
     "DELETE /v1/room-configurations/{id}",
     "DELETE /v1/rules/{id}",
+    "GET /v1/deployment-splits",
     "GET /v1/drains",
     "GET /v1/drains/{id}",
     "GET /v1/events",
@@ -154,6 +156,7 @@ test("has every route that the app answers, and no other", () => {
     "POST /v1/rooms",
     "POST /v1/rules/dry-run",
     "POST /v1/workers/{id}/reinstate",
+    "PUT /v1/deployment-splits",
     "PUT /v1/placement-policies",
     "PUT /v1/room-configurations/{id}",
     "PUT /v1/rules/{id}",

@@ -95,6 +95,12 @@ const DRAIN = drainId("default", { kind: "deployment", agentName: "nobody", valu
 const dryRun = (body: object): Call => ({ path: "/v1/rules/dry-run", method: "POST", body });
 const changed = (id: string, body: object): Call => ({ path: `/v1/orders/${id}`, method: "PATCH", body });
 
+const SPLIT = {
+  candidate: "v2",
+  steps: [{ after_ms: 0, percent: 10 }],
+  rollback: { max_bad_percent: 10, min_jobs: 5 },
+};
+
 export const OPERATIONS: Readonly<Record<string, Calls>> = {
   listWorkers: {
     200: () => ({ path: "/v1/workers" }),
@@ -200,6 +206,19 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
     200: ({ order: id }) => ({ path: `/v1/orders/${id}` }),
     400: () => ({ path: "/v1/orders/%20" }),
     404: () => ({ path: "/v1/orders/AD_nobody" }),
+  },
+  listDeploymentSplits: {
+    200: () => ({ path: "/v1/deployment-splits" }),
+    400: () => ({ path: "/v1/deployment-splits?namespace=/" }),
+  },
+  putDeploymentSplit: {
+    200: () => put("/v1/deployment-splits?agent_name=agent", SPLIT),
+    400: () => put("/v1/deployment-splits?agent_name=agent", { ...SPLIT, candidate: "" }),
+    413: () => put("/v1/deployment-splits?agent_name=agent", { ...SPLIT, candidate: TOO_LARGE }),
+  },
+  deleteDeploymentSplit: {
+    200: () => remove("/v1/deployment-splits?agent_name=agent"),
+    400: () => remove("/v1/deployment-splits"),
   },
   listPlacementPolicies: {
     200: () => ({ path: "/v1/placement-policies" }),

@@ -174,6 +174,19 @@ const CHANGES: Record<string, Change> = {
       asked(url, "DELETE", `/v1/drains/${drainId("default", { kind: "gateway", value: room })}`),
     check: async (room) => expect(await drainsOf(room)).toEqual([]),
   },
+  "PUT /v1/deployment-splits": {
+    script: "set-split",
+    prepare: async () => undefined,
+    ask: (url, room) => asked(url, "PUT", `/v1/deployment-splits?agent_name=${room}`, SPLIT),
+    check: async (room) => expect(await splitsOf(room)).toHaveLength(1),
+  },
+  "DELETE /v1/deployment-splits": {
+    script: "set-split",
+    prepare: async (room) =>
+      void (await asked(api.url, "PUT", `/v1/deployment-splits?agent_name=${room}`, SPLIT)),
+    ask: (url, room) => asked(url, "DELETE", `/v1/deployment-splits?agent_name=${room}`),
+    check: async (room) => expect(await splitsOf(room)).toEqual([]),
+  },
   ...changesOf("rules", "/v1/rules", { when: { room_pattern: "*" }, orders: [{ agent_name: "agent" }] }),
   ...changesOf("configurations", "/v1/room-configurations", { agents: [{ agent_name: "agent" }] }),
 };
@@ -197,6 +210,17 @@ function changesOf(kind: string, path: string, body: object): Record<string, Cha
       check: (room) => isIt(room, "unknown"),
     },
   };
+}
+
+const SPLIT = {
+  candidate: "v2",
+  steps: [{ after_ms: 0, percent: 10 }],
+  rollback: { max_bad_percent: 10, min_jobs: 5 },
+};
+
+async function splitsOf(room: string) {
+  const { splits } = await api.ledger.readSplits({ namespace: "default" });
+  return Object.values(splits).filter(({ agent }) => agent === room);
 }
 
 const drainOf = (room: string) => ({ target: { kind: "gateway", gateway: room } });

@@ -1,7 +1,7 @@
 /**
  * What is done when a timer of a namespace is due: the expire script of its kind, and what that asks for. The kind is
  * the first word of the timer's name, as the scripts write it: `job|AJ_x`, `order|AD_x`, `stop|AW_x|AJ_x`, `session|AW_x`,
- * `gateway|NO_x`, `sweep`.
+ * `gateway|NO_x`, `split|<agent>`, `sweep`.
  */
 
 import type { Outbox } from "@muster/actor/outbox";
@@ -60,6 +60,8 @@ export class Expire {
         return this.#session(id);
       case "gateway":
         return this.#gateway(id, awakeSinceMs);
+      case "split":
+        return this.#split(id);
       case "sweep":
         return this.#sweep();
       default:
@@ -157,6 +159,19 @@ export class Expire {
       for (const pool of serve) await assign.serve(pool);
       more = reply.more === 1;
     }
+  }
+
+  /** The ledger has rolled it back; what is left is to say so. */
+  async #split(agent: string): Promise<void> {
+    const { namespace, ledger, metrics, log } = this.#deps;
+    const reply = await ledger.expireSplit({ namespace, agent });
+    if (reply.status === "idle") return;
+    const { candidate, stable, bad_jobs: bad, counted_jobs: counted, why } = reply.split;
+    metrics.deploymentRolledBack();
+    log.warn(
+      { namespace, agent, candidate, stable, bad, counted, reason: why },
+      "too many jobs of a new deployment went badly: all go to the stable one; when it is mended, set the split anew",
+    );
   }
 
   async #sweep(): Promise<void> {

@@ -32,6 +32,8 @@ export interface DispatcherMetrics extends EjectionMetrics {
   orderExpired(): void;
   /** Ended by a timer: expired, failed, unknown. */
   jobEnded(outcome: string): void;
+  /** Too many jobs of the deployment that was tried out went badly. */
+  deploymentRolledBack(): void;
   /** Back among the waiting, to be given to a worker anew. */
   redispatched(reason: RedispatchReason, jobs?: number): void;
   orphanSettled(verdict: PresenceVerdict, outcome: "resumed" | "kept" | "ended"): void;
@@ -55,6 +57,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const parked = metrics.counter("jobs_parked_total");
   const fellBack = metrics.counter("jobs_fell_back_total");
   const ordersExpired = metrics.counter("orders_expired_total");
+  const rollbacks = metrics.counter("deployment_rollbacks_total");
   const ended = metrics.counter("jobs_ended_total");
   const ejections = metrics.counter("worker_ejections_total");
   const lastEjections = metrics.counter("worker_ejections_last_of_pool_total");
@@ -71,6 +74,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     jobParked: () => parked.add({}),
     jobFellBack: () => fellBack.add({}),
     orderExpired: () => ordersExpired.add({}),
+    deploymentRolledBack: () => rollbacks.add({}),
     jobEnded: (outcome) => ended.add({ outcome: outcome as JobOutcome }),
     redispatched: (reason, jobs = 1) => redispatches.add({ reason }, jobs),
     orphanSettled: (verdict, outcome) => orphans.add({ verdict, outcome }),

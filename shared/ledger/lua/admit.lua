@@ -3,7 +3,7 @@
 -- doubled, does no harm. A job whose order is on hold is held.
 -- Dying after it: the timer of the job (offer, back-off, end of waiting) has been set by the same script.
 -- @key job job:<job>
--- @include claiming
+-- @include dividing
 -- @include ending
 -- @arg job string Job id.
 -- @arg offer-ms int Deadline of the offer from now, in Redis; longer than the gateway's own.
@@ -45,7 +45,7 @@ local function is_behind(chosen)
   return false
 end
 
-local chosen, gateway, considered = pick(record, scan, prefers)
+local chosen, gateway, considered = pick_side(job, record, flat, scan, prefers)
 if chosen then
   if not is_behind(chosen) then return offer(job, record, flat, order, chosen, gateway, now + offer_ms, considered) end
   -- Stand in line; the actor serves the pool.

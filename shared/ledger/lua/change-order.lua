@@ -51,7 +51,7 @@ local function change_waiting(id, job)
   end
   if job.state ~= "parked" or job.held == "1" then return end
   redis.call("ZADD", parked_of(job.pool), string.format("%.0f", rank(job)), id)
-  set_timer("job|" .. id, backs_off and math.min(due, patience_ends(job)) or patience_ends(job))
+  set_timer("job|" .. id, backs_off and math.min(due, patience_ends(job)) or next_look(job))
 end
 
 local found = redis.call("ZSCAN", order_jobs_key, cursor, "COUNT", limit)

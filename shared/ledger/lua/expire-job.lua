@@ -12,6 +12,7 @@
 -- @include ejecting
 -- @include falling-back
 -- @include suspending
+-- @include siding
 -- @include waking
 -- @arg job string Job id.
 -- @arg guard-ms int After this time a queued job is tried again if nobody did.
@@ -90,6 +91,7 @@ if state == "starting" then
   elseif tonumber(record.attempts) >= tonumber(record.max_attempts) then
     end_job(job, record, "failed", "never_started", "no worker started the job", true)
   else
+    note_outcome(job, record, false, "never_started")
     requeue_started(job, record, now)
     exclude(job, record, record.session)
     tell_redispatched(job, record, "never_started", {})
@@ -124,6 +126,7 @@ end
 if record.held == "1" then
   let_go(job, record)
   stay_awake()
+  state = "queued"
 end
 if now >= tonumber(record.wait_until) then
   end_job(job, record, "expired", "waited_too_long", "no worker took the job in time", false)
@@ -135,6 +138,11 @@ if step_due and now >= step_due then
   fall_back(job, record)
   requeue(job, now + guard_ms)
   return { "fell_back" }
+end
+-- Placed by a split, and still where it should be.
+if state == "parked" and is_only_looked_at(record, due) and stands_well(record) then
+  set_timer("job|" .. job, next_look(record))
+  return { "idle" }
 end
 -- Back-off over: those who refused may be asked again. Or nobody tried it: they stay excluded.
 if state == "parked" then

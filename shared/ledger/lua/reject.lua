@@ -39,6 +39,7 @@ if terminate then
 end
 -- Whatever the reason: one that could not be asked is gone or about to be. Exclusions end with the next back-off.
 exclude(job, record, session)
+note_refusal(job, record, reason)
 local got_room = release(job, record)
 close_attempt(job, record, reason)
 requeue(job, now + guard_ms)

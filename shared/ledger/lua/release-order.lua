@@ -8,7 +8,7 @@
 -- @include waking
 -- @include suspending
 -- @include serving
--- @include placing
+-- @include siding
 -- @include awaiting
 -- @arg order string Order id.
 -- @arg limit int Jobs let go in one call, at most.
@@ -38,8 +38,11 @@ local serve = {}
 for _, id in ipairs(ids) do
   local job = read_job(id)
   let_go(id, job)
+  local sides = read_sides(job)
   if now < tonumber(job.not_before) then
     requeue(id, job.not_before)
+  elseif sides and sides.is_new then
+    requeue(id, now) -- a split has yet to say in which line it stands
   else
     -- Parked until now as well, but in no line: that is news.
     job.state = "queued"

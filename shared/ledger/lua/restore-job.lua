@@ -47,6 +47,6 @@ write_job(job.id, { order = job.order, room = room, type = job.type, pool = pool
   retain_ms = retain_ms, wait_ms = wait_ms, wait_until = string.format("%.0f", now + wait_ms) }, at)
 local restored = read_job(job.id)
 local step, steps = step_with(restored, pool)
-if step then stand_at(job.id, restored, steps, step) end
+if step then stand_at(job.id, restored, steps, step, pool) end
 take_over(job.id, restored, job.session, gateway, job.epoch, job.wire)
 return { "restored" }

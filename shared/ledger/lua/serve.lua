@@ -1,7 +1,7 @@
 -- serve: a pool got room: offers the best parked job that can use it. Called until it answers otherwise than offered.
 -- Dying after it: the offer's deadline sends the job back; who still waits is named again with the next sample.
 -- @key pools pools
--- @include claiming
+-- @include dividing
 -- @arg pool string Name of the pool.
 -- @arg offer-ms int Deadline of the offer from now, in Redis; longer than the gateway's own.
 -- @arg scan int Sessions looked at in one claim, at most.
@@ -23,8 +23,9 @@ for first = 0, MOST_LOOKED_AT - heads, heads do
     local order, _, prefers = nil, nil, nil
     if record then order, _, prefers = order_to_serve(record) end
     if order and now < tonumber(record.wait_until) then
-      local chosen, gateway, considered = pick(record, scan, prefers)
+      local chosen, gateway, considered, has_moved = pick_side(id, record, flat, scan, prefers)
       if chosen then return offer(id, record, flat, order, chosen, gateway, now + offer_ms, considered) end
+      if has_moved then park(id, record, nil) end
     end
     if not prefers then passed_over = passed_over + 1 end
     if passed_over >= heads then return { "no_room" } end

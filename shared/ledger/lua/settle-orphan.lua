@@ -42,6 +42,7 @@ end
 
 local function resume()
   if deserted then return finish("success", "nobody_left", "") end
+  if guarded_until() <= now then note_outcome(job, record, false, "worker_lost") end
   if policy_for(record) ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost") end
   forget_orphan(job, record)
   local got_room = release(job, record)

@@ -38,7 +38,8 @@ export function linkScript(script, includes) {
     args: script.args.filter((arg) => isUsed(lua(arg.name), code)),
   };
   checkNames(script, linked, code);
-  return { ...linked, source: `${prelude(linked)}\n${code}\n` };
+  const bodies = [...withoutUncalled(parts, script.body), script.body];
+  return { ...linked, source: `${prelude(linked)}\n${bodies.join("\n\n")}\n` };
 }
 
 /** Includes in the order of use, each once; an include may include others before itself. */
@@ -51,6 +52,32 @@ function orderedIncludes(script, includes, seen = new Map()) {
     seen.set(name, part);
   }
   return [...seen.values()];
+}
+
+/** A function of an include, with the comment above it. Its end stands at the beginning of a line, or on its only one. */
+const FUNCTION = /(?:^--.*\n)*^local function (\w+)(?:\(.*\bend$|\(.*(?:\n(?!end$).*)*\nend$)\n*/gm;
+
+/**
+ * The includes without the functions that nobody calls in this script: Redis reads less, and Lua takes 200 local names in a
+ * script at most. What only those called goes with them.
+ */
+function withoutUncalled(parts, body) {
+  let bodies = parts.map((part) => part.body);
+  for (let before = ""; before !== bodies.join("\n"); ) {
+    before = bodies.join("\n");
+    const words = countWords(`${before}\n${body}`);
+    bodies = bodies.map((text) =>
+      text.replace(FUNCTION, (all, name) => (words.get(name) > countWords(all).get(name) ? all : "")),
+    );
+  }
+  return bodies;
+}
+
+function countWords(code) {
+  const counts = new Map();
+  for (const [word] of withoutComments(code).matchAll(/\b\w+\b/g))
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  return counts;
 }
 
 const withoutComments = (code) => code.replace(/--.*$/gm, "");

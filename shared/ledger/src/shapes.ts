@@ -270,6 +270,51 @@ export interface PlacementPolicy {
   reserved_from?: number;
 }
 
+/** How the jobs of an agent whose orders name no deployment are divided. Deployments are escaped as in the names of pools. */
+export interface DeploymentSplit {
+  stable: string;
+  candidate: string;
+  /** What share the candidate has, from so long after the split began; ascending. Before the first: none. */
+  steps: readonly { after_ms: number; percent: number }[];
+  /** It is over when of so many of the candidate's outcomes, or more, a larger share was bad. */
+  rollback: { max_bad_percent: number; min_jobs: number };
+}
+
+export interface StoredSplit extends DeploymentSplit {
+  /** Of each split that was ever set for the agent another. */
+  id: number;
+  /** Digest of what was set. */
+  given: string;
+  started_at: number;
+  /** Absent until it was rolled back; then also what of the candidate had been counted, and how the last one went badly. */
+  rolled_back_at?: number;
+  bad_jobs?: number;
+  counted_jobs?: number;
+  why?: string;
+}
+
+/** Jobs that a split placed at a deployment, and what came of them. */
+export interface SplitCounts {
+  jobs: number;
+  good: number;
+  bad: number;
+}
+
+export interface SplitRecord {
+  /** Escaped as in the names of pools. */
+  agent: string;
+  split: StoredSplit;
+  stable: SplitCounts;
+  candidate: SplitCounts;
+  /** Of the candidate: what it is judged by now. */
+  lately_good: number;
+  lately_bad: number;
+  /** What share the candidate has now. */
+  percent: number;
+  /** By the ledger's clock. */
+  at: number;
+}
+
 /** A worker that for several samples said to run so many jobs more than we know of; fewer when negative; 0: it agrees again. */
 export interface Miscount {
   session: string;

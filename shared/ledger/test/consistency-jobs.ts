@@ -89,10 +89,13 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
     if (job[`${field}_at`] !== undefined)
       check(`${field} that its time is of`, true, job[field] !== undefined);
   const order = hashes.get(`order:${job.order}`);
+  const sides = [job.split_stable, job.split_candidate].filter((pool) => pool !== undefined);
+  check("knows its sides", job.split_state === undefined ? 0 : 2, sides.length);
   const steps = JSON.parse(order?.fallback ?? "[]") as Step[];
   const step = Number(job.fallback_step ?? 0);
   if (steps.length > 0) {
-    check("pool of its step", `${job.type}/${steps[step]?.pool}`, job.pool);
+    const asked = [`${job.type}/${steps[step]?.pool}`, ...(step === 0 ? sides : [])];
+    check("in a pool of its step", true, asked.includes(job.pool ?? ""));
     check("what its next step waits for", steps[step + 1]?.after_ms ?? 0, Number(job.fallback_after ?? 0));
   }
 

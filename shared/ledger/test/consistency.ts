@@ -3,6 +3,7 @@
  * one moment's content. Reads everything at once, so only between scripts, and never repairs.
  */
 
+import type { StoredSplit } from "@muster/ledger/shapes";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { expect } from "vitest";
 import { drainProblems, drainsOf } from "./consistency-drains.js";
@@ -11,12 +12,12 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { type Hash, readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held placement costs drains".split(
+  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held placement costs drains splits".split(
     " ",
   ),
 );
 const FAMILIES = new Set(
-  "job attempts session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops".split(
+  "job attempts session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad".split(
     " ",
   ),
 );
@@ -30,6 +31,7 @@ export function problems(snapshot: Snapshot, nowMs: number): string[] {
     ...timerProblems(snapshot),
     ...sessionProblems(snapshot, nowMs),
     ...drainProblems(snapshot),
+    ...splitProblems(snapshot),
   ];
 }
 
@@ -110,6 +112,27 @@ function awaitingProblems(id: string, order: Hash, zsets: Snapshot["zsets"]): st
   return timer === (awaits ? due : undefined) ? [] : [`${id}: its wait for its room ends at ${timer}`];
 }
 
+function splitOf(hashes: Snapshot["hashes"], agent: string): StoredSplit | undefined {
+  const text = hashes.get("splits")?.[agent];
+  return text === undefined ? undefined : (JSON.parse(text) as StoredSplit);
+}
+
+/** What is counted is of a split that is there, and a candidate that is on has not been found bad. */
+function splitProblems({ hashes, zsets }: Snapshot): string[] {
+  const found: string[] = [];
+  for (const key of [...hashes.keys(), ...zsets.keys()]) {
+    const [, kind, agent = ""] = /^(split|split-good|split-bad):(.*)$/s.exec(key) ?? [];
+    if (kind !== undefined && splitOf(hashes, agent) === undefined) found.push(`${key} is of no split`);
+  }
+  for (const agent of Object.keys(hashes.get("splits") ?? {})) {
+    const good = zsets.get(`split-good:${agent}`) ?? new Map();
+    const bad = zsets.get(`split-bad:${agent}`) ?? new Map();
+    if (good.size + bad.size > 100) found.push(`more is kept of the split of ${agent} than it is judged by`);
+    for (const id of good.keys()) if (bad.has(id)) found.push(`${id} was good and bad`);
+  }
+  return found;
+}
+
 function timerProblems({ hashes, zsets }: Snapshot): string[] {
   const found: string[] = [];
   const timers = zsets.get("deadlines") ?? new Map<string, number>();
@@ -124,6 +147,7 @@ function timerProblems({ hashes, zsets }: Snapshot): string[] {
       stop: () => hashes.get("stops")?.[id] !== undefined,
       session: () => hashes.has(`session:${id}`) || drainsOf(hashes).some(({ value }) => value === id),
       gateway: () => zsets.get("gateways")?.has(id) ?? false,
+      split: () => splitOf(hashes, id)?.rolled_back_at !== undefined,
       sweep: () => isKept,
     }[kind];
     if (!isWanted?.()) found.push(`timer ${timer} has nothing to wait for`);

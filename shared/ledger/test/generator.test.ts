@@ -67,6 +67,15 @@ test("every script first makes sure that its slot is whole, and takes the time l
   expect(generated()).toContain('redis.call(\\"EXISTS\\", tag .. \\"none\\", tag .. \\"none-either\\")');
 });
 
+test("what nobody calls of an include is left out, and what only that called", () => {
+  const more =
+    "-- Of no use.\nlocal function glance()\n  return 1\nend\nlocal function peek() return glance() end\n";
+  write("includes/looking.lua", `${LOOKING}\n${more}`);
+  expect(run()).toBe("");
+  expect(generated()).toContain("local function look(");
+  expect(generated()).not.toMatch(/glance|peek|Of no use/);
+});
+
 test.each([
   [
     "a key that is used and not declared",

@@ -60,7 +60,7 @@ export class RecoveryModel {
       if (job.state === "offered" || isResumed) {
         if (stepAt(job, state.sessions.get(claim.session)?.pool ?? "") === undefined) return "stop";
         state.takeOver(claim.job, job, claim.session, claim.epoch, claim.wire);
-      } else if (job.state === "orphaned") state.runsAgain(job);
+      } else if (job.state === "orphaned") state.runsAgain(claim.job, job);
       return "stands";
     });
     return `renewed ${answers.join()}`;
@@ -85,7 +85,7 @@ export class RecoveryModel {
       } else {
         const holder = job.session;
         const isHeld = job.state === "starting" || job.state === "running";
-        if (isHeld && holder === session && state.wire(id) === wire) state.runsAgain(job);
+        if (isHeld && holder === session && state.wire(id) === wire) state.runsAgain(id, job);
         else {
           if (isHeld && holder !== session) {
             closed?.push(holder);
@@ -152,6 +152,7 @@ export class RecoveryModel {
       state.end(id, job, "success", "nobody_left");
       return "ended success";
     }
+    if (state.guard.until <= state.nowMs) state.splits.note(id, job, false);
     if (!job.restarts) {
       state.end(id, job, "failed", "worker_lost");
       return "ended failed";

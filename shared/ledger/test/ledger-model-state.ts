@@ -9,6 +9,7 @@ import { tryEjected, watch, wellHealth } from "./ledger-model-health.js";
 import type { ModelJob, ModelSession, ModelStop, ModelTerms } from "./ledger-model-types.js";
 import { choose, learn, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
+import { SplitModel } from "./split-model.js";
 
 type Room = NonNullable<ReturnType<typeof placement>>;
 
@@ -38,6 +39,7 @@ export class ModelState {
   readonly costs = new Map<string, number>();
   /** Set for the whole namespace. */
   policy: PlacementPolicy = {};
+  readonly splits = new SplitModel<ModelJob>(this);
 
   newJob(terms: ModelTerms, pool: string): ModelJob {
     const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
@@ -50,7 +52,8 @@ export class ModelState {
     const hold = { isOnHold: false, isHeld: false };
     const usual = { oneLife: false, waitMs: ms.WAIT_MS, maxAttempts: ms.MAX_ATTEMPTS };
     const asked = { ...usual, steps: [{ pool, afterMs: 0 }], step: 0, ...hold, ...terms };
-    return { ...asked, ...counts, ...epochs, ...texts, ...times, ...begins, ...ends, ...rest };
+    const placed = { split: 0, splitState: "" as const, sides: undefined, sidePool: undefined };
+    return { ...asked, ...placed, ...counts, ...epochs, ...texts, ...times, ...begins, ...ends, ...rest };
   }
 
   newSession(gateway: string, pool: string, cap: number): ModelSession {
@@ -154,7 +157,19 @@ export class ModelState {
     this.forgetRefusals(job);
     Object.assign(job, { isHeld: false, waitUntil: this.nowMs + job.waitMs });
     if (this.nowMs < job.notBefore) this.requeue(job, job.notBefore);
-    else job.due = dueTimes(job).last;
+    // A split has yet to say in which line it stands.
+    else if (this.splits.isNewTo(job)) this.requeue(job, this.nowMs);
+    else job.due = this.nextLook(job);
+  }
+
+  poolOf(job: ModelJob): string {
+    return poolOf(job);
+  }
+
+  /** Until when a parked job that backs off from nobody is left as it is. */
+  nextLook(job: ModelJob): number {
+    const isPlaced = job.splitState !== "" && job.step === 0;
+    return Math.min(dueTimes(job).last, isPlaced ? this.nowMs + ms.SIDE_LOOK_MS : Infinity);
   }
 
   hasRoom(pool: string): boolean {
@@ -162,6 +177,7 @@ export class ModelState {
   }
 
   end(id: string, job: ModelJob, outcome: string, cause: string, keepsPlace = false): void {
+    this.splits.noteEnd(id, job, outcome, cause);
     this.move(job, "ended");
     Object.assign(job, { outcome, cause, isHeld: false });
     if (!keepsPlace) this.release(id, job);
@@ -228,7 +244,8 @@ export class ModelState {
     return `offered ${id} ${session} ${epoch}`;
   }
 
-  runsAgain(job: ModelJob): void {
+  runsAgain(id: string, job: ModelJob): void {
+    this.splits.note(id, job, true);
     const session = this.sessions.get(job.session);
     if (job.state === "orphaned" && job.holderReports && session !== undefined) session.reports = true;
     job.state = "running";
@@ -242,7 +259,8 @@ export class ModelState {
     const begins = { startedAt: job.startedAt || this.nowMs, runningAt: job.runningAt || this.nowMs };
     Object.assign(job, { session, epoch, offers, ...begins, isHeld: false });
     const pool = this.sessions.get(session)?.pool ?? "";
-    if (poolOf(job) !== pool) job.step = stepAt(job, pool) ?? job.step;
+    const step = poolOf(job) === pool ? undefined : stepAt(job, pool);
+    if (step !== undefined) Object.assign(job, { step, sidePool: step === 0 ? pool : job.sidePool });
     this.held(session).set(`${id}#${epoch}`, this.nowMs);
     this.place(session);
     watch(this, session);
@@ -314,11 +332,13 @@ export class ModelState {
   }
 }
 
-export const poolOf = (job: ModelJob): string => job.steps[job.step]?.pool ?? "";
+export const poolOf = ({ step, sidePool, steps }: ModelJob): string =>
+  (step === 0 ? sidePool : undefined) ?? steps[step]?.pool ?? "";
 
 /** The latest up to where it stands, else the first after. */
-export function stepAt({ steps, step }: ModelJob, pool: string): number | undefined {
-  const at = steps.flatMap((one, index) => (one.pool === pool ? [index] : []));
+export function stepAt({ steps, step, sides }: ModelJob, pool: string): number | undefined {
+  const isSide = pool === sides?.stable || pool === sides?.candidate;
+  const at = steps.flatMap((one, index) => (one.pool === pool || (index === 0 && isSide) ? [index] : []));
   return at.filter((index) => index <= step).at(-1) ?? at[0];
 }
 

@@ -2,8 +2,9 @@
 import type { EjectionReason, HealthState } from "@muster/domain/ejection";
 import type { JobState } from "@muster/domain/job";
 import type { Learning } from "./placement-model.js";
+import type { DividedJob } from "./split-model.js";
 
-export interface ModelJob {
+export interface ModelJob extends DividedJob {
   state: JobState;
   epoch: number;
   offers: number;

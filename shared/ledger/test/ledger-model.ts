@@ -85,19 +85,20 @@ export class LedgerModel {
       state.end(id, job, "expired", "waited_too_long");
       return "ended";
     }
-    const chosen = state.pick(id, job);
+    const chosen = state.splits.pick(id, job);
     if (chosen !== undefined) {
       const ahead = state.line(poolOf(job)).filter(([, other]) => other !== job && isBefore(other, job));
       if (!ahead.some(([, other]) => !other.excluded.has(chosen))) return state.offer(id, job, chosen);
       state.move(job, "parked");
-      job.due = dueTimes(job).last;
+      job.due = state.nextLook(job);
       return "parked 1";
     }
     if (job.state === "parked" && job.due < dueTimes(job).last) return "parked 0";
     const isRefused = job.excluded.size > 0;
-    const backOff = isRefused ? Math.min(30_000, ms.RETRY_MS * 2 ** Math.min(10, job.rounds++)) : Infinity;
+    const backOff = Math.min(30_000, ms.RETRY_MS * 2 ** Math.min(10, job.rounds));
+    if (isRefused) job.rounds++;
     state.move(job, "parked");
-    job.due = Math.min(dueTimes(job).last, state.nowMs + backOff);
+    job.due = isRefused ? Math.min(dueTimes(job).last, state.nowMs + backOff) : state.nextLook(job);
     return "parked 0";
   }
 
@@ -105,9 +106,12 @@ export class LedgerModel {
     const { state } = this;
     const line = state.line(pool);
     if (line.length === 0) return "empty";
+    if (!state.hasRoom(pool)) return "no_room";
     for (const [id, job] of line.slice(0, ms.HEADS)) {
-      const chosen = state.nowMs >= job.waitUntil ? undefined : state.pick(id, job);
+      if (state.nowMs >= job.waitUntil) continue;
+      const chosen = state.splits.pick(id, job);
       if (chosen !== undefined) return state.offer(id, job, chosen);
+      if (job.state === "queued") Object.assign(job, { state: "parked", due: state.nextLook(job) });
     }
     return "no_room";
   }
@@ -148,6 +152,7 @@ export class LedgerModel {
       return `ended ${ejection}`.trim();
     }
     job.excluded.add(session);
+    state.splits.noteRefusal(id, job, reason);
     state.release(id, job);
     state.requeue(job, state.nowMs + ms.GUARD_MS);
     return `requeued ${ejection}`.trim();
@@ -158,6 +163,7 @@ export class LedgerModel {
     if (job === undefined) return "stale unknown";
     const isHolder = job.session === session && job.epoch === epoch;
     if (!isHolder || (job.state !== "running" && job.state !== "starting")) return `stale ${job.state}`;
+    if (job.state === "starting") this.state.splits.note(id, job, true);
     if (job.state === "starting") job.runningAt = this.state.nowMs;
     job.state = "running";
     return "running";
@@ -190,13 +196,14 @@ export class LedgerModel {
       if (!holds || session === undefined) {
         return job.state === "orphaned" ? "refused orphaned" : "refused held_elsewhere";
       }
-      state.runsAgain(job);
+      state.runsAgain(id, job);
       return "running";
     }
     if (status === "success" || !job.restarts || job.attempts >= job.maxAttempts) {
       state.end(id, job, status, "reported");
       return `ended ${ejection}`.trim();
     }
+    state.splits.note(id, job, false);
     state.release(id, job);
     const back = state.nowMs + Math.min(30_000, 1_000 * 2 ** Math.max(0, job.attempts - 1));
     state.requeueStarted(job, back);
@@ -227,7 +234,8 @@ export class LedgerModel {
     const waitUntil = job.waitUntil - job.waitMs + (changes.waitMs ?? job.waitMs);
     Object.assign(job, { ...changes, waitUntil });
     const { last } = dueTimes(job);
-    if (job.state === "parked" && !job.isHeld) job.due = backsOff ? Math.min(job.due, last) : last;
+    if (job.state === "parked" && !job.isHeld)
+      job.due = backsOff ? Math.min(job.due, last) : this.state.nextLook(job);
     return "changed";
   }
 
@@ -305,9 +313,15 @@ export class LedgerModel {
     }
     if (job.state === "parked" && state.nowMs >= dueTimes(job).fallback) {
       job.step++;
+      if (job.splitState !== "") job.splitState = "spent";
       state.forgetRefusals(job);
       state.requeue(job, state.nowMs + ms.GUARD_MS);
       return "fell_back";
+    }
+    const isPlaced = job.splitState !== "" && job.step === 0 && job.excluded.size === 0;
+    if (job.state === "parked" && isPlaced && state.splits.standsWell(id, job)) {
+      job.due = state.nextLook(job);
+      return "idle";
     }
     if (job.state === "parked") job.excluded.clear();
     state.requeue(job, state.nowMs + ms.GUARD_MS);
@@ -327,6 +341,7 @@ export class LedgerModel {
     if (!reports) state.end(id, job, "unknown", "never_seen", true);
     else if (job.attempts >= job.maxAttempts) state.end(id, job, "failed", "never_started", true);
     else {
+      state.splits.note(id, job, false);
       state.requeueStarted(job, state.nowMs);
       job.excluded.add(holder);
     }

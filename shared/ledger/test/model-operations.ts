@@ -3,16 +3,29 @@
  */
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import fc from "fast-check";
-import { LEASE_MS, MAX_ATTEMPTS, POOL, SECOND_POOL, WAIT_MS } from "./scene.js";
+import { CANDIDATE_POOL, LEASE_MS, MAX_ATTEMPTS, POOL, SECOND_POOL, WAIT_MS } from "./scene.js";
 
 const job: fc.Arbitrary<string> = fc.constantFrom("AJ_0", "AJ_1", "AJ_2", "AJ_3", "AJ_4", "AJ_5");
+const ramp = fc.constantFrom<{ afterMs: number; percent: number }[]>(
+  [{ afterMs: 0, percent: 100 }],
+  [{ afterMs: 0, percent: 50 }],
+  [
+    { afterMs: 0, percent: 30 },
+    { afterMs: 5_000, percent: 100 },
+  ],
+);
+const split = fc.record({
+  ...{ stable: fc.constantFrom("", "", "old"), steps: ramp },
+  ...{ maxBadPercent: fc.constantFrom(0, 0, 50, 100), minJobs: fc.constantFrom(1, 1, 2, 4) },
+});
 /** Sessions and jobs to begin with, so that a sequence does not spend itself on getting somewhere. */
 export const beginning = fc.record({
-  ...{ sessions: fc.nat({ max: 4 }), jobs: fc.nat({ max: 4 }) },
+  ...{ sessions: fc.nat({ max: 5 }), jobs: fc.nat({ max: 4 }) },
+  split: fc.option(split, { freq: 2 }),
   /** What one session has against it. */
   ails: fc.constantFrom("nothing", "failures", "refusals"),
 });
-const session: fc.Arbitrary<string> = fc.constantFrom("AW_0", "AW_1", "AW_2", "AW_3");
+const session: fc.Arbitrary<string> = fc.constantFrom("AW_0", "AW_1", "AW_2", "AW_3", "AW_4");
 /** Mostly a job in a state that the operation is about, with the session and the epoch that the ledger has. */
 const at = fc.record({ job, other: fc.option(session, { freq: 2 }), late: fc.nat({ max: 9 }) });
 const load = fc.constantFrom(-1, 0, 0.1, 0.3, 0.65, 0.7, 1);
@@ -57,6 +70,9 @@ export const operation = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: is("setPlacement"), policy }) },
+  { weight: 1, arbitrary: fc.record({ do: is("setSplit"), split: fc.option(split, { freq: 5 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: is("readSplit") }) },
+  { weight: 2, arbitrary: fc.record({ do: is("expireSplit") }) },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -67,7 +83,7 @@ export const operation = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ do: is("admit"), job }) },
   { weight: 6, arbitrary: fc.record({ do: is("expireJob"), at, away }) },
-  { weight: 3, arbitrary: fc.record({ do: is("serve"), pool: is(POOL, POOL, SECOND_POOL) }) },
+  { weight: 3, arbitrary: fc.record({ do: is("serve"), pool: is(POOL, POOL, SECOND_POOL, CANDIDATE_POOL) }) },
   { weight: 10, arbitrary: fc.record({ do: is("accept"), at }) },
   { weight: 3, arbitrary: fc.record({ do: is("seen", "withdraw"), at }) },
   {
@@ -112,7 +128,7 @@ export const operation = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: is("change"), job, changes }) },
   { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
-  { weight: 4, arbitrary: fc.record({ do: is("expireSession"), session }) },
+  { weight: 5, arbitrary: fc.record({ do: is("expireSession"), session }) },
   { weight: 1, arbitrary: fc.record({ do: is("reinstate"), session }) },
   {
     weight: 3,

@@ -3,6 +3,7 @@
  * answered.
  */
 import type { JobState } from "@muster/domain/job";
+import type { SplitRecord } from "@muster/ledger/shapes";
 import type { Ejection } from "../src/shapes.js";
 import { LedgerModel } from "./ledger-model.js";
 import { DrainsModel } from "./ledger-model-drains.js";
@@ -11,6 +12,7 @@ import { OrdersModel, roomJobOf } from "./ledger-model-orders.js";
 import { RecoveryModel } from "./ledger-model-recovery.js";
 import type { At, Operation } from "./model-operations.js";
 import {
+  CANDIDATE_POOL,
   fallback,
   MAX_ATTEMPTS,
   newJob,
@@ -27,8 +29,8 @@ import {
 
 /** One session has a gateway of its own, so that leases end at different times. */
 const gatewayOf = (id: string) => (id === "AW_3" ? "NO_h" : "NO_g");
-/** And one serves the agent of the fallback steps. */
-const poolOf = (id: string) => (id === "AW_2" ? SECOND_POOL : POOL);
+/** One serves the agent of the fallback steps, and one the deployment that is tried out. */
+const poolOf = (id: string) => (id === "AW_2" ? SECOND_POOL : id === "AW_4" ? CANDIDATE_POOL : POOL);
 const words = (...parts: unknown[]) => parts.filter((part) => part !== undefined && part !== "").join(" ");
 const lifeAndSteps = (index: number) => ({
   oneLife: index % 2 === 0,
@@ -134,6 +136,25 @@ export class ModelStep {
         }
         return [status, modelled];
       }
+      case "setSplit": {
+        if (op.split === null) {
+          const { status, hadOne } = (await scene.setSplit(undefined)) as { status: "set"; hadOne: number };
+          return [words(status, `${hadOne}`), model.state.splits.set(undefined)];
+        }
+        const { stable, steps, maxBadPercent, minJobs } = op.split;
+        const reply = await scene.setSplit({
+          stable,
+          steps: steps.map(({ afterMs, percent }) => ({ after_ms: afterMs, percent })),
+          rollback: { max_bad_percent: maxBadPercent, min_jobs: minJobs },
+        });
+        const pools = { stable: `room/agent/${stable}`, candidate: CANDIDATE_POOL };
+        const modelled = model.state.splits.set({ ...pools, steps, maxBadPercent, minJobs });
+        return [words(reply.status, reply.status === "set" ? `${reply.hadOne}` : ""), modelled];
+      }
+      case "readSplit":
+        return [splitWords(await scene.split()), model.state.splits.read()];
+      case "expireSplit":
+        return [(await scene.expireSplit()).status, model.state.splits.expire()];
       case "order": {
         const policy = { restart_policy: op.never === 0 ? "never" : "on_failure" } as const;
         const life = op.oneLife ? ({ one_life: 1, room_sid: "RM_1" } as const) : {};
@@ -380,6 +401,13 @@ export class ModelStep {
     const real = reply.status === "lapsed" ? "lapsed" : `renewed ${answers.join()}`;
     return [real, this.#recovery.assert("NO_g", held)];
   }
+}
+
+function splitWords(record: SplitRecord | undefined): string {
+  if (record === undefined) return "none";
+  const counts = [record.stable, record.candidate].map(({ jobs, good, bad }) => `${jobs}/${good}/${bad}`);
+  const lately = [record.lately_good, record.lately_bad];
+  return [...counts, ...lately, record.percent, record.split.rolled_back_at ?? "on"].join(" ");
 }
 
 type Recovering = "deregister" | "expireGateway" | "assert" | "migrate" | "settle" | "restore";

@@ -6,6 +6,7 @@ import type { RedisClient } from "@muster/runtime/redis/connect";
 import { type Attempts, readAttempts } from "../src/attempts.js";
 import { createLedger, type Ledger } from "../src/ledger.js";
 import type {
+  DeploymentSplit,
   HeldJob,
   LoadSample,
   NewJob,
@@ -19,6 +20,8 @@ import type {
 export const POOL = "room/agent/";
 /** Of the agent that is asked in fallback steps. */
 export const SECOND_POOL = "room/second/";
+/** Of the first agent's deployment that splits try out. */
+export const CANDIDATE_POOL = "room/agent/new";
 export const OFFER_MS = 3_500;
 export const START_MS = 30_000;
 export const GUARD_MS = 5_000;
@@ -42,6 +45,8 @@ export const REJOIN_MS = 5_000;
 export const HOLD_MS = 5_000;
 /** How soon it is looked again at what is on hold. */
 export const LOOK_MS = 3_600_000;
+/** How soon at one that a split placed. */
+export const SIDE_LOOK_MS = 5_000;
 export const ENTERING_MS = 300;
 /** How long a drain of one worker outlives a session that may come back. */
 export const DRAIN_OUTLIVES_MS = 60_000;
@@ -125,6 +130,24 @@ export class Scene {
       if (cursor === "0") break;
     }
     return reply.status;
+  }
+
+  /** Half of the jobs to the candidate from now on, unless told otherwise; undefined: none any more. */
+  async setSplit(split: Partial<DeploymentSplit> | undefined, agent = "agent") {
+    const usual = { stable: "", candidate: "new", steps: [{ after_ms: 0, percent: 50 }] };
+    const rollback = { max_bad_percent: 50, min_jobs: 2 };
+    const text = split === undefined ? "" : JSON.stringify({ ...usual, rollback, ...split });
+    return this.ledger.setSplit({ ...this.at, agent, split: text, maxCount: 3 });
+  }
+
+  /** Of the agent of that name. */
+  async split(agent = "agent") {
+    const { splits } = await this.ledger.readSplits({ ...this.at });
+    return Object.values(splits).find((record) => record.agent === agent);
+  }
+
+  expireSplit(agent = "agent") {
+    return this.ledger.expireSplit({ ...this.at, agent });
   }
 
   /** A session that was registered and has sent its first load sample. */
@@ -430,8 +453,14 @@ export class Scene {
   }
 
   /** A worker that was seen to report before: what it then does not say can be held against it. */
-  async reporter(session: string, load = 0, facts: Partial<SessionFacts> = {}, gateway = "NO_g") {
-    await this.worker(session, load, facts, gateway);
+  async reporter(
+    session: string,
+    load = 0,
+    facts: Partial<SessionFacts> = {},
+    gateway = "NO_g",
+    pool = POOL,
+  ) {
+    await this.worker(session, load, facts, gateway, pool);
     const job = `AJ_first-${session}`;
     await this.simulate(job, session);
     const reply = await this.admit(job);

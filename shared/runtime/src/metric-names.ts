@@ -88,6 +88,11 @@ export const METRICS = {
     help: "Fallback steps taken by jobs that nobody took.",
     labels: {},
   },
+  deployment_rollbacks_total: {
+    type: "counter",
+    help: "Deployment splits that were rolled back, as too many of the candidate's jobs went badly.",
+    labels: {},
+  },
   jobs_assigned_total: { type: "counter", help: "Assignments sent to workers.", labels: {} },
   jobs_ended_total: {
     type: "counter",

@@ -15,6 +15,7 @@ import { bodyBound } from "./body-bound.js";
 import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
 import type { DefinitionCallsDeps } from "./definition-calls.js";
+import { deploymentSplitRoutes, type SplitRouteDeps } from "./deployment-splits.js";
 import { drainRoutes } from "./drains.js";
 import { type EventRouteDeps, eventRoutes } from "./events.js";
 import { explainRoutes } from "./explain.js";
@@ -38,7 +39,8 @@ export interface RestAppDeps
     DefinitionCallsDeps,
     DryRunDeps,
     PlacementRouteDeps,
-    RoomRouteDeps {
+    RoomRouteDeps,
+    SplitRouteDeps {
   keys: ApiKeys;
   clock: Clock;
   log: Log;
@@ -80,6 +82,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   app.route("/", drainRoutes(deps));
   app.route("/", jobRoutes(deps));
   app.route("/", placementPolicyRoutes(deps));
+  app.route("/", deploymentSplitRoutes(deps));
   app.route("/", explainRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", changeOrderRoutes(deps));

@@ -3,6 +3,7 @@
 -- @include orphaning
 -- @include suspending
 -- @include awaiting
+-- @include splitting
 -- @key jobs jobs
 -- @key ended-jobs ended-jobs
 -- @key orders orders
@@ -49,6 +50,7 @@ local function end_job(job_id, job, outcome, cause, message, keep_place)
   redis.call("ZADD", ended_jobs_key, now, job_id)
   redis.call("ZREM", deadlines_key, "job|" .. job_id)
   redis.call("ZREM", parked_of(job.pool), job_id)
+  note_end(job_id, job, outcome, cause)
   forget_orphan(job_id, job)
   forget_hold(job_id, job)
   local ended = { state = "ended", outcome = outcome, reason = cause, error = message, ended_at = now }

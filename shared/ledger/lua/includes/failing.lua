@@ -12,6 +12,7 @@ end
 -- `keep_place` as for end_job. True when a session got room by it; and when its back-off is over. Until its next offer, `wire` is known to have failed.
 -- `reason`: failed (the worker says so) or agent_left. `at_once`: it failed as soon as it ran, so that others are asked first.
 local function retry_job(job_id, job, reason, message, wire, keep_place, at_once)
+  note_outcome(job_id, job, false, reason)
   forget_orphan(job_id, job)
   local got_room = not keep_place and release(job_id, job)
   local doubled = FIRST_BACK_OFF_MS * 2 ^ math.min(10, math.max(0, tonumber(job.attempts) - 1))

@@ -17,7 +17,10 @@ end
 -- The step at which the pool is asked: the latest before the job's own, else the first after it. nil when at none.
 local function step_with(job, pool)
   local steps = read_steps(job) or {}
-  local own, found = tonumber(job.fallback_step), nil
+  -- Where a split of its order's agent may have placed it is where it begins, as is where it was before.
+  local before = string.match(job.split_stable, "^[^/]*/[^/]*/")
+  local is_side = pool == job.split_stable or pool == job.split_candidate or pool == before
+  local own, found = tonumber(job.fallback_step), is_side and 0 or nil
   for step = 0, #steps - 1 do
     if pool_at(job, steps, step) == pool and (step <= own or not found) then found = step end
   end
@@ -30,9 +33,8 @@ local function may_have(job, pool)
 end
 
 -- Where the job stands from now on. To be called once it is in no line.
-local function stand_at(id, job, steps, step)
+local function stand_at(id, job, steps, step, pool)
   local following = steps[step + 2]
-  local pool = pool_at(job, steps, step)
   redis.call("HSET", job_of(id), "pool", pool, "fallback_step", step,
     "fallback_after", following and following.after_ms or 0)
   job.pool = pool
@@ -42,7 +44,7 @@ end
 local function stand_with(id, job, pool)
   if job.pool == pool then return end
   local step, steps = step_with(job, pool)
-  if step then stand_at(id, job, steps, step) end
+  if step then stand_at(id, job, steps, step, pool) end
 end
 
 -- Nobody took the job: on to the next step. It keeps its age and priority; who refused it may be asked again.
@@ -51,6 +53,8 @@ local function fall_back(id, job)
   redis.call("ZREM", parked_of(from), id)
   forget_refusals(id, job)
   close_attempt(id, job, "fell_back")
-  stand_at(id, job, read_steps(job), tonumber(job.fallback_step) + 1)
+  local steps, step = read_steps(job), tonumber(job.fallback_step) + 1
+  stand_at(id, job, steps, step, pool_at(job, steps, step))
+  if job.split_state ~= "" then redis.call("HSET", job_of(id), "split_state", "spent") end
   tell("fallback", id, job, { state = "queued", from_pool = from })
 end

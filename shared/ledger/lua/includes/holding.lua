@@ -5,12 +5,14 @@
 -- @include orphaning
 -- @include falling-back
 -- @include suspending
+-- @include splitting
 
 -- A job whose holder is known to run it runs; an orphan does so again, in the place that was kept for it.
 local function runs_again(job_id, job)
   redis.call("HSET", job_of(job_id), "state", "running", "updated_at", now)
   if job.running_at == "0" then redis.call("HSET", job_of(job_id), "running_at", now) end
   set_running_timer(job_id, job)
+  note_outcome(job_id, job, true)
   if job.state == "orphaned" then
     forget_orphan(job_id, job)
     if job.holder_reports == "1" then redis.call("HSET", session_of(job.session), "reports", 1) end

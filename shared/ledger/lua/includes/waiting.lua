@@ -26,6 +26,17 @@ local function patience_ends(job)
   return math.min(next_loosening(job) or math.huge, fallback_due(job) or math.huge, tonumber(job.wait_until))
 end
 
+-- A job that a split placed is looked at every few seconds, as whoever it waits for can have gone for good (includes/siding).
+local SIDE_LOOK_MS = 5000
+local function waits_at_side(job)
+  return job.split_state ~= "" and job.fallback_step == "0"
+end
+
+-- Until when a parked job that backs off from nobody is left as it is.
+local function next_look(job)
+  return math.min(waits_at_side(job) and now + SIDE_LOOK_MS or math.huge, patience_ends(job))
+end
+
 local function set_timer(member, due)
   redis.call("ZADD", deadlines_key, due, member)
 end
@@ -33,7 +44,7 @@ end
 -- Parks a job until there is room, or until its next timer: the back-off after somebody refused, a fallback step, or the
 -- end of its waiting time.
 local function park(id, job, retry_at)
-  local due = math.min(retry_at or math.huge, patience_ends(job))
+  local due = retry_at and math.min(retry_at, patience_ends(job)) or next_look(job)
   redis.call("HSET", job_of(id), "state", "parked", "updated_at", now)
   redis.call("ZADD", parked_of(job.pool), string.format("%.0f", rank(job)), id)
   set_timer("job|" .. id, due)
