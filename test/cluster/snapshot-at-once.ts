@@ -33,7 +33,9 @@ for _, key in ipairs(redis.call("KEYS", tag .. "*")) do
     local content = {}
     if kind == "hash" then content = redis.call("HGETALL", key)
     elseif kind == "zset" then content = redis.call("ZRANGE", key, 0, -1, "WITHSCORES")
-    elseif kind == "set" then content = redis.call("SMEMBERS", key) end
+    elseif kind == "set" then content = redis.call("SMEMBERS", key)
+    elseif kind == "list" then content = redis.call("LRANGE", key, 0, -1)
+    elseif kind == "string" then content = { redis.call("GET", key) } end
     found[#found + 1] = { name, kind, redis.call("PTTL", key), content }
   end
 end
@@ -47,11 +49,16 @@ export async function readAtOnce(redis: RedisClient, namespace: string): Promise
   const tag = namespaceTag(namespace);
   const reply = (await redis.call("EVAL", READ_ALL, "1", `${tag}jobs`, tag, ...QUEUE_LISTS)) as unknown;
   const [atMs, queued, found] = reply as [number, number, Found[]];
-  const moment = { hashes: new Map(), zsets: new Map(), sets: new Map() } as Omit<Snapshot, "volatile">;
+  const moment: Omit<Snapshot, "volatile"> = {
+    ...{ hashes: new Map(), zsets: new Map(), sets: new Map() },
+    ...{ lists: new Map(), texts: new Map() },
+  };
   const volatile: string[] = [];
   for (const [name, kind, ttlMs, content] of found) {
     if (ttlMs !== -1) volatile.push(name);
     if (kind === "hash") moment.hashes.set(name, Object.fromEntries(pairs(content)));
+    if (kind === "list") moment.lists.set(name, content);
+    if (kind === "string") moment.texts.set(name, content[0] ?? "");
     if (kind === "set") moment.sets.set(name, new Set(content));
     if (kind === "zset") {
       const scores = pairs(content).map(([member, score]) => [member, scoreOf(score)] as const);

@@ -4,7 +4,7 @@ import { jobEventOf } from "@muster/runtime/events/outbox-entry";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { eventProblems } from "./event-grammar.js";
-import { beginning, operation } from "./model-operations.js";
+import { beginning, sequenceOf } from "./model-operations.js";
 import { ModelStep } from "./model-step.js";
 import { onEachRedis } from "./on-each-redis.js";
 import { newJob, OFFER_MS, RETAIN_MS, Scene, START_MS, STOP_MS, WAIT_MS } from "./scene.js";
@@ -348,7 +348,7 @@ onEachRedis("events", (current) => {
     timeout: 120_000,
   }, async () => {
     const seen = new Set<string>();
-    const sequence = fc.array(operation, { minLength: 80, maxLength: 80, size: "max" });
+    const sequence = sequenceOf(80);
     const property = fc.asyncProperty(beginning, sequence, async (begin, ops) => {
       const own = new Scene(current().redis);
       // From the beginning: a job that comes back to a Redis which forgot it has then started.

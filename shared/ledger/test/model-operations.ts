@@ -57,7 +57,8 @@ const slot = fc.constantFrom("AD_open", "AD_other");
 const person = fc.constantFrom("", "", "ann", "ben");
 const is = <T extends string>(...names: T[]) => fc.constantFrom(...names);
 
-export const operation = fc.oneof(
+/** What every sequence is made of. */
+const CORE = [
   { weight: 5, arbitrary: fc.record({ do: is("register"), session, cap: fc.nat({ max: 3 }) }) },
   {
     weight: 7,
@@ -69,10 +70,6 @@ export const operation = fc.oneof(
       count: fc.nat({ max: 1 }),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: is("setPlacement"), policy }) },
-  { weight: 1, arbitrary: fc.record({ do: is("setSplit"), split: fc.option(split, { freq: 5 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: is("readSplit") }) },
-  { weight: 2, arbitrary: fc.record({ do: is("expireSplit") }) },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -108,35 +105,8 @@ export const operation = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: is("endRoom"), job }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      ...{ do: is("openOrder"), slot, hasRoomJob: fc.boolean(), held: fc.nat({ max: 4 }) },
-      waitMs: fc.constantFrom(1_000, 20_000, WAIT_MS),
-    }),
-  },
-  { weight: 4, arbitrary: fc.record({ do: is("roomOpens"), slot, person }) },
-  { weight: 3, arbitrary: fc.record({ do: is("roomCloses"), slot }) },
-  { weight: 4, arbitrary: fc.record({ do: is("expireOrder"), slot }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      ...{ do: is("holdOpen", "releaseOpen", "releaseOpen", "deleteOpen", "changeOpen"), slot },
-      waitMs: fc.constantFrom(1_000, 20_000, WAIT_MS),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: is("change"), job, changes }) },
-  { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
   { weight: 3, arbitrary: fc.record({ do: is("deregister"), session, goodbye: fc.nat({ max: 5 }) }) },
   { weight: 5, arbitrary: fc.record({ do: is("expireSession"), session }) },
-  { weight: 1, arbitrary: fc.record({ do: is("reinstate"), session }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      ...{ do: is("drain", "undrain", "undrain"), session },
-      ...{ isWide: fc.boolean(), isApplied: fc.boolean() },
-    }),
-  },
   { weight: 3, arbitrary: fc.record({ do: is("assert"), held: fc.array(at, { maxLength: 3 }) }) },
   {
     weight: 4,
@@ -163,6 +133,67 @@ export const operation = fc.oneof(
       ),
     }),
   },
-);
-export type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+] as const;
+
+/** What some are made of as well: all at once, a sequence would hardly get anywhere with any of them. */
+const FAMILIES = {
+  placement: [{ weight: 1, arbitrary: fc.record({ do: is("setPlacement"), policy }) }],
+  splits: [
+    { weight: 1, arbitrary: fc.record({ do: is("setSplit"), split: fc.option(split, { freq: 5 }) }) },
+    { weight: 1, arbitrary: fc.record({ do: is("readSplit") }) },
+    { weight: 2, arbitrary: fc.record({ do: is("expireSplit") }) },
+  ],
+  openOrders: [
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        ...{ do: is("openOrder"), slot, hasRoomJob: fc.boolean(), held: fc.nat({ max: 4 }) },
+        waitMs: fc.constantFrom(1_000, 20_000, WAIT_MS),
+      }),
+    },
+    { weight: 4, arbitrary: fc.record({ do: is("roomOpens"), slot, person }) },
+    { weight: 3, arbitrary: fc.record({ do: is("roomCloses"), slot }) },
+    { weight: 4, arbitrary: fc.record({ do: is("expireOrder"), slot }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        ...{ do: is("holdOpen", "releaseOpen", "releaseOpen", "deleteOpen", "changeOpen"), slot },
+        waitMs: fc.constantFrom(1_000, 20_000, WAIT_MS),
+      }),
+    },
+  ],
+  terms: [
+    { weight: 2, arbitrary: fc.record({ do: is("change"), job, changes }) },
+    { weight: 2, arbitrary: fc.record({ do: is("hold", "release", "release"), job }) },
+  ],
+  drains: [
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        ...{ do: is("drain", "undrain", "undrain"), session },
+        ...{ isWide: fc.boolean(), isApplied: fc.boolean() },
+      }),
+    },
+  ],
+  health: [{ weight: 1, arbitrary: fc.record({ do: is("reinstate"), session }) }],
+} as const;
+
+const FAMILY_NAMES = Object.keys(FAMILIES) as (keyof typeof FAMILIES)[];
+const MOST_FAMILIES = 2;
+
+/** So many operations, of the core and of at most two families. */
+export function sequenceOf(length: number): fc.Arbitrary<Operation[]> {
+  return fc.subarray(FAMILY_NAMES, { maxLength: MOST_FAMILIES }).chain((names) => {
+    const operation: fc.Arbitrary<Operation> = fc.oneof(
+      ...CORE,
+      ...names.flatMap((name) => [...FAMILIES[name]]),
+    );
+    return fc.array(operation, { minLength: length, maxLength: length, size: "max" });
+  });
+}
+
+type OperationOf<T> = T extends { arbitrary: fc.Arbitrary<infer O> } ? O : never;
+export type Operation =
+  | OperationOf<(typeof CORE)[number]>
+  | OperationOf<(typeof FAMILIES)[keyof typeof FAMILIES][number]>;
 export type At = typeof at extends fc.Arbitrary<infer T> ? T : never;

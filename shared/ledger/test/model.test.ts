@@ -5,13 +5,13 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { assertConsistent } from "./consistency.js";
 import { poolOf } from "./ledger-model-state.js";
-import { beginning, operation } from "./model-operations.js";
+import { beginning, sequenceOf } from "./model-operations.js";
 import { ModelStep } from "./model-step.js";
 import { Scene } from "./scene.js";
 import { forgetNamespace } from "./snapshot.js";
 
-const SEQUENCES = 1_000;
-const SEQUENCE_LENGTH = 100;
+const SEQUENCES = 600;
+const SEQUENCE_LENGTH = 200;
 
 const MUST_OCCUR = [
   ...["settle kept", "settle resumed", "expireJob requeued", "deregister deregistered", "assert renewed"],
@@ -25,16 +25,8 @@ const MUST_OCCUR = [
     "confirmStop seen",
     "confirmStop doubted",
   ],
-  ...["reject ejected", "report ejected", "expireJob ejected", "reinstate reinstated"],
-  ...["expireSession cured", "reinstate cured"],
-  ...[
-    "expireJob fell_back",
-    "setPlacement set",
-    "expireSplit rolled_back",
-    "hold held",
-    "release released",
-    "change changed",
-  ],
+  ...["reject ejected", "report ejected", "reinstate reinstated"],
+  ...["expireJob fell_back", "setPlacement set", "hold held", "release released", "change changed"],
   ...["drain stored", "drain unknown", "undrain deleted"],
   ...["expireOrder expired", "roomOpens extended", "roomOpens closed", "roomCloses kept", "roomCloses ended"],
 ];
@@ -51,9 +43,8 @@ test("random sequences leave the ledger and its model of one mind", { timeout: 2
   const seed = randomInt(2 ** 31);
   process.stdout.write(`model: seed ${seed}\n`);
   let operations = 0;
-  const lengths = { minLength: SEQUENCE_LENGTH, maxLength: SEQUENCE_LENGTH, size: "max" } as const;
   const answers = new Set<string>();
-  const property = fc.asyncProperty(beginning, fc.array(operation, lengths), async (begin, ops) => {
+  const property = fc.asyncProperty(beginning, sequenceOf(SEQUENCE_LENGTH), async (begin, ops) => {
     const scene = new Scene(client);
     const step = new ModelStep(scene);
     await step.begin(begin.sessions, begin.jobs);
