@@ -150,4 +150,12 @@ export const API = [
     replace: "if order and room then",
     caughtBy: refusals("ids are checked, and one of another room is not found"),
   },
+  {
+    name: "half a character is taken for a text",
+    breaks: 10,
+    file: "services/api/src/rest/rest-app.ts",
+    find: 'app.use("/v1/*", wholeTexts);',
+    replace: "void wholeTexts;",
+    caughtBy: { file: "services/api/test/whole-texts.test.ts", test: "POST /v1/orders" },
+  },
 ];

@@ -31,6 +31,7 @@ import { ROOMS_PATH, type RoomRouteDeps, roomRoutes } from "./rooms.js";
 import { type DryRunDeps, dryRunRoutes } from "./rule-dry-run.js";
 import { RULES_PATH, ruleRoutes } from "./rules.js";
 import { scalingRoutes } from "./scaling.js";
+import { wholeTexts } from "./whole-texts.js";
 import { workerRoutes } from "./workers.js";
 
 export interface RestAppDeps
@@ -78,6 +79,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
     "/v1/*",
     bodyBound((path) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES)),
   );
+  app.use("/v1/*", wholeTexts);
   app.route("/", workerRoutes(deps));
   app.route("/", drainRoutes(deps));
   app.route("/", jobRoutes(deps));
