@@ -10,7 +10,7 @@ import { JOB_OUTCOMES } from "@muster/domain/job";
 
 export const METRIC_PREFIX = "muster_";
 
-/** In place of a list of values: any value, and above MAX_OPEN_VALUES of them `other`. */
+/** In place of a list of values: any value, and above MAX_OPEN_VALUES of them, or the metric's own bound, `other`. */
 export const OPEN = "open";
 export const MAX_OPEN_VALUES = 50;
 
@@ -21,9 +21,16 @@ export interface MetricSpec {
   labels: Record<string, readonly string[] | typeof OPEN>;
   /** Of a histogram: upper bounds in its unit. */
   buckets?: readonly number[];
+  /** How many values an open label may have, where their number is known and above MAX_OPEN_VALUES. */
+  maxOpenValues?: number;
 }
 
 const DISPATCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Until a worker was free, or a call got through to the agent: people wait for as long. */
+const WAIT_SECONDS = [...DISPATCH_SECONDS, 30, 60, 300, 1_800];
+const HTTP_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+const SCRIPT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1];
+const LOADS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
 /** One a session, offer, job or message, as the name says. */
 const GATEWAY_EVENTS = [
@@ -114,11 +121,17 @@ export const METRICS = {
     help: "Those of them that left no other worker of the agent which could take work: its jobs wait for a sick one.",
     labels: {},
   },
+  dispatch_duration_seconds: {
+    type: "histogram",
+    help: "From the moment a job was made to its first assignment: direct when the first worker that was asked took it at once, waited when it had to wait for one or was refused first.",
+    labels: { path: ["direct", "waited"] },
+    buckets: WAIT_SECONDS,
+  },
   dispatch_stage_duration_seconds: {
     type: "histogram",
-    help: "Time that a job spent in each stage of its dispatch.",
-    labels: { stage: ["queue", "match", "offer", "assign", "first_status"] },
-    buckets: DISPATCH_SECONDS,
+    help: "Time that a job spent in each stage of its dispatch: queue, made until its first offer was decided when it did not wait; wait, without a free worker until one was found; match, the claim; offer, until the worker's yes; assign, from the yes to the assignment; first_status, from the assignment to the first report of a worker that reports.",
+    labels: { stage: ["queue", "wait", "match", "offer", "assign", "first_status"] },
+    buckets: WAIT_SECONDS,
   },
   websocket_connections: { type: "gauge", help: "Open worker sockets.", labels: {} },
   websocket_messages_total: {
@@ -188,6 +201,16 @@ export const METRICS = {
     help: "Jobs by agent that wait for a worker and are not on hold, in the namespaces hosted here.",
     labels: { agent: OPEN },
   },
+  agent_oldest_wait_seconds: {
+    type: "gauge",
+    help: "How long the job has waited that waits longest of an agent's, in the namespaces hosted here; 0 when none waits.",
+    labels: { agent: OPEN },
+  },
+  agent_figures_age_seconds: {
+    type: "gauge",
+    help: "How old the figures of agents are: they are taken beside the scrapes, not by them.",
+    labels: {},
+  },
   agent_workers: {
     type: "gauge",
     help: "Connected workers by agent, in the namespaces hosted here.",
@@ -217,6 +240,89 @@ export const METRICS = {
     type: "counter",
     help: "Commands issued to Redis, by name; a script is one.",
     labels: { command: OPEN },
+  },
+  redis_connected: {
+    type: "gauge",
+    help: "1 while this process is connected to Redis, 0 while it is not.",
+    labels: {},
+  },
+  redis_reconnects_total: {
+    type: "counter",
+    help: "Times that a connection to Redis was lost and is made anew.",
+    labels: {},
+  },
+  ledger_script_duration_seconds: {
+    type: "histogram",
+    help: "Time from the call of a ledger script to its reply, with the way to Redis and back and repeats after transient refusals.",
+    labels: { script: OPEN },
+    buckets: SCRIPT_SECONDS,
+    maxOpenValues: 120,
+  },
+  ledger_script_failures_total: {
+    type: "counter",
+    help: "Calls of ledger scripts that came to nothing, and refusals that were tried again: transient.",
+    labels: { kind: ["transient", "failed"] },
+  },
+  http_requests_total: {
+    type: "counter",
+    help: "Requests answered, by the route as the API describes it, method and status.",
+    labels: { route: OPEN, method: OPEN, status: OPEN },
+    maxOpenValues: 120,
+  },
+  http_request_duration_seconds: {
+    type: "histogram",
+    help: "Time until a request was answered, by route. Of a live stream, until it began.",
+    labels: { route: OPEN },
+    buckets: HTTP_SECONDS,
+    maxOpenValues: 120,
+  },
+  http_requests_under_way: { type: "gauge", help: "Requests that are not answered yet.", labels: {} },
+  worker_load_ratio: {
+    type: "histogram",
+    help: "Loads that workers reported, 0 to 1, as they came.",
+    labels: {},
+    buckets: LOADS,
+  },
+  sessions: {
+    type: "gauge",
+    help: "Registered workers of this gateway, by what they said of themselves last.",
+    labels: { status: ["available", "full"] },
+  },
+  jobs_held: {
+    type: "gauge",
+    help: "Jobs that the workers of this gateway hold as far as it knows.",
+    labels: {},
+  },
+  readoptions_total: {
+    type: "counter",
+    help: "Running jobs that were taken up again after a loss: named by a worker that came back, or restored to a Redis that had forgotten them.",
+    labels: { how: ["migrated", "restored"] },
+  },
+  duplicates_prevented_total: {
+    type: "counter",
+    help: "Second holders of a job that were kept from running it, by what stopped them.",
+    labels: {
+      by: ["stale_answer", "ghost_stopped", "migration_stopped", "half_open_closed", "agent_removed"],
+    },
+  },
+  actors_hosted: { type: "gauge", help: "Namespaces that have an actor here.", labels: {} },
+  actor_mailbox_messages: { type: "gauge", help: "Messages that wait for actors here.", labels: {} },
+  actor_events_total: {
+    type: "counter",
+    help: "What happened to actors here: turns taken, turns that failed, messages refused by a full mailbox or joined with one that waited, actors begun, put to rest, or given to another node.",
+    labels: {
+      event: ["turn", "failed", "refused", "coalesced", "activated", "rested", "handed_over"],
+    },
+  },
+  nodes_live: {
+    type: "gauge",
+    help: "Dispatchers that this one knows to be alive, itself among them.",
+    labels: {},
+  },
+  intake_queued: {
+    type: "gauge",
+    help: "Entries of the intake queues of the namespaces hosted here that nobody had taken at the last look.",
+    labels: {},
   },
   redispatches_total: {
     type: "counter",

@@ -114,8 +114,11 @@ function knownLabelSets({ labels }: MetricSpec): AnyLabels[] {
   return values.map((value) => ({ [name]: value }));
 }
 
-/** Turns what is new in an open label into `other` once it has MAX_OPEN_VALUES values. */
-function openLabelCap({ labels }: MetricSpec): (labels: AnyLabels) => AnyLabels {
+/** Turns what is new in an open label into `other` once it has as many values as it may. */
+function openLabelCap({
+  labels,
+  maxOpenValues = MAX_OPEN_VALUES,
+}: MetricSpec): (labels: AnyLabels) => AnyLabels {
   const seen = new Map(
     Object.keys(labels)
       .filter((label) => labels[label] === OPEN)
@@ -126,7 +129,7 @@ function openLabelCap({ labels }: MetricSpec): (labels: AnyLabels) => AnyLabels 
     const bounded = { ...given };
     for (const [label, values] of seen) {
       const value = given[label] ?? "";
-      if (values.size < MAX_OPEN_VALUES) values.add(value);
+      if (values.size < maxOpenValues) values.add(value);
       bounded[label] = values.has(value) ? value : "other";
     }
     return bounded;
