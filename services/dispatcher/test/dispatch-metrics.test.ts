@@ -1,6 +1,7 @@
 /** What a dispatcher measures: the stages of a dispatch that are its own, its actors, and how jobs came to their end. */
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { expect, it } from "vitest";
+import { poolOf } from "./caller.js";
 import { setStage } from "./stage.js";
 
 const stage = setStage("dispatch-metrics");
@@ -73,10 +74,11 @@ it("tells of its actors, its fellows, and what waits in its queues, from memory"
   const dispatcher = await stage.dispatcher();
   await stage.caller.parked(namespace, "lonely", 1);
   await waitUntil("it is hosted", async () => (await dispatcher.metric("actors_hosted")) >= 1);
-  await waitUntil(
-    "it had a turn",
-    async () => (await dispatcher.metric('actor_events_total{event="turn"}')) >= 1,
-  );
+  // Whoever sends knows of a new dispatcher after a moment.
+  await waitUntil("it had a turn", async () => {
+    await stage.caller.link.tell(namespace, { kind: "serve", pool: poolOf("lonely") });
+    return (await dispatcher.metric('actor_events_total{event="turn"}')) >= 1;
+  });
   expect(await dispatcher.metric('actor_events_total{event="activated"}')).toBeGreaterThan(0);
   expect(await dispatcher.metric('actor_events_total{event="failed"}')).toBe(0);
   expect(await dispatcher.metric("nodes_live")).toBe(1);
