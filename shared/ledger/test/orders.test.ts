@@ -49,7 +49,7 @@ onEachRedis("work orders", (scene) => {
     const deletedAt = s.nowMs;
     const stop = { job: "AJ_run", session: "AW_1", gateway: "NO_g", wire: "AJ_run" };
     const reply = await s.deleteOrder("AD_1");
-    const told = { stops: [stop], more: 0, serve: [POOL], ended: 3 };
+    const told = { stops: [stop], more: 0, serve: [POOL], ended: jobs.length };
     expect(reply).toMatchObject({ status: "deleted", deletedAt, ...told });
     s.pass(5);
     expect(await s.deleteOrder("AD_1")).toEqual({
