@@ -39,10 +39,11 @@ const { pairs, names } = copied();
 const files = [
   ...pairs,
   [`${chart}/templates/_settings.tpl`, settingsTemplate(schemas, settings)],
-  [`${chart}/values.schema.json`, `${JSON.stringify(valuesSchema(values, settings))}\n`],
+  [`${chart}/values.schema.json`, `${JSON.stringify(valuesSchema(values, settings), null, 2)}\n`],
   [`${chart}/README.md`, readme.replace(table, () => valuesTable(values))],
 ];
-const spent = names.length === 0 ? [] : readdirSync(`${chart}/files/dashboards`).filter((name) => !names.includes(name));
+const spent =
+  names.length === 0 ? [] : readdirSync(`${chart}/files/dashboards`).filter((name) => !names.includes(name));
 
 const stale = files.filter(([path, text]) => !existsSync(path) || read(path) !== text).map(([path]) => path);
 if (!process.argv.includes("--check")) {

@@ -78,7 +78,13 @@ function pathTo(program) {
 
 function run(command, args, cwd, env = process.env) {
   try {
-    execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "ignore", "pipe"], timeout: 240_000 });
+    execFileSync(command, args, {
+      cwd,
+      env,
+      encoding: "utf8",
+      stdio: ["ignore", "ignore", "pipe"],
+      timeout: 240_000,
+    });
   } catch (error) {
     throw new Error(`${command} ${args.join(" ")}: ${error.stderr || error.message}`);
   }

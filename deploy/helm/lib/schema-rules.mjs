@@ -16,7 +16,10 @@ const serviceType = { enum: ["ClusterIP", "NodePort", "LoadBalancer"] };
 const variable = {
   type: "object",
   required: ["name"],
-  properties: { name: { type: "string", pattern: "^[-._a-zA-Z][-._a-zA-Z0-9]*$" }, value: { type: "string" } },
+  properties: {
+    name: { type: "string", pattern: "^[-._a-zA-Z][-._a-zA-Z0-9]*$" },
+    value: { type: "string" },
+  },
 };
 
 export const rules = {

@@ -12,7 +12,10 @@ const OF_THE_CHART = new Set(["host", "port", "livekitUrl", "dev"]);
 export function settingsOf(schemas) {
   const entries = Object.entries(schemas).map(([service, schema]) => {
     const keys = Object.keys(schema.shape).filter((key) => !OF_THE_CHART.has(key) && !isSecret(schema, key));
-    return [service, keys.map((key) => ({ key, about: describeField(schema, key), form: formOf(schema, key) }))];
+    return [
+      service,
+      keys.map((key) => ({ key, about: describeField(schema, key), form: formOf(schema, key) })),
+    ];
   });
   return Object.fromEntries(entries);
 }

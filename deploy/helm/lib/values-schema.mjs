@@ -38,7 +38,9 @@ function formOf({ path, value }, settings) {
 }
 
 function fits(pattern, path) {
-  return pattern.length === path.length && pattern.every((part, index) => part === "*" || part === path[index]);
+  return (
+    pattern.length === path.length && pattern.every((part, index) => part === "*" || part === path[index])
+  );
 }
 
 function typeOf(value) {

@@ -59,10 +59,15 @@ function strict(schema, refer) {
     return { type: ["integer", "string"] };
   const kept = {};
   for (const [key, value] of Object.entries(schema)) {
-    if (key.startsWith("x-") || ["description", "default", "format", "example", "title"].includes(key)) continue;
+    if (key.startsWith("x-") || ["description", "default", "format", "example", "title"].includes(key))
+      continue;
     if (key === "properties")
-      kept.properties = Object.fromEntries(Object.entries(value).map(([name, one]) => [name, strict(one, refer)]));
-    else kept[key] = typeof value === "object" && key !== "required" && key !== "enum" ? strict(value, refer) : value;
+      kept.properties = Object.fromEntries(
+        Object.entries(value).map(([name, one]) => [name, strict(one, refer)]),
+      );
+    else
+      kept[key] =
+        typeof value === "object" && key !== "required" && key !== "enum" ? strict(value, refer) : value;
   }
   const isOpen = schema["x-kubernetes-preserve-unknown-fields"] || schema.additionalProperties !== undefined;
   if (kept.properties !== undefined && !isOpen) kept.additionalProperties = false;
@@ -81,7 +86,10 @@ function written(schema, apiVersion, kind) {
 }
 
 function write(group, version, kind, source, schema) {
-  const name = [group || "core", version, kind.toLowerCase()].join("_");
+  // As kubeconform asks for them.
+  const name = [kind.toLowerCase(), ...group.split(".").slice(0, 1), version]
+    .filter((part) => part !== "")
+    .join("-");
   const text = JSON.stringify({ $comment: `Derived from ${source}, Apache-2.0`, ...schema });
   writeFileSync(new URL(`${name}.json`, import.meta.url), `${text}\n`);
   process.stdout.write(`${name} ${Math.round(text.length / 1024)} KiB\n`);

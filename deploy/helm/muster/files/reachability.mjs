@@ -20,7 +20,9 @@ if (ROUTER_URL !== undefined) {
 
 let failed = 0;
 for (const [name, url, wanted, kind] of checks) {
-  const seen = await (kind === "upgrade" ? upgradeStatus(url) : status(url)).catch((error) => error.cause ?? error);
+  const seen = await (kind === "upgrade" ? upgradeStatus(url) : status(url)).catch(
+    (error) => error.cause ?? error,
+  );
   const passed = seen === wanted;
   if (!passed) failed++;
   process.stdout.write(`${passed ? "ok  " : "FAIL"} ${name}${passed ? "" : `: ${url} gave ${seen}`}\n`);
