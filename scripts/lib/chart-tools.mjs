@@ -65,8 +65,10 @@ export function bringTool(name) {
   const folder = mkdtempSync(join(cache, `${name}-`));
   try {
     bring(folder);
+    renameSync(folder, home);
+  } catch (error) {
     // Two may bring it at once; either will do.
-    if (!existsSync(home)) renameSync(folder, home);
+    if (!existsSync(join(home, at))) throw error;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

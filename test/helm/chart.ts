@@ -111,20 +111,18 @@ export const LEAST = {
 };
 
 type Tool = "helm3" | "helm4" | "kubeconform" | "nginx";
-const found = new Map<Tool, string>();
 
-/** The path of a program, which is brought where there is none. */
-export function tool(name: Tool): string {
-  const known = found.get(name);
-  if (known !== undefined) return known;
-  const said = execFileSync(process.execPath, [`${root}scripts/lib/chart-tools.mjs`, name], {
+/** Brings programs where there are none, which may take a while: for the top of a module, where no test waits for it. */
+export function bringTools<T extends Tool>(...names: T[]): Record<T, string> {
+  const said = execFileSync(process.execPath, [`${root}scripts/lib/chart-tools.mjs`, ...names], {
     encoding: "utf8",
-    timeout: 280_000,
+    timeout: 600_000,
   });
-  const path = String((JSON.parse(said) as Record<string, string>)[name]);
-  found.set(name, path);
-  return path;
+  return JSON.parse(said) as Record<T, string>;
 }
+
+/** Their paths. */
+export const tools = bringTools("helm3", "helm4", "kubeconform");
 
 export interface Run {
   code: number | null;
@@ -159,7 +157,7 @@ export function template(
 function templateAnew(values: object | string, helm: "helm3" | "helm4", release: string): Run {
   const given = typeof values === "string" ? `${chart}/ci/${values}-values.yaml` : "-";
   const args = ["template", release, chart, "--namespace", NAMESPACE, "--values", given];
-  return run(tool(helm), args, typeof values === "string" ? "" : JSON.stringify(values));
+  return run(tools[helm], args, typeof values === "string" ? "" : JSON.stringify(values));
 }
 
 export function objectsIn(text: string): KubeObject[] {

@@ -10,6 +10,7 @@ import {
   type KubeObject,
   LEAST,
   NAMESPACE,
+  objectsIn,
   podsOf,
   render,
   root,
@@ -17,10 +18,11 @@ import {
   SERVICES,
   type Service,
   selects,
-  tool,
+  tools,
 } from "./chart.js";
 
 const CASES = ["default", "all-options"] as const;
+const LEAST_FILE = `${chart}/ci/default-values.yaml`;
 const containers = (objects: KubeObject[]) =>
   podsOf(objects).flatMap((pod) => pod.spec.containers.map((container) => ({ pod, container })));
 
@@ -89,7 +91,7 @@ it.each([
   [90_000, 90],
   ["1h", 3_600],
 ])("a pod has time for preStop, a drain of %s, and what comes behind it", (drainMs, drainSeconds) => {
-  for (const mode of ["sleep", "exec"]) {
+  for (const mode of ["auto", "sleep", "exec"]) {
     const drained = { muster: { drainMs } };
     const objects = render({
       ...LEAST,
@@ -109,6 +111,28 @@ it.each([
       expect(spec.terminationGracePeriodSeconds, service).toBeLessThanOrEqual(needed + 10);
     }
   }
+});
+
+it("pods sleep before they stop by what their cluster knows", () => {
+  const preStop = (version: string) => {
+    const { output } = run(tools.helm3, [
+      "template",
+      "muster",
+      chart,
+      "--kube-version",
+      version,
+      "--values",
+      LEAST_FILE,
+    ]);
+    return podsOf(objectsIn(output)).flatMap(({ spec }) =>
+      spec.containers.map(({ lifecycle }) => lifecycle?.preStop),
+    );
+  };
+  expect(preStop("1.30.0")).toContainEqual({ sleep: { seconds: 5 } });
+  const before = JSON.stringify(preStop("1.29.6"));
+  expect(before).not.toContain('"sleep":{');
+  expect(before).toContain('["sleep","5"]');
+  expect(before).toContain("setTimeout(() => {}, 5000)");
 });
 
 it("routers keep their sockets for drainSeconds, and agents their calls for an hour and more", () => {
@@ -201,7 +225,7 @@ it("says after an install where everything is", () => {
   // Helm 3 asks for a cluster even for this.
   const install = (name: string) => {
     const values = ["--values", `${chart}/ci/${name}-values.yaml`, "--namespace", NAMESPACE];
-    const { output } = run(tool("helm4"), ["install", "muster", chart, "--dry-run=client", ...values]);
+    const { output } = run(tools.helm4, ["install", "muster", chart, "--dry-run=client", ...values]);
     return output.slice(output.indexOf("NOTES:"));
   };
   expect(install("default")).toContain("ws://muster-router.voice.svc.cluster.local:80");

@@ -3,22 +3,22 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
-import { chart, objectsIn, render, root, run, template, tool } from "./chart.js";
+import { chart, LEAST, objectsIn, render, root, run, template, tools } from "./chart.js";
 
 const CASES = ["default", "all-options"];
 const SCHEMAS = `${root}test/helm/schemas/{{.ResourceKind}}{{.KindSuffix}}.json`;
 const conform = (text: string) =>
-  run(tool("kubeconform"), ["-strict", "-output", "json", "-schema-location", SCHEMAS], text);
+  run(tools.kubeconform, ["-strict", "-output", "json", "-schema-location", SCHEMAS], text);
 
 it.each(CASES)("helm lint has nothing against it: %s", (name) => {
   const values = ["--values", `${chart}/ci/${name}-values.yaml`];
-  const { code, output } = run(tool("helm3"), ["lint", chart, "--strict", ...values]);
+  const { code, output } = run(tools.helm3, ["lint", chart, "--strict", ...values]);
   expect(output).toContain("1 chart(s) linted, 0 chart(s) failed");
   expect(code).toBe(0);
 });
 
 it("helm lint has nothing against it without values either", () => {
-  expect(run(tool("helm3"), ["lint", chart, "--strict"]).code).toBe(0);
+  expect(run(tools.helm3, ["lint", chart, "--strict"]).code).toBe(0);
 });
 
 it.each(CASES)("is what was agreed on: %s", async (name) => {
@@ -76,6 +76,14 @@ it("alerts and dashboards come through as they are, with the braces that are Pro
   }
   // A ConfigMap holds a mebibyte.
   for (const dashboard of dashboards) expect(JSON.stringify(dashboard).length).toBeLessThan(1_000_000);
+});
+
+it("alerts lead to where the runbook is kept", () => {
+  const where = "https://wiki.example.com/muster/runbook";
+  const objects = render({ ...LEAST, prometheusRule: { enabled: true, runbookUrl: where } });
+  const text = JSON.stringify(objects.find(({ kind }) => kind === "PrometheusRule"));
+  expect(text).toContain(`"runbook_url":"${where}#`);
+  expect(text).not.toContain("docs/RUNBOOK.md");
 });
 
 it("what is written by npm run docs is as it would be written", () => {

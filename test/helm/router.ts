@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../kit/ports.js";
 import { waitUntil } from "../kit/wait-until.js";
-import { one, render, run, tool } from "./chart.js";
+import { bringTools, one, render, run } from "./chart.js";
 
 export interface Surroundings {
   /** Host and port, as the configuration has them, to a port of 127.0.0.1. */
@@ -25,6 +25,8 @@ export interface Router {
   quit(): void;
   stop(): Promise<void>;
 }
+
+const { nginx } = bringTools("nginx");
 
 /** Whoever has no rights. */
 const NOBODY = 65_534;
@@ -44,7 +46,7 @@ async function settle(config: string, { services, namePort }: Surroundings) {
   for (const [host, here] of Object.entries(services)) text = text.replaceAll(host, `127.0.0.1:${here}`);
   writeFileSync(join(folder, "nginx.conf"), text);
   // Where it is kept, nobody may look.
-  copyFileSync(tool("nginx"), join(folder, "nginx"));
+  copyFileSync(nginx, join(folder, "nginx"));
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (identity.uid !== undefined)
     for (const path of [folder, join(folder, "nginx")]) chownSync(path, NOBODY, NOBODY);

@@ -87,7 +87,7 @@ export const rules = {
   "router.trustedCertificate": { type: "string", pattern: "^/[-_./a-zA-Z0-9]+$" },
   "keda.pollingInterval": count(1, 3_600),
   "preStop.seconds": count(0, 3_600),
-  "preStop.mode": { enum: ["sleep", "exec"] },
+  "preStop.mode": { enum: ["auto", "sleep", "exec"] },
   "networkPolicy.*.ports": ports,
   "serviceMonitor.interval": intervalText,
   "serviceMonitor.scrapeTimeout": intervalText,

@@ -46,7 +46,7 @@ annotations:
 {{- if .seconds }}
 lifecycle:
   preStop:
-    {{- if eq .mode "sleep" }}
+    {{- if or (eq .mode "sleep") (and (eq .mode "auto") (semverCompare ">=1.30.0-0" $.root.Capabilities.KubeVersion.Version)) }}
     sleep:
       seconds: {{ .seconds }}
     {{- else if eq $.component "router" }}
