@@ -63,6 +63,24 @@ it.each(CASES)("every container is bounded, unprivileged and probed: %s", (name)
   }
 });
 
+it.each(CASES)("names are such as Kubernetes takes, and said once: %s", (name) => {
+  const objects = render(name);
+  const label = /^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
+  for (const { metadata, kind } of objects) {
+    expect(metadata.name, kind).toMatch(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/);
+    for (const value of Object.values(metadata.labels))
+      expect(value, `${kind} ${metadata.name}`).toMatch(label);
+  }
+  for (const { pod, container } of containers(objects)) {
+    for (const value of Object.values(pod.labels)) expect(value, pod.name).toMatch(label);
+    const variables = container.env?.map((variable) => variable.name) ?? [];
+    expect(new Set(variables).size, pod.name).toBe(variables.length);
+    for (const port of container.ports ?? []) expect(port.name.length, pod.name).toBeLessThanOrEqual(15);
+  }
+  const all = objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace} ${metadata.name}`);
+  expect(new Set(all).size).toBe(all.length);
+});
+
 it("a pool without a health port has no probes, and is a Deployment all the same", () => {
   const pools = {
     support: { image: { repository: "agent" }, healthPort: 0, credentials: { existingSecret: "a" } },

@@ -86,6 +86,11 @@ it("alerts lead to where the runbook is kept", () => {
   expect(text).not.toContain("docs/RUNBOOK.md");
 });
 
+it("is a chart of this version of Muster", () => {
+  const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { version: string };
+  expect(parse(readFileSync(`${chart}/Chart.yaml`, "utf8"))).toMatchObject({ appVersion: version });
+});
+
 it("what is written by npm run docs is as it would be written", () => {
   const { code, errors } = run(process.execPath, [`${root}deploy/helm/write-chart.mjs`, "--check"]);
   expect(errors).toBe("");

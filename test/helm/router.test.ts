@@ -249,6 +249,7 @@ it("helm test passes when all is well, and says what is not", async () => {
   const well = check({});
   expect(well.output).not.toContain("FAIL");
   expect(well.code).toBe(0);
+  expect(well.output.match(/^ok/gm)).toHaveLength(6);
   const ill = check({ DISPATCHER_URL: "http://127.0.0.1:9" });
   expect(ill.output).toContain("FAIL dispatcher is ready");
   expect(ill.code).toBe(1);
