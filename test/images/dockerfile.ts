@@ -1,9 +1,8 @@
 /**
- * Owns the Dockerfile as tests see it: what BuildKit's own parser says of it, and which files a build would be sent. Built
- * with Go, once per version of the little program beside it.
+ * Owns the Dockerfile as tests see it: what BuildKit's own parser says of it, and which files a build would be sent.
  */
-import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { runGoProgram } from "../kit/go-program.js";
 
 export interface Command {
   name: string;
@@ -40,11 +39,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** @throws Error with what BuildKit says when it would refuse the file. */
 export function readDockerfile(path: string, context = root): Dockerfile {
-  const folder = fileURLToPath(new URL("dockerfile-check", import.meta.url));
-  const program = `${root}node_modules/.cache/dockerfile-check`;
-  const options = { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] } as const;
-  execFileSync("go", ["build", "-o", program, "."], options);
-  return JSON.parse(execFileSync(program, [path, context], { ...options, cwd: root })) as Dockerfile;
+  return runGoProgram(new URL("dockerfile-check", import.meta.url), [path, context]) as Dockerfile;
 }
 
 /** All commands of a target, those of the stages below it first. */
