@@ -17,7 +17,9 @@ if (given === undefined) {
 const folder = resolve(given);
 mkdirSync(folder, { recursive: true });
 if (readdirSync(folder).length > 0) {
-  process.stderr.write(`pack-services: ${folder} is not empty; name one that is, or one that is not there yet\n`);
+  process.stderr.write(
+    `pack-services: ${folder} is not empty; name one that is, or one that is not there yet\n`,
+  );
   process.exit(2);
 }
 for (const service of readdirSync(join(root, "services")).sort()) {

@@ -52,7 +52,14 @@ function unpack(packageName, folder) {
   mkdirSync(join(folder, "lists/partial"), { recursive: true });
   const options = ["Debug::NoLocking=1", `Dir::Cache=${folder}`, `Dir::Cache::archives=${archives}`];
   const download = (...more) =>
-    apt("install", "-y", "--download-only", "--no-install-recommends", ...more.concat(options).flatMap((o) => ["-o", o]), packageName);
+    apt(
+      "install",
+      "-y",
+      "--download-only",
+      "--no-install-recommends",
+      ...more.concat(options).flatMap((o) => ["-o", o]),
+      packageName,
+    );
   try {
     download();
   } catch {

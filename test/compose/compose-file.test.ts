@@ -57,7 +57,9 @@ describe("the compose file", () => {
   });
 
   it("is refused without the values of .env.example, which has exactly those that are read", () => {
-    expect(() => readCompose(undefined, "/dev/null")).toThrow(/LIVEKIT_API_KEY is missing a value: copy \.env\.example/);
+    expect(() => readCompose(undefined, "/dev/null")).toThrow(
+      /LIVEKIT_API_KEY is missing a value: copy \.env\.example/,
+    );
     const read = new Set(readFileSync(`${folder}compose.yaml`, "utf8").match(/(?<=\$\{)\w+/g));
     const given = readFileSync(`${folder}.env.example`, "utf8").match(/^\w+(?==)/gm) ?? [];
     expect(given.sort()).toEqual([...read].sort());
@@ -104,10 +106,15 @@ describe("the compose file", () => {
       ports.map((port) => ({ name, key: `${port.published}/${port.protocol}`, ...port })),
     );
     expect(new Set(published.map(({ key }) => key)).size).toBe(published.length);
-    const open = published.filter(({ host_ip }) => host_ip !== "127.0.0.1").map(({ name, key }) => `${name} ${key}`);
+    const open = published
+      .filter(({ host_ip }) => host_ip !== "127.0.0.1")
+      .map(({ name, key }) => `${name} ${key}`);
     expect(open.sort()).toEqual(["livekit 7881/tcp", "livekit 7882/udp", "proxy 7880/tcp"]);
     const livekit = yamlIn("livekit.yaml") as { port: number; rtc: { tcp_port: number; udp_port: number } };
-    expect(service("livekit").ports?.map(({ target }) => target)).toEqual([livekit.rtc.tcp_port, livekit.rtc.udp_port]);
+    expect(service("livekit").ports?.map(({ target }) => target)).toEqual([
+      livekit.rtc.tcp_port,
+      livekit.rtc.udp_port,
+    ]);
     for (const { name, ...port } of published) expect(String(port.target), name).toBe(port.published);
   });
 
@@ -157,7 +164,9 @@ describe("what the compose file mounts", () => {
 
   it("the proxy leads to services that are there, on their ports", () => {
     const where = readFileSync(`${folder}proxy/where.conf`, "utf8");
-    const led = Object.fromEntries([...where.matchAll(/^set \$(\w+) (\S+);$/gm)].map(([, name, to]) => [name, to]));
+    const led = Object.fromEntries(
+      [...where.matchAll(/^set \$(\w+) (\S+);$/gm)].map(([, name, to]) => [name, to]),
+    );
     const { port } = yamlIn("livekit.yaml") as { port: number };
     expect(led).toEqual({
       gateway: `gateway:${settingsOf("gateway").port}`,
@@ -175,7 +184,9 @@ describe("what the compose file mounts", () => {
     );
     const livekit = yamlIn("livekit.yaml") as { prometheus_port: number };
     expect(scraped).toEqual([
-      ...(["gateway", "dispatcher", "api"] as const).map((name) => `muster-${name} ${name}:${settingsOf(name).port}`),
+      ...(["gateway", "dispatcher", "api"] as const).map(
+        (name) => `muster-${name} ${name}:${settingsOf(name).port}`,
+      ),
       `livekit livekit:${livekit.prometheus_port}`,
     ]);
     const mounted = service("prometheus").volumes?.map(({ target }) => target);
@@ -184,18 +195,28 @@ describe("what the compose file mounts", () => {
   });
 
   it("Grafana is given the Prometheus beside it, and the folder of the dashboards", () => {
-    const { datasources } = yamlIn("grafana/datasources/prometheus.yaml") as { datasources: { url: string }[] };
+    const { datasources } = yamlIn("grafana/datasources/prometheus.yaml") as {
+      datasources: { url: string }[];
+    };
     expect(datasources.map(({ url }) => url)).toEqual(["http://prometheus:9090"]);
-    const { providers } = yamlIn("grafana/dashboards/muster.yaml") as { providers: { options: { path: string } }[] };
+    const { providers } = yamlIn("grafana/dashboards/muster.yaml") as {
+      providers: { options: { path: string } }[];
+    };
     const targets = service("grafana").volumes?.map(({ target }) => target);
     for (const { options } of providers) expect(targets).toContain(options.path);
   });
 
   it("the example agent has the versions that the tests run it with", () => {
     const versions = (path: string) =>
-      (JSON.parse(readFileSync(join(root, path), "utf8")) as { dependencies: object; devDependencies?: object });
+      JSON.parse(readFileSync(join(root, path), "utf8")) as {
+        dependencies: object;
+        devDependencies?: object;
+      };
     const { dependencies } = versions("deploy/compose/agent/package.json");
-    const ours = { ...versions("package.json").devDependencies, ...versions("test/package.json").dependencies };
+    const ours = {
+      ...versions("package.json").devDependencies,
+      ...versions("test/package.json").dependencies,
+    };
     expect(ours).toMatchObject(dependencies);
   });
 });

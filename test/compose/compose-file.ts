@@ -29,6 +29,9 @@ export interface ComposeFile {
 }
 
 /** @throws Error with what Compose says when it would refuse the file, or warn of it */
-export function readCompose(file = `${folder}compose.yaml`, variables = `${folder}.env.example`): ComposeFile {
+export function readCompose(
+  file = `${folder}compose.yaml`,
+  variables = `${folder}.env.example`,
+): ComposeFile {
   return runGoProgram(new URL("compose-check", import.meta.url), [file, variables]) as ComposeFile;
 }

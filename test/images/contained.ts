@@ -45,7 +45,10 @@ export function whyNotContained(): string | undefined {
   const tini = bringProgram("tini");
   if ("missing" in tini) return tini.missing;
   try {
-    execFileSync(bwrap.path, [...walls(), "--", "true"], { stdio: "pipe", env: { ...process.env, ...bwrap.env } });
+    execFileSync(bwrap.path, [...walls(), "--", "true"], {
+      stdio: "pipe",
+      env: { ...process.env, ...bwrap.env },
+    });
     return undefined;
   } catch (error) {
     return `bubblewrap is refused: ${String((error as { stderr?: Buffer }).stderr).trim()}`;
@@ -125,15 +128,34 @@ export async function untilReady(service: Contained): Promise<void> {
 /** What is around whoever is contained, whatever it runs. Later entries lie within earlier ones. */
 function walls(): string[] {
   const programs = { node: process.execPath, ...pathsOf(["tini", "redis-server"]) };
-  const libraries = (process.env.LD_LIBRARY_PATH ?? "").split(":").filter((path) => path !== "" && existsSync(path));
+  const libraries = (process.env.LD_LIBRARY_PATH ?? "")
+    .split(":")
+    .filter((path) => path !== "" && existsSync(path));
   return [
-    ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--as-pid-1", "--die-with-parent"],
+    ...[
+      "--unshare-user",
+      "--unshare-pid",
+      "--unshare-ipc",
+      "--unshare-uts",
+      "--as-pid-1",
+      "--die-with-parent",
+    ],
     ...["--uid", USER, "--gid", USER, "--cap-drop", "ALL"],
     ...["--ro-bind", `${IMAGE_ROOT}/usr`, "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
     ...Object.entries(programs).flatMap(([name, path]) => ["--ro-bind", path, `/opt/bin/${name}`]),
     ...libraries.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--remount-ro", "/", "--clearenv", "--setenv", "PATH", "/opt/bin:/usr/bin", "--setenv", "HOME", "/tmp"],
+    ...[
+      "--remount-ro",
+      "/",
+      "--clearenv",
+      "--setenv",
+      "PATH",
+      "/opt/bin:/usr/bin",
+      "--setenv",
+      "HOME",
+      "/tmp",
+    ],
     ...(libraries.length > 0 ? ["--setenv", "LD_LIBRARY_PATH", libraries.join(":")] : []),
   ];
 }

@@ -60,7 +60,10 @@ describe("the Dockerfile", () => {
     for (const { name, commands } of dockerfile.stages) {
       for (const { sources = [], from, text } of commands) {
         if (from !== undefined && from !== "") {
-          expect(dockerfile.stages.map((stage) => stage.name), text).toContain(from);
+          expect(
+            dockerfile.stages.map((stage) => stage.name),
+            text,
+          ).toContain(from);
           if (from === "build") expect(sources).toEqual([`/packed/${name}`]);
           continue;
         }
@@ -72,13 +75,23 @@ describe("the Dockerfile", () => {
   it("sends what a build reads, and no built file, test or secret", () => {
     const sent = dockerfile.context;
     const named = sent.filter((path) => path.endsWith("package.json"));
-    const { workspaces } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { workspaces: string[] };
-    for (const workspace of workspaces) expect(named.some((path) => matchesGlob(path, `${workspace}/package.json`))).toBe(true);
+    const { workspaces } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
+      workspaces: string[];
+    };
+    for (const workspace of workspaces)
+      expect(named.some((path) => matchesGlob(path, `${workspace}/package.json`))).toBe(true);
     // What is copied before the installation must name every workspace, or the lockfile is refused.
     expect(named.filter((path) => !/^([^/]+\/){0,2}package\.json$/.test(path))).toEqual([]);
-    for (const folder of ["shared/ledger/lua", "shared/wire/scripts", "services/gateway/src", "proto/livekit"])
+    for (const folder of [
+      "shared/ledger/lua",
+      "shared/wire/scripts",
+      "services/gateway/src",
+      "proto/livekit",
+    ])
       expect(sent.some((path) => path.startsWith(`${folder}/`))).toBe(true);
-    expect(sent.filter((path) => /(^|\/)(dist|node_modules|\.git|\.env[^/]*)(\/|$)|\.test\.ts$/.test(path))).toEqual([]);
+    expect(
+      sent.filter((path) => /(^|\/)(dist|node_modules|\.git|\.env[^/]*)(\/|$)|\.test\.ts$/.test(path)),
+    ).toEqual([]);
   });
 
   it("runs in its build what the tests run, and nothing else", () => {

@@ -13,7 +13,7 @@ import { workerToken } from "../kit/access-tokens.js";
 import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { startWorker } from "../kit/simulated-worker.js";
 import { waitUntil } from "../kit/wait-until.js";
-import { type Contained, contain, type ContainedOptions, untilReady, whyNotContained } from "./contained.js";
+import { type Contained, type ContainedOptions, contain, untilReady, whyNotContained } from "./contained.js";
 import { commandsOf, readDockerfile } from "./dockerfile.js";
 
 const KEY = { apiKey: "image-key", apiSecret: "image-secret-that-is-long-enough-for-hs256" };
@@ -34,7 +34,9 @@ let redis: RedisServer;
 
 beforeAll(async () => {
   if (IMAGE_ROOT === undefined)
-    sizes = execFileSync(process.execPath, [`${root}scripts/pack-services.mjs`, packed], { encoding: "utf8" });
+    sizes = execFileSync(process.execPath, [`${root}scripts/pack-services.mjs`, packed], {
+      encoding: "utf8",
+    });
   process.stdout.write(sizes);
   why = whyNotContained();
   if (why !== undefined) process.stdout.write(`SKIPPED: packed services are not run as images: ${why}\n`);
@@ -48,7 +50,10 @@ afterAll(async () => {
 const wordsOf = (service: string, command: string): string[] =>
   commandsOf(dockerfile, service).findLast(({ name }) => name === command)?.words ?? [];
 
-async function start(service: string, { env = {}, ...options }: Partial<ContainedOptions> = {}): Promise<Contained> {
+async function start(
+  service: string,
+  { env = {}, ...options }: Partial<ContainedOptions> = {},
+): Promise<Contained> {
   const started = await contain({
     app: join(packed, service),
     entrypoint: wordsOf(service, "ENTRYPOINT"),
@@ -85,7 +90,9 @@ describe("a packed service", { timeout: 60_000 }, () => {
     for (const service of readdirSync(join(root, "services"))) {
       const files = readdirSync(join(packed, service), { recursive: true, encoding: "utf8" });
       expect(files).toContain(`services/${service}/dist/main.js`);
-      const useless = files.filter((file) => /\.(ts|map|tsbuildinfo)$|^node_modules\/(vitest|typescript|turbo)\b/.test(file));
+      const useless = files.filter((file) =>
+        /\.(ts|map|tsbuildinfo)$|^node_modules\/(vitest|typescript|turbo)\b/.test(file),
+      );
       expect(useless).toEqual([]);
       const binaries = files.filter((file) => /uws_.*\.node$/.test(file));
       expect(binaries.length).toBe(files.some((file) => file === "node_modules/uWebSockets.js") ? 1 : 0);
@@ -100,8 +107,11 @@ describe("a packed service", { timeout: 60_000 }, () => {
 
   it("gateway, dispatcher and api take a dispatch, write nothing, and end well", async ({ skip }) => {
     if (why !== undefined) skip(why);
-    const [gateway, dispatcher, api] = await Promise.all(["gateway", "dispatcher", "api"].map((name) => start(name)));
-    if (gateway === undefined || dispatcher === undefined || api === undefined) throw new Error("unreachable");
+    const [gateway, dispatcher, api] = await Promise.all(
+      ["gateway", "dispatcher", "api"].map((name) => start(name)),
+    );
+    if (gateway === undefined || dispatcher === undefined || api === undefined)
+      throw new Error("unreachable");
     const all = [gateway, dispatcher, api];
     await Promise.all(all.map(untilReady));
     expect(gateway.output()).not.toContain("falls back");
@@ -129,7 +139,9 @@ describe("a packed service", { timeout: 60_000 }, () => {
 
     const second = await start("standalone", own);
     await untilReady(second);
-    const kept = await new AgentDispatchClient(second.url, KEY.apiKey, KEY.apiSecret).listDispatch("room-kept");
+    const kept = await new AgentDispatchClient(second.url, KEY.apiKey, KEY.apiSecret).listDispatch(
+      "room-kept",
+    );
     expect(kept).toHaveLength(1);
     expect(second.written()).toEqual([]);
     await expectGoodEnd(second);
@@ -141,7 +153,9 @@ describe("a packed service", { timeout: 60_000 }, () => {
     // An api does not wait: it is there, not ready, and drains as ever.
     const waiting = await Promise.all(["gateway", "dispatcher"].map((name) => start(name, away)));
     for (const service of waiting) {
-      await waitUntil("it has tried", () => service.output().includes("ECONNREFUSED"), { deadlineMs: 10_000 });
+      await waitUntil("it has tried", () => service.output().includes("ECONNREFUSED"), {
+        deadlineMs: 10_000,
+      });
       const askedAtMs = performance.now();
       service.terminate();
       await service.exited;
@@ -156,7 +170,10 @@ describe("a packed service", { timeout: 60_000 }, () => {
     const [kind, , script = "", port = "", ...rest] = wordsOf("api", "HEALTHCHECK");
     expect([kind, script, rest]).toEqual(["CMD", "/app/healthcheck.mjs", []]);
     const ask = (more: string[], env: Record<string, string>) =>
-      execFileSync(process.execPath, [`${root}deploy/images/healthcheck.mjs`, port, ...more], { env, encoding: "utf8" });
+      execFileSync(process.execPath, [`${root}deploy/images/healthcheck.mjs`, port, ...more], {
+        env,
+        encoding: "utf8",
+      });
     const MUSTER_PORT = String(api.port);
     expect(ask([], { MUSTER_PORT })).toBe("");
     expect(ask(["/readyz"], { MUSTER_PORT })).toBe("");

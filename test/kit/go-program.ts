@@ -14,7 +14,16 @@ const RUN_MS = 20_000;
 export function runGoProgram(folder: URL, args: readonly string[]): unknown {
   const source = fileURLToPath(folder);
   const program = `${root}node_modules/.cache/go-programs/${basename(source)}`;
-  execFileSync("go", ["build", "-mod=readonly", "-o", program, "."], { cwd: source, stdio: "pipe", timeout: BUILD_MS });
-  const printed = execFileSync(program, args, { encoding: "utf8", stdio: "pipe", timeout: RUN_MS, maxBuffer: 32 * 1024 * 1024 });
+  execFileSync("go", ["build", "-mod=readonly", "-o", program, "."], {
+    cwd: source,
+    stdio: "pipe",
+    timeout: BUILD_MS,
+  });
+  const printed = execFileSync(program, args, {
+    encoding: "utf8",
+    stdio: "pipe",
+    timeout: RUN_MS,
+    maxBuffer: 32 * 1024 * 1024,
+  });
   return JSON.parse(printed);
 }

@@ -18,7 +18,11 @@ export default defineAgent({
   entry: async (ctx) => {
     const { id, room } = ctx.job;
     say(`job ${id} for room ${room.name}: ${ctx.job.metadata || "no metadata"}`);
-    const rooms = new RoomServiceClient(LIVEKIT_URL.replace(/^ws/, "http"), LIVEKIT_API_KEY, LIVEKIT_API_SECRET);
+    const rooms = new RoomServiceClient(
+      LIVEKIT_URL.replace(/^ws/, "http"),
+      LIVEKIT_API_KEY,
+      LIVEKIT_API_SECRET,
+    );
     const [described] = await rooms.listRooms([room.name]);
     say(`job ${id}: LiveKit knows ${described?.numParticipants ?? 0} participants of ${room.name}`);
     ctx.addShutdownCallback(async () => say(`job ${id} ends`));
