@@ -182,12 +182,12 @@ describe("what the compose file mounts", () => {
     const scraped = scrape_configs.flatMap(({ job_name, dns_sd_configs = [] }) =>
       dns_sd_configs.map(({ names, port }) => `${job_name} ${names.join()}:${port}`),
     );
-    const livekit = yamlIn("livekit.yaml") as { prometheus_port: number };
+    const livekit = yamlIn("livekit.yaml") as { prometheus: { port: number } };
     expect(scraped).toEqual([
       ...(["gateway", "dispatcher", "api"] as const).map(
         (name) => `muster-${name} ${name}:${settingsOf(name).port}`,
       ),
-      `livekit livekit:${livekit.prometheus_port}`,
+      `livekit livekit:${livekit.prometheus.port}`,
     ]);
     const mounted = service("prometheus").volumes?.map(({ target }) => target);
     expect(rule_files).toEqual(["rules/*.yaml"]);

@@ -11,7 +11,7 @@ import { freePort } from "../kit/ports.js";
 import { waitUntil } from "../kit/wait-until.js";
 import { folder } from "./compose-file.js";
 
-export interface Proxy {
+export interface WayIn {
   readonly url: string;
   /** What it wrote to its error log. */
   output(): string;
@@ -33,7 +33,7 @@ process.once("exit", () => {
 });
 
 /** Its names stand for fixed addresses, tried in turn. */
-export function startProxy(behind: Behind): Promise<Proxy> {
+export function startProxy(behind: Behind): Promise<WayIn> {
   const upstreams = Object.entries(behind).map(
     ([name, addresses]) =>
       `upstream ${name}-under-test { ${addresses.map((address) => `server ${address};`).join(" ")} }`,
@@ -45,7 +45,7 @@ export function startProxy(behind: Behind): Promise<Proxy> {
 }
 
 /** Its names are looked up as they are shipped, but at this name server; the ports are those given. */
-export function startProxyByNames(nameServer: string, ports: Record<keyof Behind, number>): Promise<Proxy> {
+export function startProxyByNames(nameServer: string, ports: Record<keyof Behind, number>): Promise<WayIn> {
   return launch({
     nginx: (shipped) => shipped,
     where: (shipped) =>
@@ -63,7 +63,7 @@ interface Changes {
   where(shipped: string): string;
 }
 
-async function launch(changes: Changes): Promise<Proxy> {
+async function launch(changes: Changes): Promise<WayIn> {
   const nginx = bringProgram("nginx");
   if ("missing" in nginx) throw new Error(nginx.missing);
   const port = await freePort();
@@ -77,7 +77,7 @@ async function launch(changes: Changes): Promise<Proxy> {
   };
   rewrite("nginx.conf", changes.nginx);
   rewrite("where.conf", (text) => changes.where(text).replace(/^listen \d+;/m, `listen 127.0.0.1:${port};`));
-  const args = ["-p", own, "-c", join(shipped, "nginx.conf"), "-e", "/dev/stderr", "-g", "daemon off;"];
+  const args = ["-p", own, "-c", join(shipped, "nginx.conf"), "-e", "stderr", "-g", "daemon off;"];
   const env = { ...process.env, ...nginx.env };
   const child = spawn(nginx.path, args, { stdio: ["ignore", "ignore", "pipe"], env });
   running.add(child);
@@ -107,7 +107,7 @@ export function checkShipped(): void {
   const nginx = bringProgram("nginx");
   if ("missing" in nginx) throw new Error(nginx.missing);
   const own = mkdtempSync(join(tmpdir(), "muster-proxy-"));
-  const args = ["-t", "-q", "-p", own, "-c", `${folder}proxy/nginx.conf`, "-e", "/dev/stderr"];
+  const args = ["-t", "-q", "-p", own, "-c", `${folder}proxy/nginx.conf`, "-e", "stderr"];
   try {
     execFileSync(nginx.path, args, { stdio: "pipe", env: { ...process.env, ...nginx.env } });
   } finally {

@@ -6,7 +6,6 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { bringProgram } from "../../scripts/lib/debian-programs.mjs";
 import { freePort } from "../kit/ports.js";
 import { waitUntil } from "../kit/wait-until.js";
@@ -127,7 +126,7 @@ export async function untilReady(service: Contained): Promise<void> {
 
 /** What is around whoever is contained, whatever it runs. Later entries lie within earlier ones. */
 function walls(): string[] {
-  const programs = { node: process.execPath, ...pathsOf(["tini", "redis-server"]) };
+  const programs = IMAGE_ROOT === "" ? { node: process.execPath, ...pathsOf(["tini", "redis-server"]) } : {};
   const libraries = (process.env.LD_LIBRARY_PATH ?? "")
     .split(":")
     .filter((path) => path !== "" && existsSync(path));
@@ -151,7 +150,7 @@ function walls(): string[] {
       "--clearenv",
       "--setenv",
       "PATH",
-      "/opt/bin:/usr/bin",
+      "/opt/bin:/usr/local/bin:/usr/bin",
       "--setenv",
       "HOME",
       "/tmp",
