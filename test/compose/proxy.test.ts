@@ -25,6 +25,8 @@ const { apiKey, apiSecret } = KEY;
 /** An SDK takes seconds to start, more on a busy machine. */
 const SDK_MS = 60_000;
 const JOBS = 4;
+/** Over which a gateway that drains closes its sockets. */
+const LEAVING_MS = 2_000;
 
 const why = whyNoProxy();
 if (why !== undefined) process.stdout.write(`SKIPPED: the proxy is not run: ${why}\n`);
@@ -76,13 +78,14 @@ beforeAll(async () => {
   };
   const start = async (name: "gateway" | "dispatcher" | "api", more = {}) =>
     keep(await startService(name, { ...env, ...more }));
-  const [first, second, , last] = await Promise.all([
+  const [first, second, leaving, , last] = await Promise.all([
     start("gateway"),
     start("gateway"),
+    start("gateway", { MUSTER_DRAIN_MS: String(LEAVING_MS) }),
     start("dispatcher"),
     start("api", { MUSTER_PORT: String(apiPort) }),
   ]);
-  gateways = [first, second];
+  gateways = [first, second, leaving];
   api = last;
   proxy = keep(
     await startProxy({
@@ -205,6 +208,23 @@ describe("the proxy", { timeout: 2 * SDK_MS }, () => {
       const { workers } = (await answer.json()) as { workers: { id: string; client_ip: string }[] };
       return workers.find(({ id }) => id === worker.id)?.client_ip === "203.0.113.9";
     });
+  });
+
+  it("a gateway that drains behind it is noticed by nobody who dials", async () => {
+    const leaving = gateways[2];
+    if (leaving === undefined) throw new Error("unreachable");
+    const dial = (url: string) =>
+      startWorker({ url, token: workerToken(apiKey, apiSecret), register: { agentName: "leaving" } });
+    const held = await Promise.all(Array.from({ length: 2 * JOBS }, () => dial(leaving.url)));
+    onTestFinished(async () => {
+      for (const worker of held) await worker.close();
+    });
+    const left = leaving.stop();
+    await waitUntil("it is not ready", async () => (await fetch(`${leaving.url}/readyz`)).status === 503);
+    // Each of them is led to it in its turn, and refused there.
+    for (let dialled = 0; dialled < 2 * gateways.length; dialled++) await (await dial(proxy.url)).close();
+    expect(held.some(({ client }) => client.isOpen)).toBe(true);
+    expect(await left).toBe(0);
   });
 
   it("a gateway that is killed behind it costs no job, and no worker notices more than its socket", async () => {
