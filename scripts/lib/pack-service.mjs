@@ -21,6 +21,8 @@ import { root } from "./run.mjs";
 /** Of a workspace package: what it runs, and the scripts that it sends to Redis, which lie beside `dist`. */
 const SHIPPED = ["package.json", "dist", "lua"];
 const NOT_RUN = /\.([cm]?ts|map|tsbuildinfo|md|markdown|flow)$/i;
+/** Folders of packages: their own packages are listed by themselves, the rest is for who works on them. */
+const NOT_SHIPPED = /^(node_modules|tests?|__tests__|benchmarks?|examples?|docs|\.github|\.husky)$/;
 /** uWebSockets.js brings a binary of 5 to 7 MB for each platform and Node. */
 const SOCKET_BINARY = /^uws_.*\.node$/;
 const OWN_BINARY = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`;
@@ -31,7 +33,7 @@ export function packService(service, folder) {
   for (const path of paths) {
     const place = join(folder, relative(root, path));
     if (lstatSync(path).isSymbolicLink()) linkWorkspace(realpathSync(path), place, folder);
-    else copy(path, place);
+    else copy(path, place, isShipped);
   }
   return { bytes: sizeOf(folder), packages: paths.length };
 }
@@ -51,23 +53,22 @@ function productionPaths(service) {
 function linkWorkspace(real, place, folder) {
   const target = join(folder, relative(root, real));
   if (!existsSync(join(real, "dist"))) throw new Error(`${relative(root, real)} is not built: npm run build`);
-  for (const part of SHIPPED) if (existsSync(join(real, part))) copy(join(real, part), join(target, part));
+  for (const part of SHIPPED)
+    if (existsSync(join(real, part))) copy(join(real, part), join(target, part), isRun);
   mkdirSync(dirname(place), { recursive: true });
   symlinkSync(relative(dirname(place), target), place);
 }
 
-function copy(from, to) {
-  cpSync(from, to, {
-    recursive: true,
-    // A package's own packages are listed by themselves, where they belong to production.
-    filter: (path) => path === from || isShipped(path),
-  });
+function copy(from, to, filter) {
+  cpSync(from, to, { recursive: true, filter: (path) => path === from || filter(path) });
 }
+
+const isRun = (path) => !NOT_RUN.test(basename(path)) || statSync(path).isDirectory();
 
 function isShipped(path) {
   const name = basename(path);
-  if (name === "node_modules" || (NOT_RUN.test(name) && statSync(path).isFile())) return false;
-  return !SOCKET_BINARY.test(name) || name === OWN_BINARY;
+  if (statSync(path).isDirectory()) return !NOT_SHIPPED.test(name);
+  return isRun(path) && (!SOCKET_BINARY.test(name) || name === OWN_BINARY);
 }
 
 function sizeOf(path) {

@@ -2,7 +2,9 @@
  * What must be true of the Dockerfile, as BuildKit itself reads it: no engine is needed for that. That what it builds also
  * runs is packed-services.test.ts.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, matchesGlob } from "node:path";
 import { fileURLToPath } from "node:url";
 import { apiSchema } from "@muster/api/config";
@@ -96,13 +98,30 @@ describe("the Dockerfile", () => {
 
   it("runs in its build what the tests run, and nothing else", () => {
     expect(runLines("build")).toEqual([
-      // As in DECISIONS.md: of the whole lockfile, or not at all. Tested on a machine by who changes it.
+      // The next test, save for the installing itself.
       "npm ci --workspace services --include-workspace-root --no-audit --no-fund",
       // `npm test` builds by the same task.
       "TURBO_TELEMETRY_DISABLED=1 npm run build",
       // packed-services.test.ts
       "node scripts/pack-services.mjs /packed",
     ]);
+  });
+
+  it("can install by its lockfile, with the files that it copies before that", () => {
+    const scratch = mkdtempSync(join(tmpdir(), "muster-context-"));
+    try {
+      const [early] = commandsOf(dockerfile, "build").filter(({ name }) => name === "COPY");
+      for (const path of new Set(early?.sources?.flatMap(sentFor)))
+        cpSync(join(root, path), join(scratch, path), { recursive: true });
+      const [command = "", ...args] = runLines("build")[0]?.split(" ") ?? [];
+      const options = { cwd: scratch, encoding: "utf8", stdio: "pipe" } as const;
+      const printed = execFileSync(command, [...args, "--dry-run", "--ignore-scripts"], options);
+      expect(printed).toMatch(/added \d+ packages/);
+      // None of what only tests need.
+      expect(printed).not.toMatch(/add @livekit\/(agents|rtc-node)/);
+    } finally {
+      rmSync(scratch, { recursive: true });
+    }
   });
 
   it.each(TARGETS)("%s runs as a user that is a number, under tini, with labels", (target) => {
