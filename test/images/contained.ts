@@ -126,7 +126,8 @@ export async function untilReady(service: Contained): Promise<void> {
 
 /** What is around whoever is contained, whatever it runs. Later entries lie within earlier ones. */
 function walls(): string[] {
-  const programs = IMAGE_ROOT === "" ? { node: process.execPath, ...pathsOf(["tini", "redis-server"]) } : {};
+  const programs: Record<string, string> =
+    IMAGE_ROOT === "" ? { node: process.execPath, ...pathsOf(["tini", "redis-server"]) } : {};
   const libraries = (process.env.LD_LIBRARY_PATH ?? "")
     .split(":")
     .filter((path) => path !== "" && existsSync(path));
@@ -142,7 +143,7 @@ function walls(): string[] {
     ...["--uid", USER, "--gid", USER, "--cap-drop", "ALL"],
     ...["--ro-bind", `${IMAGE_ROOT}/usr`, "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
-    ...Object.entries(programs).flatMap(([name, path]) => ["--ro-bind", path, `/opt/bin/${name}`]),
+    ...Object.entries<string>(programs).flatMap(([name, path]) => ["--ro-bind", path, `/opt/bin/${name}`]),
     ...libraries.flatMap((path) => ["--ro-bind", path, path]),
     ...[
       "--remount-ro",
