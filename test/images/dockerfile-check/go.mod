@@ -1,9 +1,9 @@
 module muster/dockerfile-check
 
-go 1.26.8
+go 1.25.5
 
 require (
-	github.com/moby/buildkit v0.34.2
+	github.com/moby/buildkit v0.28.1
 	github.com/moby/patternmatcher v0.6.1
 )
 
