@@ -13,7 +13,7 @@ const CAME: [why: string, remoteAddress: string, forwardedFor: string | undefine
   ["a stranger who says to be another", "198.51.100.1", "203.0.113.9", "198.51.100.1"],
   ["one proxy of ours", "10.1.2.3", "203.0.113.9", "203.0.113.9"],
   ["two proxies of ours", "10.1.2.3", "203.0.113.9, 192.0.2.7", "203.0.113.9"],
-  ["a stranger's word before a proxy of ours", "10.1.2.3", "10.9.9.9, 203.0.113.9", "203.0.113.9"],
+  ["a stranger's word before a proxy of ours", "10.1.2.3", "198.51.100.66, 203.0.113.9", "203.0.113.9"],
   ["a proxy of ours that says nothing", "10.1.2.3", undefined, "10.1.2.3"],
   ["a proxy of ours that says nonsense", "10.1.2.3", "203.0.113.9, unknown", "10.1.2.3"],
   ["nothing but proxies of ours", "10.1.2.3", "10.4.5.6", "10.4.5.6"],
