@@ -3,6 +3,9 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { BuildClaim } from "@muster/actor/build-claim";
+import { exitIfRefused } from "@muster/actor/schema-refused";
+import { idFrom } from "@muster/domain/ids";
 import { systemClock } from "@muster/runtime/clock";
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
 import { createLifecycle } from "@muster/runtime/lifecycle";
@@ -10,6 +13,7 @@ import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import { countCommands } from "@muster/runtime/redis/command-count";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { productVersion } from "@muster/runtime/version";
 import { apiKeysFrom, apiSchema, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "./config.js";
 import { startApi } from "./start-api.js";
 
@@ -32,6 +36,11 @@ const redis = connectRedis({ url: config.redisUrl, name: "api", log });
 const commands = metrics.counter("redis_commands_total");
 countCommands(redis, (command) => commands.add({ command }));
 
+const claim = new BuildClaim({
+  ...{ redis, nodeIds: [idFrom("node", randomBytes(16))], service: "api", version: productVersion() },
+  ...{ clock: systemClock, log },
+});
+await exitIfRefused(log, claim);
 const api = await startApi({
   redis,
   keys: apiKeysFrom(config),
@@ -48,6 +57,7 @@ const api = await startApi({
 });
 
 lifecycle.onStop("api", "not ready first, then the calls under way end", () => api.stop());
+lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
 lifecycle.onStop("redis", "last: everything above uses it", () => closeRedis(redis));
 lifecycle.installSignals();
 log.info({ port: api.port }, "api is ready");
