@@ -2,9 +2,10 @@
  * Two versions of Muster on one Redis: an earlier build is replaced by this one, service by service, under load, and comes
  * back again. `npm run upgrade -- FROM=v1.2.3` walks from another version than the one before.
  */
-import { BUILDS_KEY, SCHEMA_KEY } from "@muster/actor/keys";
+
 import { SCHEMA } from "@muster/domain/schema";
 import { afterEach, beforeAll, expect, it } from "vitest";
+import { BUILDS_KEY, SCHEMA_KEY } from "../../shared/actor/src/keys.js";
 import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { type ServiceName, startService } from "../kit/service-process.js";
 import { type PreviousBuild, previousBuild } from "./upgrade/previous-build.js";

@@ -4,6 +4,7 @@
  * between nobody may touch it, and at the end it must have been done.
  */
 import type { SimulatedWorker } from "../../kit/simulated-worker.js";
+import { waitUntil } from "../../kit/wait-until.js";
 import type { Cluster } from "../harness.js";
 import { callRest } from "./rest-calls.js";
 
@@ -18,9 +19,12 @@ interface Begun {
 }
 
 const JOB_MS = 50;
+const DONE_WITHIN_MS = 10_000;
 const DEPLOYMENT = "blue";
 
 export class StandingWork {
+  /** What is wrong with it; complete once it was let go. */
+  readonly problems: string[] = [];
   readonly #cluster: Cluster;
   readonly #zone: string;
   readonly #round: string;
@@ -35,47 +39,51 @@ export class StandingWork {
   }
 
   async begin(): Promise<void> {
-    await this.#begin("late", async (_job, order) => order);
+    await this.#begin("late", async (order) => order);
     await this.#work("held");
-    await this.#begin("held", async (_job, order) => order, { hold: true });
+    await this.#begin("held", async (order) => order, { hold: true });
     await this.#work("drained");
     const target = { kind: "deployment", agent_name: this.#agent("drained"), deployment: DEPLOYMENT };
     const drain = await this.#call("POST", "/v1/drains", { target, namespace: this.#zone });
     await this.#begin("drained", async () => drain.id);
   }
 
-  /** What of it was touched although nobody let it go; to be asked before `letGo`. */
-  problems(): string[] {
-    return this.#begun.flatMap(({ what, job }) =>
-      this.#cluster.witness.started.has(job)
-        ? [`${this.#round}: ${job}, ${what}, was given to a worker`]
-        : [],
-    );
-  }
-
+  /** Resolves when all of it is done, or had the time for that. */
   async letGo(): Promise<void> {
+    const { witness, invariants } = this.#cluster;
+    for (const { what, job } of this.#begun)
+      if (witness.started.has(job)) this.#note(what, job, "was given to a worker before it was let go");
     for (const { what, id } of this.#begun) {
       if (what === "late") await this.#work("late");
       if (what === "held") await this.#call("POST", `/v1/orders/${id}/release`);
       if (what === "drained") await this.#call("DELETE", `/v1/drains/${id}?namespace=${this.#zone}`);
     }
-    const jobs = this.#begun.map(({ job }) => job);
-    await this.#cluster.until(
-      `what was begun ${this.#round} is done`,
-      () => jobs.every((job) => this.#cluster.witness.succeeded.has(job)),
-      { deadlineMs: 15_000 },
-    );
+    const isOver = ({ job }: Begun) =>
+      witness.succeeded.has(job) || invariants.fates.get(job)?.state === "ended";
+    const areOver = () => this.#begun.every(isOver);
+    await waitUntil("what was begun is done", areOver, { deadlineMs: DONE_WITHIN_MS }).catch(() => {
+      // Said below, of each.
+    });
+    for (const { what, job } of this.#begun) {
+      if (witness.succeeded.has(job)) continue;
+      const { state = "never seen", outcome = "", cause = "" } = invariants.fates.get(job) ?? {};
+      this.#note(
+        what,
+        job,
+        `was let go and is not done: ${[state, outcome, cause].filter(Boolean).join(", ")}`,
+      );
+    }
+  }
+
+  #note(what: Waits, job: string, problem: string): void {
+    this.problems.push(`${job}, ${what}, begun ${this.#round}, ${problem}`);
   }
 
   #agent(what: Waits): string {
     return `${what}-${this.#round}`;
   }
 
-  async #begin(
-    what: Waits,
-    idOf: (job: string, order: string) => Promise<string>,
-    more: object = {},
-  ): Promise<void> {
+  async #begin(what: Waits, idOf: (order: string) => Promise<string>, more: object = {}): Promise<void> {
     const order = await this.#call("POST", "/v1/orders", {
       room: `${what}-${this.#round}`,
       agent_name: this.#agent(what),
@@ -84,7 +92,7 @@ export class StandingWork {
       ...more,
     });
     const job = order.jobs[0]?.id ?? "";
-    this.#begun.push({ what, job, id: await idOf(job, order.id) });
+    this.#begun.push({ what, job, id: await idOf(order.id) });
   }
 
   async #work(what: Waits): Promise<void> {

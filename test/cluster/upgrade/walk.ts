@@ -3,9 +3,11 @@
  * never waits. Owns the order of the steps, which passes through each pair of kinds with the one old and the other new,
  * both ways; and the account at the end. What a violation is, is judged as in the siege.
  */
+import { DEFAULT_MAX_ATTEMPTS } from "@muster/domain/job";
 import type { SimulatedWorker } from "../../kit/simulated-worker.js";
 import { waitUntil } from "../../kit/wait-until.js";
 import { Cluster } from "../harness.js";
+import type { JobFate } from "../invariants.js";
 import { Adoptions } from "../siege/adoptions.js";
 import { type AgentKind, agentOf, KINDS } from "../siege/agents.js";
 import { Crew } from "../siege/crew.js";
@@ -85,7 +87,6 @@ async function walked(
     over() {},
   });
   const crew = new Crew({ cluster, plan, random: random.fork(), watch });
-  const touched: string[] = [];
 
   const replaceAll = async (words: string, checkout: string | undefined) => {
     for (const { name, leave } of STEPS) {
@@ -114,13 +115,11 @@ async function walked(
   await forUpgrade.begin();
   const beganAtMs = performance.now();
   await replaceAll("upgraded", undefined);
-  touched.push(...forUpgrade.problems());
   await forUpgrade.letGo();
   const forRollback = new StandingWork(cluster, zone, "after");
   await forRollback.begin();
   await recoveries.measure("all new", "drain", performance.now());
   await replaceAll("rolled back", previous);
-  touched.push(...forRollback.problems());
   await forRollback.letGo();
   const endedAtMs = performance.now();
 
@@ -130,7 +129,8 @@ async function walked(
   const lost = await everyJobEnded(cluster);
   await adoptions.settle();
   const { fates } = cluster.invariants;
-  lost.push(...touched, ...orders.problems(fates, cluster.witness.succeeded));
+  lost.push(...forUpgrade.problems, ...forRollback.problems, ...failedTooSoon(fates));
+  lost.push(...orders.problems(fates, cluster.witness.succeeded));
   const leaked = await nothingHeld(cluster);
   await waitUntil("all events are told", () => desk.problems(fates.keys()).length === 0, {
     deadlineMs: EVENTS_DEADLINE_MS,
@@ -159,6 +159,15 @@ async function walked(
     untold: desk.problems(fates.keys()),
     errors: errorsOf(cluster),
   };
+}
+
+/** A job that its worker said has failed is tried again for as long as attempts are left. */
+function failedTooSoon(fates: ReadonlyMap<string, JobFate>): string[] {
+  return [...fates].flatMap(([id, { outcome, cause, attempts }]) =>
+    outcome === "failed" && attempts < DEFAULT_MAX_ATTEMPTS
+      ? [`${id} ended as failed (${cause}) after ${attempts} attempts`]
+      : [],
+  );
 }
 
 /** Whatever the others are, these take everything: what is left must come to an end. */
