@@ -31,6 +31,7 @@ import { LEDGER_SICK } from "./ledger-sick.mjs";
 import { LEDGER_SPLITS } from "./ledger-splits.mjs";
 import { LEDGER_WAITING } from "./ledger-waiting.mjs";
 import { ROOMS } from "./rooms.mjs";
+import { VERSIONS } from "./versions.mjs";
 
 export const MUTATIONS = [
   ...LEDGER_OFFERS,
@@ -49,6 +50,7 @@ export const MUTATIONS = [
   ...DISPATCHER,
   ...API,
   ...ACTOR,
+  ...VERSIONS,
 ].map((mutation) => ({ ...mutation, caughtBy: [mutation.caughtBy].flat() }));
 
 const INVARIANTS = Array.from({ length: 11 }, (_, index) => index + 1);

@@ -88,6 +88,7 @@ async function walked(
   });
   const crew = new Crew({ cluster, plan, random: random.fork(), watch });
 
+  const exits: string[] = [];
   const replaceAll = async (words: string, checkout: string | undefined) => {
     for (const { name, leave } of STEPS) {
       const member = cluster.member(name);
@@ -96,7 +97,7 @@ async function walked(
       const code = leave === "stopped" ? cluster.stop(name) : cluster.kill(name).then(() => 0);
       // It comes back while work goes on elsewhere, as a supervisor has it.
       const back = code.then(async (exit) => {
-        if (exit !== 0) recoveries.violations.push(`${name} was ${leave} and exited with ${exit}`);
+        if (exit !== 0) exits.push(`${name} was ${leave} and exited with ${exit}`);
         await cluster.start(name);
       });
       await recoveries.measure(
@@ -153,12 +154,19 @@ async function walked(
     overlaps: cluster.witness.overlaps,
     polls: cluster.invariants.polls,
     deliveries: desk.deliveries,
-    violations: [...cluster.invariants.violations, ...recoveries.violations],
+    violations: [...cluster.invariants.violations, ...exits, ...neverRecovered(recoveries)],
     lost,
     leaked,
     untold: desk.problems(fates.keys()),
     errors: errorsOf(cluster),
   };
+}
+
+/** How long it took stands in the table: that one version works with another is no matter of how fast the machine is. */
+function neverRecovered({ byKind }: Recoveries): string[] {
+  return [...byKind.values()]
+    .filter(({ worstMs }) => !Number.isFinite(worstMs))
+    .map(({ kind }) => `${kind}: new orders were not assigned`);
 }
 
 /** A job that its worker said has failed is tried again for as long as attempts are left. */
