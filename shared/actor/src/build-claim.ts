@@ -121,7 +121,7 @@ export class BuildClaim {
 
   /** Each time when it is another picture. */
   #tell({ status, oldest, newest, neighbours }: ClaimReply): void {
-    const { log } = this.#deps;
+    const { log, nodeIds } = this.#deps;
     const { writes } = this.#schema;
     const clashing = neighbours.filter(({ clashes }) => clashes);
     const others = countBySchema(neighbours.filter((one) => one.writes !== writes));
@@ -140,7 +140,7 @@ export class BuildClaim {
         "processes run beside this one that it cannot live with; stop one or the other",
       );
     } else if (isFirst || Object.keys(others).length > 0) {
-      log.info({ schema: writes, oldest, newest, others }, "claimed to run on this Redis");
+      log.info({ nodes: nodeIds, schema: writes, oldest, newest, others }, "claimed to run on this Redis");
     } else {
       log.info({ schema: writes }, "all processes are of one schema");
     }
