@@ -2,6 +2,9 @@
 import { adminToken } from "../../kit/access-tokens.js";
 import type { Cluster } from "../harness.js";
 
+/** Far above what a call takes, also on a machine that much else shares. */
+const CALL_LIMIT_MS = 20_000;
+
 export interface RestAnswer {
   id: string;
   jobs: { id: string }[];
@@ -22,7 +25,7 @@ export async function callRest(
       "content-type": "application/json",
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(5_000),
+    signal: AbortSignal.timeout(CALL_LIMIT_MS),
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${path} of ${api}: ${answer.status} ${text}`);

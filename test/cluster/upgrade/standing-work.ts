@@ -19,7 +19,7 @@ interface Begun {
 }
 
 const JOB_MS = 50;
-const DONE_WITHIN_MS = 10_000;
+const DONE_WITHIN_MS = 20_000;
 const DEPLOYMENT = "blue";
 
 export class StandingWork {
