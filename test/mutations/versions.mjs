@@ -90,6 +90,17 @@ export const VERSIONS = [
     },
   },
   {
+    name: "a drain of a later version holds whoever its words happen to fit",
+    breaks: 6,
+    file: "shared/ledger/lua/includes/draining.lua",
+    find: 'drain.kind == "deployment" and drain.agent == facts.agent',
+    replace: "drain.agent == facts.agent",
+    caughtBy: {
+      file: "shared/ledger/test/drains.test.ts",
+      test: "single Redis of a kind that only a later version has hold nobody",
+    },
+  },
+  {
     name: "an event of an earlier version lacks what it did not know",
     breaks: 10,
     file: "shared/domain/src/job-event.ts",
