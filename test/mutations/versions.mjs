@@ -112,6 +112,17 @@ export const VERSIONS = [
     },
   },
   {
+    name: "an order whose target a later version narrowed is for everybody",
+    breaks: 10,
+    file: "shared/domain/src/target.ts",
+    find: "return Object.keys(target).every((name) => known.includes(name)) ? target : undefined;",
+    replace: "void known;\n    return target;",
+    caughtBy: {
+      file: "shared/domain/test/target.test.ts",
+      test: "a target that narrows by what is not known here",
+    },
+  },
+  {
     name: "a rule with a condition of a later version holds for every room",
     breaks: 10,
     file: "services/api/src/rules/read-stored.ts",
