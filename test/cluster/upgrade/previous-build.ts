@@ -35,6 +35,7 @@ const CACHE = join(root, "node_modules/.cache/muster-previous");
 const SOURCES = ["shared/*/src/*", "shared/*/lua/*", "services/*/src/*", "proto/livekit/*"];
 const SERVICES = ["gateway", "dispatcher", "api"];
 const SCOPE = "@muster";
+const OWN = `node_modules/${SCOPE}/`;
 const DONE = "built";
 /** Builds that are kept; each is some 20 MB. */
 const MOST_KEPT = 3;
@@ -81,18 +82,18 @@ function build(commit: string, folder: string): void {
   mkdirSync(join(folder, DONE));
 }
 
-/** Whether every package that it was made with is here in that very version; what is here beside is in nobody's way. */
+/** Whether every package that it runs with is here in that very version; what is here beside is in nobody's way. */
 function hasOurPackages(folder: string): boolean {
   const [theirs, ours] = [folder, root].map(
     (where) =>
       (JSON.parse(readFileSync(join(where, "package-lock.json"), "utf8")) as { packages: Packages }).packages,
   );
   return Object.entries(theirs ?? {})
-    .filter(([path]) => path.startsWith("node_modules/") && !path.startsWith(`node_modules/${SCOPE}/`))
+    .filter(([path, { dev }]) => path.startsWith("node_modules/") && !path.startsWith(OWN) && dev !== true)
     .every(([path, { version }]) => ours?.[path]?.version === version);
 }
 
-type Packages = Record<string, { version?: string }>;
+type Packages = Record<string, { version?: string; dev?: boolean }>;
 
 /** Third-party packages are links to ours; the workspaces are links within the folder, or it would run our code. */
 function linkPackages(folder: string): void {
