@@ -45,8 +45,8 @@ export type DispatchFigure =
 const GROUPS = {
   "Idle workers": {
     gatewayBaseRss: positive("MiB", "gateway: RSS without a worker"),
-    gatewayRss: difference("KiB", "gateway: RSS per idle worker"),
-    gatewayHeap: difference("KiB", "gateway: of it JavaScript heap in use"),
+    gatewayRss: difference("KiB", "gateway: RSS per worker, with what its reports leave to be collected"),
+    gatewayHeap: difference("KiB", "gateway: JavaScript heap in use per worker, after a collection"),
     gatewayIdleCpu: difference("ms/s", "gateway: CPU per 1,000 workers that say nothing"),
     gatewayReportCpu: difference("ms", "gateway: CPU per load report"),
     redisWorkerMemory: positive("B", "Redis: memory per registered worker"),

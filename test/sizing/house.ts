@@ -112,3 +112,13 @@ export async function quietly(house: House, seconds: number): Promise<Spent> {
 export function letPass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+const SETTLE_MS = 1_500;
+
+/**
+ * For what a process does only when it begins, and for what it writes a moment later: trims, and the file of Redis. Less
+ * where windows are short, since figures of those mean little anyway.
+ */
+export function settle(windowSeconds: number): Promise<void> {
+  return letPass(Math.min(SETTLE_MS, 250 * windowSeconds));
+}

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildServices } from "./build-services.js";
 import { type Figures, problemsOf } from "./figures.js";
 import { GuideError, partsIn, withParts } from "./guide.js";
 import { describeMachine } from "./machine.js";
@@ -34,6 +35,7 @@ async function run({ settings, isJson, json, guide }: Request): Promise<void> {
   refuseWhatCannotBe(settings);
   // Before anything is measured: its marks may be wrong.
   if (guide !== undefined) partsIn(read(guide));
+  buildServices(root);
   const sizing = await measure(settings);
   const text = `${JSON.stringify(sizing, undefined, 2)}\n`;
   const parts = partsOf(sizing);

@@ -6,7 +6,7 @@ import { waitUntil } from "../kit/wait-until.js";
 import { Callers } from "./callers.js";
 import { Crowd } from "./crowd.js";
 import { atLeastNothing, type DispatchFigure, type Figures } from "./figures.js";
-import { between, type House, letPass, quietly, type Spent, startHouse } from "./house.js";
+import { between, type House, quietly, type Spent, settle, startHouse } from "./house.js";
 import { bucketsIn, growthOf, measureScrapes, quantileOf, scrape } from "./metric-readings.js";
 import type { Settings } from "./options.js";
 import { memoryOf } from "./process-readings.js";
@@ -26,8 +26,6 @@ const ABSENT_AGENT = "nobody";
 const METADATA = "m".repeat(1_024);
 const WARM_UP = 200;
 const SETTLE_LIMIT_MS = 60_000;
-/** Until what is written a moment later is written: the file every second, trims of streams. */
-const SETTLED_MS = 1_500;
 /** Else a worker of ours, which reports no load at all, would be full between two reports at the highest rates. */
 const ENV = { MUSTER_JOB_LOAD_PERCENT: "1" };
 
@@ -61,7 +59,7 @@ export async function measureDispatches(
       ...(await steady(stage, "slow", settings.SECONDS, quiet)),
       ...(await steady(stage, "fast", settings.SECONDS, quiet)),
       saturatedRate: await saturate(stage, settings.SECONDS / 2),
-      ...(await jobMemory(stage, settings.JOBS)),
+      ...(await jobMemory(stage, settings)),
       ...(await scrapes(house)),
       gatewayPeakRss: memoryOf(house.gateway.pid).peakKiB / 1_024,
       dispatcherPeakRss: memoryOf(house.dispatcher.pid).peakKiB / 1_024,
@@ -104,7 +102,7 @@ async function steady<R extends Rate>(
   await callers.steadily(AGENT, PER_SECOND[rate], count);
   await assigned(stage, assignedBefore + count);
   await settled(stage);
-  await letPass(SETTLED_MS);
+  await settle(seconds);
   const spent = between(before, await house.read());
   const commands = (await house.commands()) - commandsBefore;
   const histogram = growthOf(histogramBefore, await durations(house));
@@ -152,14 +150,14 @@ async function saturate(stage: Stage, seconds: number): Promise<number> {
   return rate;
 }
 
-async function jobMemory(stage: Stage, jobs: number): Promise<JobMemory> {
+async function jobMemory(stage: Stage, { JOBS: jobs, SECONDS }: Settings): Promise<JobMemory> {
   const { house, crowd, callers } = stage;
   const perJob = async (agent: string, metadata: string, isDone: () => Promise<unknown>) => {
-    await letPass(SETTLED_MS);
+    await settle(SECONDS);
     const before = await readRedis(house.redis);
     await callers.asFastAsPossible(agent, CALLERS / 4, (calls) => calls >= jobs, metadata);
     await isDone();
-    await letPass(SETTLED_MS);
+    await settle(SECONDS);
     return ((await readRedis(house.redis)).dataBytes - before.dataBytes) / jobs;
   };
   const goal = () => crowd.assigned + jobs;

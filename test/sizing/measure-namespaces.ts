@@ -2,7 +2,7 @@
 import { waitUntil } from "../kit/wait-until.js";
 import { Crowd } from "./crowd.js";
 import { atLeastNothing, type Figures } from "./figures.js";
-import { type House, letPass, quietly, startHouse } from "./house.js";
+import { type House, quietly, settle, startHouse } from "./house.js";
 import { measureScrapes, scrape, sumIn } from "./metric-readings.js";
 import type { Settings } from "./options.js";
 import { memoryOf } from "./process-readings.js";
@@ -14,8 +14,6 @@ type NamespaceFigure = Extract<
 >;
 
 const HOSTED_LIMIT_MS = 60_000;
-/** What a process does only when it begins is over then. */
-const BEGUN_MS = 1_000;
 
 export async function measureNamespaces({
   NAMESPACES,
@@ -24,7 +22,7 @@ export async function measureNamespaces({
   const house = await startHouse();
   const crowd = new Crowd({ size: NAMESPACES, agent: "sizing", namespaceOf: (index) => `n-${index}` });
   try {
-    await letPass(BEGUN_MS);
+    await settle(SECONDS);
     const nobody = await quietly(house, SECONDS / 4);
     const [empty, before] = [memoryOf(house.dispatcher.pid), await readRedis(house.redis)];
     await crowd.come(house.gateway);

@@ -5,8 +5,8 @@
 import { waitUntil } from "../kit/wait-until.js";
 import { Crowd } from "./crowd.js";
 import { atLeastNothing, type Figures } from "./figures.js";
-import { type House, letPass, quietly, startHouse } from "./house.js";
-import { scrape, sumIn } from "./metric-readings.js";
+import { heapInUse, WITH_DEBUGGER } from "./heap-in-use.js";
+import { type House, quietly, settle, startHouse } from "./house.js";
 import type { Settings } from "./options.js";
 import { cpuMsOf, memoryOf } from "./process-readings.js";
 import { readRedis } from "./redis-readings.js";
@@ -22,19 +22,16 @@ type SocketFigure = Extract<
   | `storm${string}`
 >;
 
-const HEAP_LOOKS = 5;
 /** Time for every attempt that an SDK makes. */
 const STORM_LIMIT_MS = 90_000;
-/** What a process does only when it begins is over then. */
-const BEGUN_MS = 1_000;
 
 export async function measureSockets({ SOCKETS, SECONDS }: Settings): Promise<Pick<Figures, SocketFigure>> {
-  const house = await startHouse();
+  const house = await startHouse(WITH_DEBUGGER);
   const crowd = new Crowd({ size: SOCKETS, agent: "sizing" });
   try {
-    await letPass(BEGUN_MS);
+    await settle(SECONDS);
     const nobody = await quietly(house, SECONDS / 4);
-    const emptyHeap = await heapOf(house, SECONDS / 4);
+    const emptyHeap = await heapInUse(house.gateway);
     const [empty, inRedis] = [memoryOf(house.gateway.pid), await readRedis(house.redis)];
     await crowd.come(house.gateway);
     const idle = await quietly(house, SECONDS / 2);
@@ -46,8 +43,8 @@ export async function measureSockets({ SOCKETS, SECONDS }: Settings): Promise<Pi
     const reports = crowd.reports - reportsBefore;
     const idleShare = reporting.seconds / idle.seconds;
     const perReport = (spent: number, idly: number) => atLeastNothing(spent - idly * idleShare) / reports;
-    const heap = await heapOf(house, SECONDS / 4);
     const full = memoryOf(house.gateway.pid);
+    const heap = await heapInUse(house.gateway);
     return {
       gatewayBaseRss: empty.rssKiB / 1_024,
       gatewayRss: atLeastNothing(full.rssKiB - empty.rssKiB) / SOCKETS,
@@ -59,7 +56,7 @@ export async function measureSockets({ SOCKETS, SECONDS }: Settings): Promise<Pi
       redisReportCpu: perReport(reporting.redis.cpuMs, idle.redis.cpuMs),
       redisWorkerBytes: reporting.redis.netBytes / reporting.seconds / SOCKETS,
       redisWorkerMemory: grown / SOCKETS,
-      ...(await storm(house, crowd, SOCKETS)),
+      ...(await storm(house, crowd, { SOCKETS, SECONDS })),
     };
   } finally {
     await crowd.leave();
@@ -67,23 +64,13 @@ export async function measureSockets({ SOCKETS, SECONDS }: Settings): Promise<Pi
   }
 }
 
-/** What is in use after a collection, as far as it can be seen from outside: the least of some looks. */
-async function heapOf({ gateway }: House, seconds: number): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let look = 0; look < HEAP_LOOKS; look++) {
-    least = Math.min(least, sumIn(await scrape(gateway), "nodejs_heap_size_used_bytes"));
-    await letPass((1_000 * seconds) / HEAP_LOOKS);
-  }
-  return least;
-}
-
 async function storm(
   house: House,
   crowd: Crowd,
-  size: number,
+  { SOCKETS: size, SECONDS }: Pick<Settings, "SOCKETS" | "SECONDS">,
 ): Promise<Pick<Figures, Extract<keyof Figures, `storm${string}`>>> {
   const other = await house.another("gateway");
-  await letPass(BEGUN_MS);
+  await settle(SECONDS);
   const [empty, cpuBefore, before] = [memoryOf(other.pid), cpuMsOf(other.pid), await readRedis(house.redis)];
   crowd.dialFromNowOn(other);
   const startedAtMs = performance.now();

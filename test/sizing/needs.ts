@@ -20,7 +20,8 @@ export const DISK_FACTOR = 3;
 /** The part of what was measured on one gateway that is to be on each. */
 export const SOCKETS_SHARE = 0.7;
 
-const MIN_REPLICAS = 2;
+/** So that one may go. */
+export const MIN_REPLICAS = 2;
 const CORE = 1_000;
 const CPU_STEP = 50;
 const CPU_LEAST = 100;

@@ -84,8 +84,8 @@ export function helpText(): string {
     line("--json", "prints JSON in place of the tables"),
     line("--help", "this"),
     "",
-    "Needs Linux and redis-server; builds what is not built. Ends with 2 when it was not understood, or cannot open as many",
-    "files as it needs.",
+    "Needs Linux, the packages installed (npm install) and redis-server; builds what is not built. Ends with 2 when it was",
+    "not understood, or cannot open as many files as it needs.",
     "",
   ].join("\n");
 }

@@ -3,13 +3,18 @@ import { table } from "../simulate/table.js";
 import { type Figures, figureGroups, specOf } from "./figures.js";
 import type { Machine } from "./machine.js";
 import {
+  BUSY,
   ceilingsOf,
   DISK_FACTOR,
+  JOB_S,
   LIMIT_FACTOR,
+  MEMORY_MARGIN,
+  MIN_REPLICAS,
   needsOf,
   RETENTIONS_H,
   type ServiceNeeds,
   SOCKETS_SHARE,
+  WAIT_S,
 } from "./needs.js";
 import type { Settings } from "./options.js";
 
@@ -23,17 +28,18 @@ const WORKERS = [100, 1_000, 10_000];
 const PER_SECOND = [1, 20, 200];
 const DAY_S = 86_400;
 
-export type Part = "machine" | "figures" | "ceilings" | "services" | "redis" | "autoscaling";
+export type Part = "machine" | "services" | "assumptions" | "ceilings" | "redis" | "autoscaling" | "figures";
 
 /** Each part by its name in the guide. */
 export function partsOf({ machine, settings, figures }: Sizing): Readonly<Record<Part, string>> {
   return {
     machine: machineLine(machine, settings),
-    figures: figureTables(figures),
-    ceilings: ceilingTable(figures),
     services: serviceTable(figures, settings.SOCKETS),
+    assumptions: assumptions(settings.SOCKETS),
+    ceilings: ceilingTable(figures),
     redis: redisTable(figures, settings.SOCKETS),
-    autoscaling: autoscalingTable(settings.SOCKETS),
+    autoscaling: scaledObject(settings.SOCKETS),
+    figures: figureTables(figures),
   };
 }
 
@@ -99,15 +105,48 @@ function redisTable(figures: Figures, sockets: number): string {
   return table(head, rows);
 }
 
-function autoscalingTable(sockets: number): string {
-  return table(
-    ["what is scaled", "by", "target"],
-    [
-      ["gateway", "`muster_websocket_connections`, mean of a pod", whole(SOCKETS_SHARE * sockets)],
-      ["dispatcher", "CPU of the request", "60 %"],
-      ["api", "CPU of the request", "60 %"],
-    ],
-  );
+/** As KEDA reads it; two pods stay, whatever it says. */
+function scaledObject(sockets: number): string {
+  return [
+    "```yaml",
+    "apiVersion: keda.sh/v1alpha1",
+    "kind: ScaledObject",
+    "metadata:",
+    "  name: muster-gateway",
+    "spec:",
+    "  scaleTargetRef:",
+    "    name: muster-gateway",
+    `  minReplicaCount: ${MIN_REPLICAS}`,
+    "  maxReplicaCount: 20",
+    "  advanced:",
+    "    horizontalPodAutoscalerConfig:",
+    "      behavior:",
+    "        scaleDown:",
+    "          stabilizationWindowSeconds: 1800",
+    "          policies: [{ type: Pods, value: 1, periodSeconds: 600 }]",
+    "  triggers:",
+    "    - type: prometheus",
+    "      metadata:",
+    "        serverAddress: http://prometheus:9090",
+    "        query: sum(muster_websocket_connections)",
+    `        threshold: "${Math.round(SOCKETS_SHARE * sockets)}"`,
+    '        ignoreNullValues: "false"',
+    "```",
+    "",
+  ].join("\n");
+}
+
+function assumptions(sockets: number): string {
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  return [
+    "* One process of each service is away, and the others do it all: whole cores and gateways are counted without it.",
+    `* A process, and Redis, is busy for at most ${percent(BUSY)} of a core. CPU is a request, for each.`,
+    `* Memory is what was measured and ${percent(MEMORY_MARGIN - 1)} on top; the limit is ${LIMIT_FACTOR} times the request.`,
+    `* A gateway holds at most ${whole(sockets)} workers, as many as were measured on one.`,
+    `* Jobs take ${JOB_S} s. Redis has room for those of ${WAIT_S} s that all wait at once, with 1 KiB of metadata each.`,
+    `* The append-only file is rewritten when it has doubled, beside the old one: ${DISK_FACTOR} times the data.`,
+    "",
+  ].join("\n");
 }
 
 function eachSize(): (readonly [workers: number, perSecond: number])[] {
