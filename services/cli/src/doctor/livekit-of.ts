@@ -1,6 +1,7 @@
 /** The LiveKit of the settings, as checks ask it: its url, a key, and RoomService with bounds that fit a check. */
 
 import { createRoomService } from "@muster/livekit/create-room-service";
+import { LivekitError } from "@muster/livekit/livekit-error";
 import type { RoomService } from "@muster/livekit/room-service";
 import { Skip } from "./check.js";
 import type { LivekitKey, ProbeDeps } from "./livekit-probe.js";
@@ -37,4 +38,10 @@ export function roomServiceWith(
 ): RoomService {
   const bounds = { tryMs: TRY_MS, overallMs: TRY_MS + 1_000, tries: 2 };
   return createRoomService({ ...key, url, clock, random: Math.random, bounds });
+}
+
+/** LiveKit's silence and its refusals are told once, by the checks of these. @throws Skip, or what it was given */
+export function skipWhenSilent(error: unknown): never {
+  if (!(error instanceof LivekitError)) throw error;
+  throw new Skip(`LiveKit did not answer (${error.code}); livekit-reach and livekit-keys say why`);
 }

@@ -5,7 +5,7 @@
 
 import { LivekitError } from "@muster/livekit/livekit-error";
 import { type Check, type Finding, fail, ok, Skip } from "../check.js";
-import { roomServiceWith } from "../livekit-of.js";
+import { roomServiceWith, skipWhenSilent } from "../livekit-of.js";
 import type { LivekitKey } from "../livekit-probe.js";
 import { livekitKeys, musterKeys, type Surroundings } from "../surroundings.js";
 
@@ -42,12 +42,10 @@ async function findingOf(
     await roomServiceWith(url, key, surroundings).listRooms([NO_ROOM]);
     return ok(`LiveKit takes tokens of ${apiKey} (${variable})`);
   } catch (error) {
-    if (!(error instanceof LivekitError)) throw error;
-    // Of a proxy or another server this says nothing about keys; livekit-reach does.
-    if (error.code !== "unauthenticated" && error.code !== "permission_denied") {
-      throw new Skip(`LiveKit did not answer (${error.code}); livekit-reach says why`);
-    }
-    return refused(apiKey, variable, error.message);
+    const isRefusal =
+      error instanceof LivekitError &&
+      (error.code === "unauthenticated" || error.code === "permission_denied");
+    return isRefusal ? refused(apiKey, variable, error.message) : skipWhenSilent(error);
   }
 }
 

@@ -91,7 +91,11 @@ function remedyFor(problem: string, where: string): string {
   }
   if (/ENOTFOUND|EAI_AGAIN/.test(problem))
     return `no such name here; check the host in MUSTER_REDIS_URL (${where})`;
-  if (/certificate|self.signed|wrong version number|ssl/i.test(problem)) {
+  const isTls = where.startsWith("rediss");
+  if (
+    /certificate|self.signed|wrong version number|ssl/i.test(problem) ||
+    (isTls && problem.startsWith("no answer"))
+  ) {
     return "rediss:// is for a Redis that speaks TLS with a certificate this machine trusts (NODE_EXTRA_CA_CERTS); redis:// for one without";
   }
   if (problem.includes("cluster support disabled"))

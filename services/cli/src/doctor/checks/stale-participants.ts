@@ -11,8 +11,8 @@ import {
   ParticipantInfo_State,
   type Room,
 } from "@muster/wire/generated/livekit";
-import { type Check, ok, warn } from "../check.js";
-import { livekitOf } from "../livekit-of.js";
+import { type Check, type Finding, ok, warn } from "../check.js";
+import { livekitOf, skipWhenSilent } from "../livekit-of.js";
 
 /** Those with the most in them; each costs a call. */
 const ROOMS = 25;
@@ -25,33 +25,37 @@ export const staleParticipants: Check = {
   looksAt: "In LiveKit's 25 largest rooms as many people are listed as are counted.",
   async run(surroundings, signal) {
     const { roomService } = livekitOf(surroundings);
-    const rooms = await roomService.listRooms(undefined, { signal });
-    rooms.sort((one, other) => other.numParticipants - one.numParticipants);
-    const looked = rooms.slice(0, ROOMS);
-    const differed = await differing(looked, roomService, signal);
-    if (differed.length > 0) await delay(BETWEEN_LOOKS_MS, undefined, { signal });
-    const again =
-      differed.length === 0
-        ? []
-        : await roomService.listRooms(
-            differed.map(({ name }) => name),
-            { signal },
-          );
-    const stale = await differing(again, roomService, signal);
-    if (stale.length === 0)
-      return [ok(`${looked.length} rooms of ${rooms.length} list as many people as they count`)];
-    const named = stale
-      .slice(0, NAMED)
-      .map(({ name, listed, counted }) => `${name} lists ${listed} and counts ${counted}`);
-    const more = stale.length > NAMED ? `, and ${stale.length - NAMED} rooms more` : "";
-    return [
-      warn(
-        `LiveKit lists people who are not there: ${named.join(", ")}${more}`,
-        "a node of LiveKit died: have RoomService DeleteRoom end such a room when nobody is in it any more (lk room delete <room>)",
-      ),
-    ];
+    return await look(roomService, signal).catch(skipWhenSilent);
   },
 };
+
+async function look(roomService: RoomService, signal: AbortSignal): Promise<Finding[]> {
+  const rooms = await roomService.listRooms(undefined, { signal });
+  rooms.sort((one, other) => other.numParticipants - one.numParticipants);
+  const looked = rooms.slice(0, ROOMS);
+  const differed = await differing(looked, roomService, signal);
+  if (differed.length > 0) await delay(BETWEEN_LOOKS_MS, undefined, { signal });
+  const again =
+    differed.length === 0
+      ? []
+      : await roomService.listRooms(
+          differed.map(({ name }) => name),
+          { signal },
+        );
+  const stale = await differing(again, roomService, signal);
+  if (stale.length === 0)
+    return [ok(`${looked.length} rooms of ${rooms.length} list as many people as they count`)];
+  const named = stale
+    .slice(0, NAMED)
+    .map(({ name, listed, counted }) => `${name} lists ${listed} and counts ${counted}`);
+  const more = stale.length > NAMED ? `, and ${stale.length - NAMED} rooms more` : "";
+  return [
+    warn(
+      `LiveKit lists people who are not there: ${named.join(", ")}${more}`,
+      "a node of LiveKit died: have RoomService DeleteRoom end such a room when nobody is in it any more (lk room delete <room>)",
+    ),
+  ];
+}
 
 async function differing(rooms: readonly Room[], roomService: RoomService, signal: AbortSignal) {
   const counted = await Promise.all(
