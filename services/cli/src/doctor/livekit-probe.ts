@@ -11,6 +11,7 @@ import { type Answer, type Probed, probe, probeUpgrade } from "./http-probe.js";
 /** Of every room that a check names or makes. */
 export const DOCTORS_ROOMS = "muster-doctor-";
 const TOKEN_TTL_MS = 60_000;
+const EMPTY_S = 15;
 
 export interface LivekitKey {
   apiKey: string;
@@ -64,22 +65,38 @@ export async function validateJoin(
   });
 }
 
-/** True when it is gone, by this call or before. In JSON: it is no call that services make. */
-export async function deleteRoom(
+/**
+ * A room that ends by itself when it is not deleted. It names an agent that nobody is, since LiveKit sends the unnamed one
+ * into every room that names none.
+ */
+export async function createRoom(deps: ProbeDeps, key: LivekitKey, name: string): Promise<Probed> {
+  const agents = [{ agentName: "muster-doctor" }];
+  const room = { name, emptyTimeout: EMPTY_S, departureTimeout: 1, maxParticipants: 1, agents };
+  return await callRooms("CreateRoom", room, deps, key);
+}
+
+/** True when it is gone, by this call or before. */
+export async function deleteRoom(deps: ProbeDeps, key: LivekitKey, room: string): Promise<boolean> {
+  const answer = await callRooms("DeleteRoom", { room }, deps, key);
+  return answered(answer) && (answer.status === 200 || answer.status === 404);
+}
+
+/** In JSON: no service makes these calls, or not so. */
+async function callRooms(
+  method: string,
+  request: object,
   { url, clock, timeoutMs }: ProbeDeps,
   key: LivekitKey,
-  room: string,
-): Promise<boolean> {
+): Promise<Probed> {
   const token = signAccessToken({
     ...{ ...key, nowMs: clock.now(), ttlMs: TOKEN_TTL_MS },
-    video: { roomCreate: true, roomAdmin: true, room },
+    video: { roomCreate: true },
   });
-  const answer = await probe(`${apiUrlOf(url)}/twirp/livekit.RoomService/DeleteRoom`, {
+  return await probe(`${apiUrlOf(url)}/twirp/livekit.RoomService/${method}`, {
     ...{ timeoutMs, now: () => clock.now(), method: "POST" },
     headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify({ room }),
+    body: JSON.stringify(request),
   });
-  return "status" in answer && (answer.status === 200 || answer.status === 404);
 }
 
 export function answered(probed: Probed): probed is Answer {

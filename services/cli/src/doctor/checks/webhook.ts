@@ -6,17 +6,16 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { createLedger } from "@muster/ledger/ledger";
-import type { RoomService } from "@muster/livekit/room-service";
-import { type Check, type Finding, fail, ok } from "../check.js";
-import { livekitOf, skipWhenSilent } from "../livekit-of.js";
-import { DOCTORS_ROOMS, deleteRoom } from "../livekit-probe.js";
+import { type Check, type Finding, fail, ok, Skip } from "../check.js";
+import type { Probed } from "../http-probe.js";
+import { livekitOf } from "../livekit-of.js";
+import { answered, createRoom, DOCTORS_ROOMS, deleteRoom } from "../livekit-probe.js";
 import { counterIn, type MusterSays, musterAt } from "../muster-probe.js";
 import { redisOf, type Surroundings } from "../surroundings.js";
 
 /** LiveKit tells at once; a busy one, and a busy api, within seconds. */
 const WAIT_MS = 5_000;
 const POLL_MS = 50;
-const EMPTY_S = 15;
 const METRICS_MS = 2_000;
 /** The second, when a round of Muster's own looked at the first before any webhook came; the next round is 13 s away. */
 const TRIES = 2;
@@ -27,7 +26,7 @@ export const webhook: Check = {
   name: "webhook",
   looksAt: "A room that is made in LiveKit comes into Muster's room book by a webhook, within 5 s.",
   async run(surroundings, signal) {
-    const { probe, key, roomService } = livekitOf(surroundings);
+    const { probe, key } = livekitOf(surroundings);
     await redisOf(surroundings).client();
     const before = await counters(surroundings);
     let learnt: Learnt = "never";
@@ -35,7 +34,7 @@ export const webhook: Check = {
     for (let count = 1; count <= TRIES && learnt !== "webhook"; count++) {
       const room = `${DOCTORS_ROOMS}${surroundings.mark}-${count}`;
       try {
-        await made(roomService, room, signal);
+        requireMade(await createRoom(probe, key, room));
         learnt = await watched(room, surroundings, signal);
       } finally {
         await deleteRoom(probe, key, room);
@@ -48,9 +47,11 @@ export const webhook: Check = {
   },
 };
 
-async function made(roomService: RoomService, name: string, signal: AbortSignal): Promise<void> {
-  const room = { name, emptyTimeoutS: EMPTY_S, departureTimeoutS: 1, maxParticipants: 1 };
-  await roomService.createRoom(room, { signal }).catch(skipWhenSilent);
+/** @throws Skip */
+function requireMade(answer: Probed): void {
+  if (answered(answer) && answer.status === 200) return;
+  const why = answered(answer) ? `answered ${answer.status}` : answer.problem;
+  throw new Skip(`no room could be made in LiveKit (${why}); livekit-reach and livekit-keys say more`);
 }
 
 /** Until the book has the room, or nobody told it. A webhook's time has whole seconds; a round's has milliseconds. */
