@@ -14,7 +14,7 @@ import { freePort } from "@muster/test/kit/ports";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { type ServiceProcess, startService } from "@muster/test/kit/service-process";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import type { Verdict } from "../src/doctor/check.js";
+import type { Verdict } from "../src/doctor/finding.js";
 import {
   type Diagnosis,
   type DoctorOptions,
@@ -76,8 +76,11 @@ async function another(options?: LivekitStandInOptions): Promise<LivekitStandIn>
   return standIn;
 }
 
-const look = (changes: Env = {}, options: DoctorOptions = {}): Promise<Diagnosis> =>
-  diagnose({ ...env, ...changes }, { service: ["gateway"], ...options });
+/** How fast Redis answers is the machine's matter here; it has a test of its own. */
+const UNSURE = ["redis-latency"];
+
+const look = (changes: Env = {}, { skip = [], ...options }: DoctorOptions = {}): Promise<Diagnosis> =>
+  diagnose({ ...env, ...changes }, { service: ["gateway"], skip: [...UNSURE, ...skip], ...options });
 
 test("in good health nothing is found, and nothing is left behind", async () => {
   const found = await look();
@@ -153,7 +156,6 @@ const PLANTED: Record<string, Planted> = {
   },
   "Muster in place of LiveKit": {
     plant: () => ({ MUSTER_WORKER_LIVEKIT_URL: ws(api) }),
-    options: { skip: ["livekit-keys"] },
     finds: { "worker-livekit-url": "fail" },
     says: /find no livekit-server there: what answers there is Muster\n.*must name livekit-server, not Muster/,
   },
@@ -298,7 +300,7 @@ test("the room of a check that ran out of time is taken away all the same", asyn
 });
 
 test("as a command: a list and exit code 0; a finding and 1; JSON; warnings with --strict; 2 for what is no check", async () => {
-  const good = await runMuster(["doctor", "--service", "gateway"], env);
+  const good = await runMuster(["doctor", "--service", "gateway", "--skip", "redis-latency"], env);
   expect(good, good.stdout).toMatchObject({ code: 0, stderr: "" });
   expect(good.stdout).toMatch(/^Muster [\d.]+: redis:\/\/127.0.0.1:\d+, http:.*\n\n {2}ok {4}config /);
   expect(good.stdout).toMatch(/\d+ ok, 0 warnings, 0 failed, 2 skipped\n$/);

@@ -5,8 +5,8 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { ALL_CHECKS } from "../src/doctor/all-checks.js";
-import type { Verdict } from "../src/doctor/check.js";
 import { type Examined, examine } from "../src/doctor/examine.js";
+import type { Verdict } from "../src/doctor/finding.js";
 import { type Given, readSurroundings } from "../src/doctor/read-surroundings.js";
 import { textOf } from "../src/doctor/report.js";
 import { selectChecks } from "../src/doctor/select-checks.js";

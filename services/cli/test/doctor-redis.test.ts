@@ -6,11 +6,13 @@ import { startFlakyProxy } from "@muster/test/kit/flaky-proxy";
 import { freePort } from "@muster/test/kit/ports";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { Verdict } from "../src/doctor/check.js";
+import type { Verdict } from "../src/doctor/finding.js";
 import { RedisAccess } from "../src/doctor/redis-access.js";
 import { diagnose, verdicts } from "./doctor-kit.js";
 
 const ONLY = ["redis", "clock", "due-namespaces"];
+/** How fast Redis answers is the machine's matter here, but where it is made slow. */
+const SKIP = ["redis-latency"];
 const silent = createLog({ level: "silent", service: "test" });
 const MEBIBYTE = 1024 ** 2;
 
@@ -40,9 +42,9 @@ async function usedMemory(): Promise<number> {
 }
 
 test("a good one: nothing is found, and what is not there is skipped", async () => {
-  const found = await diagnose(env(), { only: ONLY });
+  const found = await diagnose(env(), { only: ONLY, skip: SKIP });
   expect(verdicts(found)).toEqual({
-    ...{ "redis-reach": "ok", "redis-latency": "ok", "redis-eviction": "ok", "redis-persistence": "ok" },
+    ...{ "redis-reach": "ok", "redis-eviction": "ok", "redis-persistence": "ok" },
     ...{ "redis-memory": "ok", "redis-connections": "ok", "redis-cluster": "skipped" },
     ...{ "redis-sentinel": "skipped", "redis-rights": "ok", clock: "ok", "due-namespaces": "ok" },
   });
@@ -110,7 +112,7 @@ const PLANTED: [string, () => Promise<void>, Record<string, Verdict>, RegExp][] 
 
 test.each(PLANTED)("%s", async (_, plant, expected, says) => {
   await plant();
-  const found = await diagnose(env(), { only: ONLY });
+  const found = await diagnose(env(), { only: ONLY, skip: SKIP });
   expect(found.troubles).toEqual(expected);
   expect(found.said(Object.keys(expected)[0] ?? "")).toMatch(says);
 });
@@ -128,7 +130,7 @@ test("a replica, with where its master is", async () => {
   const found = await diagnose({ MUSTER_REDIS_URL: replica.url }, { only: ["redis-reach"] });
   expect(found.said("redis-reach")).toMatch(
     new RegExp(
-      `is a replica of 127.0.0.1:${redis.port}[sS]*fix: MUSTER_REDIS_URL=redis://127.0.0.1:${redis.port}`,
+      `is a replica of 127.0.0.1:${redis.port}[\\s\\S]*fix: MUSTER_REDIS_URL=redis://127.0.0.1:${redis.port}`,
     ),
   );
   expect(found.said("redis-reach")).toMatch(/it takes no writes: READONLY/);
@@ -147,7 +149,7 @@ test("one that is slow to answer", async () => {
 describe("one that cannot be used", () => {
   test("nobody is there: said once, and what needs it is skipped", async () => {
     const nowhere = { MUSTER_REDIS_URL: `redis://127.0.0.1:${await freePort()}` };
-    const found = await diagnose(nowhere, { only: ONLY });
+    const found = await diagnose(nowhere, { only: ONLY, skip: SKIP });
     expect(found.troubles).toEqual({ "redis-reach": "fail" });
     expect(found.said("redis-reach")).toMatch(/cannot be used: connect ECONNREFUSED/);
     expect(found.said("redis-rights")).toContain("redis-reach says why");
@@ -156,7 +158,7 @@ describe("one that cannot be used", () => {
   test("one that is frozen is given up in time", async () => {
     redis.freeze();
     onTestFinished(() => redis.thaw());
-    const found = await diagnose(env(), { only: ONLY, given: { redis: impatient(redis.url) } });
+    const found = await diagnose(env(), { only: ONLY, skip: SKIP, given: { redis: impatient(redis.url) } });
     expect(found.troubles).toEqual({ "redis-reach": "fail" });
     expect(found.said("redis-reach")).toContain("no answer within 500 ms");
   });
@@ -167,7 +169,7 @@ describe("one that cannot be used", () => {
   ])("%s", async (_, url, says) => {
     const closed = await startRedis({ args: ["--requirepass", "the-password-of-redis"] });
     onTestFinished(() => closed.stop());
-    const found = await diagnose({ MUSTER_REDIS_URL: `${url}:${closed.port}` }, { only: ONLY });
+    const found = await diagnose({ MUSTER_REDIS_URL: `${url}:${closed.port}` }, { only: ONLY, skip: SKIP });
     expect(found.troubles).toEqual({ "redis-reach": "fail" });
     expect(found.said("redis-reach")).toMatch(says);
     expect(found.said("redis-reach")).toContain("fix: give user and password");
@@ -176,7 +178,10 @@ describe("one that cannot be used", () => {
 
   test("TLS where there is none", async () => {
     const url = redis.url.replace("redis:", "rediss:");
-    const found = await diagnose({ MUSTER_REDIS_URL: url }, { only: ONLY, given: { redis: impatient(url) } });
+    const found = await diagnose(
+      { MUSTER_REDIS_URL: url },
+      { only: ONLY, skip: SKIP, given: { redis: impatient(url) } },
+    );
     expect(found.troubles).toEqual({ "redis-reach": "fail" });
     expect(found.said("redis-reach")).toContain("fix: rediss:// is for a Redis that speaks TLS");
   });
@@ -187,7 +192,7 @@ test.each([
   ["behind", 7_000, "fail", /Redis is 7\.0 s ahead of this machine/],
 ] as const)("a clock of this machine that is %s", async (_, offMs, verdict, says) => {
   const clock: Clock = { now: () => systemClock.now() - offMs, setTimer: systemClock.setTimer };
-  const found = await diagnose(env(), { only: ONLY, given: { clock } });
+  const found = await diagnose(env(), { only: ONLY, skip: SKIP, given: { clock } });
   expect(found.troubles).toEqual({ clock: verdict });
   expect(found.said("clock")).toMatch(says);
 });

@@ -23,7 +23,8 @@ export function answerJoin(
   const wantsSocket = path === "/rtc" && headers.upgrade?.toLowerCase() === "websocket";
   if (!isValidation && !wantsSocket) throw new Refusal(404, "", "");
   const grant = grantOf(headers.authorization, keys, Date.now());
-  if (grant?.roomJoin !== true) throw new Refusal(401, "", "permissions denied");
+  if (grant === undefined) throw new Refusal(401, "", "no permissions to access the room");
+  if (!grant.roomJoin) throw new Refusal(401, "", "permissions denied");
   if (!autoCreate && !grant.roomCreate && rooms.rowsOf([grant.room]).length === 0) {
     throw new Refusal(404, "", "requested room does not exist");
   }
@@ -40,7 +41,8 @@ export function deleteRoom(
   const { room = "" } = JSON.parse(Buffer.from(body).toString()) as { room?: string };
   const grant = grantOf(headers.authorization, keys, Date.now());
   if (grant?.roomCreate !== true) throw new Refusal(401, "unauthenticated", "permissions denied");
-  if (!rooms.hasLive(room)) throw new Refusal(404, "not_found", "requested room does not exist");
+  if (!rooms.hasLive(room))
+    throw new Refusal(404, "not_found", "twirp error unknown: requested room does not exist");
   rooms.finishRoom(room, "ROOM_DELETED");
   response.setHeader("content-type", "application/json").end("{}");
 }

@@ -1,21 +1,10 @@
 /**
- * What a check is, and what it says. A check looks at one thing, changes nothing that is not its own, and says what it
- * measured; where something is wrong, also what to do. How long it may take and what becomes of an error is examine.ts'.
+ * What a check is. It looks at one thing, changes nothing that is not its own, and says what it measured; where something is
+ * wrong, also what to do. How long it may take and what becomes of an error is examine.ts'.
  */
 
+import type { Finding } from "./finding.js";
 import type { Surroundings } from "./surroundings.js";
-
-/** From the best to the worst. */
-export const VERDICTS = ["skipped", "ok", "warn", "fail"] as const;
-export type Verdict = (typeof VERDICTS)[number];
-
-export interface Finding {
-  verdict: Verdict;
-  /** One sentence, with what was measured; of a skipped one, why. */
-  says: string;
-  /** A command, or a setting with its value. Of every warning and failure. */
-  fix?: string;
-}
 
 export interface Check {
   readonly name: string;
@@ -26,20 +15,4 @@ export interface Check {
    * then the answer is not waited for any more.
    */
   run(surroundings: Surroundings, signal: AbortSignal): Promise<Finding[]>;
-}
-
-export const ok = (says: string): Finding => ({ verdict: "ok", says });
-export const warn = (says: string, fix: string): Finding => ({ verdict: "warn", says, fix });
-export const fail = (says: string, fix: string): Finding => ({ verdict: "fail", says, fix });
-export const skipped = (why: string): Finding => ({ verdict: "skipped", says: why });
-
-/** Thrown by what a check asks for: it cannot be made here, which is no fault. */
-export class Skip extends Error {
-  override readonly name = "Skip";
-}
-
-/** The worst of them. */
-export function verdictOf(findings: readonly Finding[]): Verdict {
-  const ranks = findings.map(({ verdict }) => VERDICTS.indexOf(verdict));
-  return VERDICTS[Math.max(0, ...ranks)] ?? "skipped";
 }

@@ -3,7 +3,8 @@
  * that throws is a finding like any other, since it is then that help is needed. Must never reject.
  */
 
-import { type Check, type Finding, fail, Skip, type Verdict, verdictOf } from "./check.js";
+import type { Check } from "./check.js";
+import { type Finding, fail, Skip, type Verdict, verdictOf } from "./finding.js";
 import type { Surroundings } from "./surroundings.js";
 
 export interface Examined {

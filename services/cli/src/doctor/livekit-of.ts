@@ -3,7 +3,7 @@
 import { createRoomService } from "@muster/livekit/create-room-service";
 import { LivekitError } from "@muster/livekit/livekit-error";
 import type { RoomService } from "@muster/livekit/room-service";
-import { Skip } from "./check.js";
+import { Skip } from "./finding.js";
 import type { LivekitKey, ProbeDeps } from "./livekit-probe.js";
 import { livekitKeys, type Surroundings } from "./surroundings.js";
 

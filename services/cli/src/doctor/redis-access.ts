@@ -7,7 +7,7 @@
 import type { Log } from "@muster/runtime/log";
 import { closeRedis, connectRedis, type RedisClient } from "@muster/runtime/redis/connect";
 import { parseRedisUrl, type RedisHost, type RedisTarget } from "@muster/runtime/redis/url";
-import { Skip } from "./check.js";
+import { Skip } from "./finding.js";
 
 export interface RedisAccessDeps {
   url: string;

@@ -4,8 +4,8 @@
  */
 
 import { styleText } from "node:util";
-import type { Verdict } from "./check.js";
 import type { Examined } from "./examine.js";
+import type { Verdict } from "./finding.js";
 
 const LABELS: Readonly<Record<Verdict, string>> = { ok: "ok", warn: "WARN", fail: "FAIL", skipped: "skip" };
 const STYLES = { ok: "green", warn: "yellow", fail: "red", skipped: "gray" } as const;

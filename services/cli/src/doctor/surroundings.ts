@@ -5,7 +5,7 @@
 
 import type { Clock } from "@muster/runtime/clock";
 import type { ServiceName, Settings } from "../config.js";
-import { Skip } from "./check.js";
+import { Skip } from "./finding.js";
 import type { RedisAccess } from "./redis-access.js";
 
 export interface Surroundings {

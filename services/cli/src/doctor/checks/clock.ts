@@ -4,7 +4,8 @@
  */
 
 import { apiUrlOf } from "@muster/livekit/api-url";
-import { type Check, type Finding, fail, ok, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, warn } from "../finding.js";
 import { type Answer, probe } from "../http-probe.js";
 import type { Surroundings } from "../surroundings.js";
 

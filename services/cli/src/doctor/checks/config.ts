@@ -1,6 +1,7 @@
 /** Whether each service would start with these settings; all that is wrong is listed at once. */
 
-import { type Check, fail, ok } from "../check.js";
+import type { Check } from "../check.js";
+import { fail, ok } from "../finding.js";
 
 export const config: Check = {
   name: "config",

@@ -1,7 +1,8 @@
 /** Whether namespaces with work are taken care of: each stands in an index with the time at which it is due. Reads only. */
 
 import { createDueIndex } from "@muster/actor/due-index";
-import { type Check, ok, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { ok, warn } from "../finding.js";
 import { redisOf } from "../surroundings.js";
 
 /** A dispatcher looks every few seconds, and holds still for some after an outage. */

@@ -1,6 +1,7 @@
 /** Whether secrets are long enough to be some. Names keys, never secrets. */
 
-import { type Check, ok, Skip, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { ok, Skip, warn } from "../finding.js";
 import { livekitKeys, musterKeys } from "../surroundings.js";
 
 /** What livekit-server asks for: HS256 wants as many bytes as its digest has. */

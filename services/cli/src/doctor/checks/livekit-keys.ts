@@ -4,8 +4,9 @@
  */
 
 import { LivekitError } from "@muster/livekit/livekit-error";
-import { type Check, type Finding, fail, ok, Skip } from "../check.js";
-import { roomServiceWith, skipWhenSilent } from "../livekit-of.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, Skip, skipped } from "../finding.js";
+import { roomServiceWith } from "../livekit-of.js";
 import type { LivekitKey } from "../livekit-probe.js";
 import { livekitKeys, musterKeys, type Surroundings } from "../surroundings.js";
 
@@ -45,7 +46,9 @@ async function findingOf(
     const isRefusal =
       error instanceof LivekitError &&
       (error.code === "unauthenticated" || error.code === "permission_denied");
-    return isRefusal ? refused(apiKey, variable, error.message) : skipWhenSilent(error);
+    if (isRefusal) return refused(apiKey, variable, error.message);
+    if (!(error instanceof LivekitError)) throw error;
+    return skipped(`LiveKit did not answer whether it takes ${apiKey} (${error.code})`);
   }
 }
 

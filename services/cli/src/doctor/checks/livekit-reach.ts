@@ -1,6 +1,7 @@
 /** Whether livekit-server answers at the url that Muster itself uses, by HTTP and by WebSocket. */
 
-import { type Check, fail, ok } from "../check.js";
+import type { Check } from "../check.js";
+import { fail, ok } from "../finding.js";
 import { livekitOf } from "../livekit-of.js";
 import { type WhoAnswers, whoAnswers } from "../livekit-probe.js";
 

@@ -1,7 +1,8 @@
 /** Whether gateways and dispatchers live on this Redis: each keeps a lease of a few seconds there. */
 
 import { createNodeDirectory } from "@muster/actor/node-directory";
-import { type Check, fail, ok } from "../check.js";
+import type { Check } from "../check.js";
+import { fail, ok } from "../finding.js";
 import { redisOf } from "../surroundings.js";
 
 export const nodes: Check = {

@@ -3,7 +3,8 @@
 import { ListenError, requireFree } from "@muster/gateway/transport/listen-error";
 import { portOwner } from "@muster/runtime/port-owner";
 import type { ServiceName } from "../../config.js";
-import { type Check, type Finding, fail, ok } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok } from "../finding.js";
 import { musterAt } from "../muster-probe.js";
 import type { Surroundings } from "../surroundings.js";
 

@@ -1,6 +1,7 @@
 /** Whether Redis keeps connections: it may end idle ones, ones that are slow to read, and those beyond a number. */
 
-import { type Check, type Finding, fail, ok, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, warn } from "../finding.js";
 import type { Master } from "../redis-access.js";
 import { infoOf, numberIn, settingOf } from "../redis-info.js";
 import { redisOf } from "../surroundings.js";

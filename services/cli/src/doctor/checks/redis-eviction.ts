@@ -1,6 +1,7 @@
 /** Whether Redis may throw keys away when its memory is full: with them it would throw away jobs. */
 
-import { type Check, type Finding, fail, ok, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, warn } from "../finding.js";
 import { inBytes, infoOf, numberIn } from "../redis-info.js";
 import { redisOf } from "../surroundings.js";
 

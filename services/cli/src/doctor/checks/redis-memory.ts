@@ -1,6 +1,7 @@
 /** Whether Redis has room: a full one with noeviction refuses all writes, and Muster stands still. */
 
-import { type Check, type Finding, fail, ok, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, warn } from "../finding.js";
 import { inBytes, infoOf, numberIn } from "../redis-info.js";
 import { redisOf } from "../surroundings.js";
 

@@ -1,6 +1,7 @@
 /** Whether what Redis has confirmed outlives it: what Muster accepted is kept only as far as Redis keeps it. */
 
-import { type Check, type Finding, fail, ok, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, warn } from "../finding.js";
 import type { Master } from "../redis-access.js";
 import { type Info, infoOf, settingOf } from "../redis-info.js";
 import { redisOf } from "../surroundings.js";

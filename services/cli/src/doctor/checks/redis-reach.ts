@@ -1,7 +1,8 @@
 /** Whether Redis answers as the services would ask it, is new enough for our scripts, and takes writes. */
 
 import { describeRedisUrl } from "@muster/runtime/redis/url";
-import { type Check, type Finding, fail, ok, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, warn } from "../finding.js";
 import type { Master } from "../redis-access.js";
 import { type Info, infoOf } from "../redis-info.js";
 import { redisOf } from "../surroundings.js";

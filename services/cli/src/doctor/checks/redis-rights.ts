@@ -5,7 +5,8 @@
 
 import { randomBytes } from "node:crypto";
 import type { RedisClient } from "@muster/runtime/redis/connect";
-import { type Check, fail, ok } from "../check.js";
+import type { Check } from "../check.js";
+import { fail, ok } from "../finding.js";
 import { KEYS_MADE, ON_CLUSTER, WITH_KEYS, WITHOUT_KEYS } from "../needed-commands.js";
 import { redisOf } from "../surroundings.js";
 

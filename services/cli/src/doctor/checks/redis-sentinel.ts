@@ -2,7 +2,8 @@
 
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import type { RedisHost } from "@muster/runtime/redis/url";
-import { type Check, type Finding, fail, ok, Skip, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, Skip, warn } from "../finding.js";
 import { whyUnreachable } from "../reach-port.js";
 import { redisOf } from "../surroundings.js";
 

@@ -3,7 +3,8 @@
  * (MUSTER_CREATE_ROOMS). Asked by validating a token for a room that is not there, which makes none.
  */
 
-import { type Check, fail, ok, Skip, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { fail, ok, Skip, warn } from "../finding.js";
 import { livekitOf } from "../livekit-of.js";
 import { answered, DOCTORS_ROOMS, validateJoin } from "../livekit-probe.js";
 

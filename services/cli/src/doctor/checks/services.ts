@@ -1,7 +1,8 @@
 /** Whether the services that are named by their url answer, are what they should be, and are ready. */
 
 import { productVersion } from "@muster/runtime/version";
-import { type Check, type Finding, fail, ok, Skip } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, Skip } from "../finding.js";
 import { musterAt, readiness } from "../muster-probe.js";
 import type { Surroundings } from "../surroundings.js";
 

@@ -11,7 +11,8 @@ import {
   ParticipantInfo_State,
   type Room,
 } from "@muster/wire/generated/livekit";
-import { type Check, type Finding, ok, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, ok, warn } from "../finding.js";
 import { livekitOf, skipWhenSilent } from "../livekit-of.js";
 
 /** Those with the most in them; each costs a call. */

@@ -1,7 +1,8 @@
 /** Whether a gateway would run on its native transport on this machine, or on `ws` at several times the cost. */
 
 import { UwsLoadError } from "@muster/gateway/transport/uws-native";
-import { type Check, fail, ok, Skip, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { fail, ok, Skip, warn } from "../finding.js";
 
 const OLDEST_NODE = [20, 19] as const;
 

@@ -1,6 +1,7 @@
 /** Where workers go for media: the url that they are given with each job, or the one that they dialled. */
 
-import { type Check, type Finding, fail, ok, Skip, warn } from "../check.js";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, Skip, warn } from "../finding.js";
 import { whoAnswers } from "../livekit-probe.js";
 import type { Surroundings } from "../surroundings.js";
 import { fixFor } from "./livekit-reach.js";
