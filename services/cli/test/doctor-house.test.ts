@@ -212,6 +212,17 @@ const PLANTED: Record<string, Planted> = {
     finds: { "stale-participants": "warn" },
     says: /people who are not there: calls lists 3 and counts 1/,
   },
+  "rooms whose node died, and which nobody came back to": {
+    plant: async () => {
+      const crashed = await another({ webhookUrl: `${api.url}/webhook` });
+      for (const room of ["calls", "empty"]) crashed.rooms.startRoom(room);
+      crashed.rooms.join("calls", "ann");
+      for (const room of ["calls", "empty"]) crashed.rooms.crashNode(room);
+      return { MUSTER_LIVEKIT_URL: crashed.url };
+    },
+    finds: { "stale-participants": "warn" },
+    says: /no node of LiveKit answers for calls, which list people\n.*fix: a node of LiveKit died/,
+  },
   "a native library that does not load": {
     plant: () => ({}),
     options: { given: { loadUws: noUws } },
