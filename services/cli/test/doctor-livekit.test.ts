@@ -5,11 +5,13 @@
 import { freePort } from "@muster/test/kit/ports";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { type ServiceProcess, startService } from "@muster/test/kit/service-process";
+import { waitUntil } from "@muster/test/kit/wait-until";
 import {
   LIVEKIT_SERVER_BIN,
   type LivekitServer,
   startLivekitServer,
 } from "@muster/test/livekit/livekit-server";
+import { People } from "@muster/test/livekit/people";
 import { RoomServiceClient } from "livekit-server-sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { diagnose, type Env, SECRET, verdicts } from "./doctor-kit.js";
@@ -84,5 +86,18 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("beside a real livekit-server", () =>
     );
     expect(found.troubles).toEqual({ "room-creation": "warn", webhook: "fail" });
     expect(await new RoomServiceClient(closed.url, KEY, SECRET).listRooms()).toEqual([]);
+  });
+
+  test("a node that died with somebody in a room, who did not come back", async () => {
+    const people = new People({ server: livekit, apiKey: KEY, apiSecret: SECRET });
+    const rooms = new RoomServiceClient(livekit.url, KEY, SECRET);
+    const ann = await people.join("ann", "calls");
+    await waitUntil("she is listed", async () => (await rooms.listParticipants("calls")).length > 0);
+    await livekit.kill();
+    await ann.leave();
+    await livekit.start();
+    const found = await diagnose(env, { only: ["stale-participants"] });
+    expect(found.troubles).toEqual({ "stale-participants": "warn" });
+    expect(found.said("stale-participants")).toContain("calls");
   });
 });
