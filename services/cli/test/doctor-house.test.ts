@@ -14,7 +14,9 @@ import { freePort } from "@muster/test/kit/ports";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { type ServiceProcess, startService } from "@muster/test/kit/service-process";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { concealer } from "../src/doctor/conceal.js";
 import type { Verdict } from "../src/doctor/finding.js";
+import { readSurroundings } from "../src/doctor/read-surroundings.js";
 import {
   type Diagnosis,
   type DoctorOptions,
@@ -283,6 +285,15 @@ test.each(Object.entries(PLANTED))("%s", async (_, { plant, options, finds, says
       expect(fix !== undefined, said).toBe(verdict === "warn" || verdict === "fail");
   }
   expect(JSON.stringify(found.all), "no secret is told").not.toContain(SECRET);
+});
+
+test("secrets and passwords are taken out of whatever is printed", () => {
+  const url = "redis://muster:the%20password%20of%20redis@127.0.0.1:1";
+  const surroundings = readSurroundings({ service: ["api"] }, { MUSTER_REDIS_URL: url, MUSTER_KEYS: KEYS });
+  const said = `WRONGPASS for "the password of redis"; invalid token of ${KEY} with ${SECRET}, and ${SECRET}`;
+  expect(concealer(surroundings)(said)).toBe(
+    `WRONGPASS for "(secret)"; invalid token of ${KEY} with (secret), and (secret)`,
+  );
 });
 
 test("a check that has no time left, or throws, is a finding; the others go on", async () => {

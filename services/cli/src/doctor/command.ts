@@ -6,7 +6,7 @@
 import { durationMs } from "@muster/runtime/config-fields";
 import { describeRedisUrl } from "@muster/runtime/redis/url";
 import { productVersion } from "@muster/runtime/version";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { SERVICE_SCHEMAS, type ServiceName, type Settings } from "../config.js";
 import { ALL_CHECKS } from "./all-checks.js";
 import { concealer } from "./conceal.js";
@@ -15,7 +15,7 @@ import { readSurroundings } from "./read-surroundings.js";
 import { exitCodeOf, jsonOf, summaryOf, textOf } from "./report.js";
 import { selectChecks } from "./select-checks.js";
 
-const DEFAULT_SERVICES: readonly ServiceName[] = ["gateway", "dispatcher", "api"];
+const DEFAULT_SERVICES: ServiceName[] = ["gateway", "dispatcher", "api"];
 
 export interface CommandDeps {
   env: Readonly<Record<string, string | undefined>>;
@@ -33,8 +33,8 @@ interface Options {
   apiUrl?: string;
   gatewayUrl?: string;
   dispatcherUrl?: string;
-  only: string[];
-  skip: string[];
+  only?: string[];
+  skip?: string[];
   timeout: number;
   strict?: true;
   json?: true;
@@ -49,18 +49,28 @@ export function doctorCommand(deps: CommandDeps): Command {
       "a YAML file with the settings of the services; MUSTER_* variables win over it",
     )
     .option("--dev", "as the services' --dev: the key devkey with the secret `secret` is in force")
-    .option("--service <names>", "services that run with these settings, joined by commas", servicesIn, [
-      ...DEFAULT_SERVICES,
-    ])
+    .addOption(
+      new Option("--service <names>", "services that run with these settings, joined by commas")
+        .argParser(servicesIn)
+        .default(DEFAULT_SERVICES, DEFAULT_SERVICES.join(",")),
+    )
     .option("--api-url <url>", "the api, as this machine reaches it (MUSTER_API_URL)")
     .option(
       "--gateway-url <url>",
       "a gateway, or what stands before it, as workers dial it (MUSTER_GATEWAY_URL)",
     )
     .option("--dispatcher-url <url>", "a dispatcher's port of /readyz and /metrics (MUSTER_DISPATCHER_URL)")
-    .option("--only <checks>", "run these checks alone; a name, or its beginning: redis", listed, [])
-    .option("--skip <checks>", "leave these out", listed, [])
-    .option("--timeout <duration>", "the longest that a check may take", timeoutIn, 15_000)
+    .option(
+      "--only <checks>",
+      "run these checks alone, joined by commas; `redis` means all that begin so",
+      listed,
+    )
+    .option("--skip <checks>", "leave these out", listed)
+    .addOption(
+      new Option("--timeout <duration>", "the longest that a check may take")
+        .argParser(timeoutIn)
+        .default(15_000, "15s"),
+    )
     .option("--strict", "exit with 1 for warnings too")
     .option("--json", "one JSON document in place of the list")
     .option("--list", "say what each check looks at, and run none")
@@ -73,7 +83,7 @@ export function doctorCommand(deps: CommandDeps): Command {
 
 async function runDoctor(options: Options, deps: CommandDeps): Promise<void> {
   const { out, isTty, exit, signal } = deps;
-  const checks = selectChecks(ALL_CHECKS, options);
+  const checks = selectChecks(ALL_CHECKS, { only: options.only ?? [], skip: options.skip ?? [] });
   if (options.list === true) {
     for (const { name, looksAt } of checks) out(`${name.padEnd(20)}${looksAt}\n`);
     return exit(0);
@@ -104,7 +114,7 @@ function headOf({ redisUrl, livekitUrl }: Settings): string {
   return `Muster ${productVersion()}: ${redis}, ${livekitUrl ?? "no LiveKit"}`;
 }
 
-function listed(text: string, before: string[]): string[] {
+function listed(text: string, before: string[] = []): string[] {
   return [...before, ...text.split(",").map((name) => name.trim())];
 }
 

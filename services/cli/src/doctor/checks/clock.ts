@@ -31,7 +31,9 @@ export const clock: Check = {
     if (off.length > 0) return off.map(findingOf);
     const worst = Math.max(...skews.map(({ aheadMs }) => Math.abs(aheadMs)));
     return [
-      ok(`${skews.map(({ whose }) => whose).join(", ")}: within ${Math.round(worst)} ms of this machine`),
+      ok(
+        `${skews.map(({ whose }) => whose).join(", ")}: ${worst === 0 ? "no difference from this machine that can be told" : `within ${Math.round(worst)} ms of this machine`}`,
+      ),
     ];
   },
 };
@@ -43,7 +45,6 @@ function findingOf({ whose, aheadMs }: Skew): Finding {
   return Math.abs(aheadMs) > FAIL_MS ? fail(says, fix) : warn(says, fix);
 }
 
-/** Half of the way there is taken for the whole of the difference between sending and reading. */
 async function ofRedis({ redis, clock }: Surroundings): Promise<Skew[]> {
   const reached = await redis?.reach();
   if (redis === undefined || reached === undefined || "problem" in reached) return [];
@@ -51,9 +52,8 @@ async function ofRedis({ redis, clock }: Surroundings): Promise<Skew[]> {
   for (const master of await redis.masters()) {
     const sentAtMs = clock.now();
     const [seconds, microseconds] = await master.redis.time();
-    const middleMs = (sentAtMs + clock.now()) / 2;
-    const theirMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
-    skews.push({ whose: master.name, aheadMs: theirMs - middleMs });
+    const saidMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
+    skews.push({ whose: master.name, aheadMs: outside(saidMs, saidMs, sentAtMs, clock.now()) });
   }
   return skews;
 }
@@ -76,11 +76,14 @@ async function ofServices({ settings, clock }: Surroundings): Promise<Skew[]> {
   return skews.flat();
 }
 
-/** It was written at some time in its second, and between asking and answering. undefined: it gives no date. */
+/** undefined: it gives no date. */
 function aheadOf({ headers, sentAtMs, answeredAtMs }: Answer): number | undefined {
   const saidMs = Date.parse(headers.get("date") ?? "");
-  if (Number.isNaN(saidMs)) return undefined;
-  if (saidMs > answeredAtMs) return saidMs - answeredAtMs;
-  const endMs = saidMs + SECOND_MS;
-  return endMs < sentAtMs ? endMs - sentAtMs : 0;
+  return Number.isNaN(saidMs) ? undefined : outside(saidMs, saidMs + SECOND_MS, sentAtMs, answeredAtMs);
+}
+
+/** It was said at some time from `fromMs` to `toMs`, and between asking and answering: by how much these miss each other. */
+function outside(fromMs: number, toMs: number, sentAtMs: number, answeredAtMs: number): number {
+  if (fromMs > answeredAtMs) return fromMs - answeredAtMs;
+  return toMs < sentAtMs ? toMs - sentAtMs : 0;
 }

@@ -31,7 +31,7 @@ export const redisReach: Check = {
     const refusal = await writeRefusal(reached.client, `muster:{doctor/${surroundings.mark}}:write`);
     if (refusal !== undefined)
       findings.push(fail(`it takes no writes: ${refusal}`, remedyForWrites(refusal)));
-    return findings.length > 0 ? findings : [ok(`${where} answers, and takes writes`)];
+    return findings;
   },
 };
 
@@ -48,7 +48,7 @@ function versionOf({ name }: Master, server: Info): Finding[] {
       warn(`${name} is ${product}; Muster is tested on 7.0 and newer`, "upgrade to Redis 7 or Valkey 8"),
     ];
   }
-  return [ok(`${name} is ${product}`)];
+  return [ok(`${name} is ${product}, and answers`)];
 }
 
 function roleOf({ name }: Master, replication: Info): Finding[] {
