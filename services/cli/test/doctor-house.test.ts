@@ -5,6 +5,7 @@
 import { createServer } from "node:http";
 import { UwsLoadError } from "@muster/gateway/transport/uws-native";
 import { systemClock } from "@muster/runtime/clock";
+import { adminToken } from "@muster/test/kit/access-tokens";
 import {
   type LivekitStandIn,
   type LivekitStandInOptions,
@@ -13,6 +14,7 @@ import {
 import { freePort } from "@muster/test/kit/ports";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { type ServiceProcess, startService } from "@muster/test/kit/service-process";
+import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { concealer } from "../src/doctor/conceal.js";
 import type { Verdict } from "../src/doctor/finding.js";
@@ -95,7 +97,25 @@ test("in good health nothing is found, and nothing is left behind", async () => 
   expect(livekit.rooms.rowsOf([]).filter(({ name }) => name.startsWith("muster-doctor-"))).toEqual([]);
   const rooms = livekit.events.filter(({ room }) => room?.name.startsWith("muster-doctor-"));
   expect(rooms.map(({ event }) => event)).toContain("room_finished");
+
+  // Nobody's agent was sent there; what LiveKit asked for on its behalf ends with the room.
+  const made = livekit.calls.filter(({ method }) => method === "CreateRoom").map(({ request }) => request);
+  expect(made[0]).toMatchObject({ agents: [{ agentName: "muster-doctor" }] });
+  const headers = { authorization: `Bearer ${adminToken(KEY, SECRET)}` };
+  const orders = async () =>
+    (await (await fetch(`${api.url}/v1/orders`, { headers })).json()) as { total: number };
+  await waitUntil("no order is left", async () => (await orders()).total === 0);
 });
+
+const GOOD: Record<string, () => Env | Promise<Env>> = {
+  "rooms that Muster makes, where LiveKit makes none": async () => ({
+    MUSTER_LIVEKIT_URL: (await another({ autoCreate: false, webhookUrl: `${api.url}/webhook` })).url,
+  }),
+  "LiveKit behind a path": async () => {
+    const livekit = await another({ pathPrefix: "/livekit", webhookUrl: `${api.url}/webhook` });
+    return { MUSTER_LIVEKIT_URL: livekit.url, MUSTER_WORKER_LIVEKIT_URL: ws(livekit) };
+  },
+};
 
 interface Planted {
   /** Variables that are changed, and what else is done. */
@@ -274,6 +294,10 @@ const PLANTED: Record<string, Planted> = {
     says: /no dispatcher is live[\s\S]*no gateway is live/,
   },
 };
+
+test.each(Object.entries(GOOD))("nothing is found: %s", async (_, plant) => {
+  expect((await look(await plant())).troubles).toEqual({});
+});
 
 test.each(Object.entries(PLANTED))("%s", async (_, { plant, options, finds, says }) => {
   const found = await look(await plant(), options);
