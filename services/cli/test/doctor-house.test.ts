@@ -2,9 +2,7 @@
  * The doctor in a whole house: gateway, dispatcher and api as processes, with a LiveKit that tells them by webhook. For each
  * misconfiguration that is planted exactly the checks that are named find something, of all that there are.
  */
-import { createServer } from "node:http";
 import { UwsLoadError } from "@muster/gateway/transport/uws-native";
-import { systemClock } from "@muster/runtime/clock";
 import { adminToken } from "@muster/test/kit/access-tokens";
 import {
   type LivekitStandIn,
@@ -28,6 +26,7 @@ import {
   SECRET,
   verdicts,
 } from "./doctor-kit.js";
+import { dated, occupied, withoutUpgrades } from "./neighbours.js";
 
 const KEY = "house-key";
 const KEYS = `${KEY}: ${SECRET}`;
@@ -378,84 +377,6 @@ test("as a command: a list and exit code 0; a finding and 1; JSON; warnings with
   });
 });
 
-test("what is wrong with the command or the settings is said, all of it, with exit code 2", async () => {
-  const unknown = await runMuster(["doctor", "--only", "redis-evict"], env);
-  expect(unknown).toMatchObject({ code: 2, stdout: "" });
-  expect(unknown.stderr).toContain('"redis-evict" is no check; did you mean "redis-eviction"?');
-  expect((await runMuster(["doctor", "--colour"], env)).code).toBe(2);
-  expect((await runMuster(["doctor", "--timeout", "soon"], env)).stderr).toContain(
-    "must be a duration like 500ms",
-  );
-  expect((await runMuster(["doctor", "--service", "bridge"], env)).stderr).toContain(
-    '"bridge" is none of gateway',
-  );
-  const settings = await runMuster(["doctor"], {
-    MUSTER_REDIS_URL: "http://x",
-    MUSTER_PORT: "none",
-    MUSTER_GRACE_M: "1",
-  });
-  expect(settings.code).toBe(2);
-  expect(settings.stderr).toMatch(
-    /has 3 problems[\s\S]*MUSTER_GRACE_M:[\s\S]*MUSTER_REDIS_URL:[\s\S]*MUSTER_PORT:/,
-  );
-  const help = await runMuster(["doctor", "--help"]);
-  expect(help.code).toBe(0);
-  for (const option of [
-    "--config",
-    "--only",
-    "--skip",
-    "--timeout",
-    "--strict",
-    "--json",
-    "--service",
-    "--list",
-  ]) {
-    expect(help.stdout).toContain(option);
-  }
-});
-
 function ws({ url }: { url: string }): string {
   return url.replace("http", "ws");
-}
-
-async function served(listener: Parameters<typeof createServer>[1]): Promise<number> {
-  const server = createServer(listener);
-  const port = await freePort();
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return port;
-}
-
-const occupied = () => served((_, response) => void response.end("somebody else"));
-
-/** Passes requests on, and of their headers none that is meant for the next hop alone. */
-async function withoutUpgrades(target: string): Promise<string> {
-  const port = await served(async (request, response) => {
-    const { authorization = "", "content-type": type = "" } = request.headers;
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const { method = "GET", url = "/" } = request;
-    const body = method === "GET" ? null : Buffer.concat(chunks);
-    const answer = await fetch(`${target}${url}`, {
-      method,
-      body,
-      headers: { authorization, "content-type": type },
-    });
-    response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
-    response.end(Buffer.from(await answer.arrayBuffer()));
-  });
-  return `http://127.0.0.1:${port}`;
-}
-
-/** The same service, seen on a machine whose clock is `aheadMs` ahead. */
-async function dated(target: string, aheadMs: number): Promise<string> {
-  const port = await served(async (request, response) => {
-    const answer = await fetch(`${target}${request.url ?? "/"}`);
-    const date = new Date(systemClock.now() + aheadMs).toUTCString();
-    response.writeHead(answer.status, { date }).end(await answer.text());
-  });
-  return `http://127.0.0.1:${port}`;
 }
