@@ -18,8 +18,6 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const file = `${root}deploy/images/Dockerfile`;
 const dockerfile = readDockerfile(file);
 const SERVICES = readdirSync(join(root, "services"));
-/** The `muster` command: its target is ready before its folder is. */
-const TARGETS = [...new Set([...SERVICES, "cli"])];
 const KEYS = { redisUrl: "redis://127.0.0.1", keys: "key: secret" };
 const PORTS = {
   gateway: gatewaySchema.parse(KEYS).port,
@@ -46,7 +44,7 @@ describe("the Dockerfile", () => {
 
   it("has a target for each service, and a build without a target makes the one that runs alone", () => {
     const stages = dockerfile.stages.map(({ name }) => name);
-    expect(stages.filter((name) => TARGETS.includes(name)).sort()).toEqual(TARGETS.sort());
+    expect(stages.filter((name) => SERVICES.includes(name)).sort()).toEqual(SERVICES.sort());
     expect(stages.at(-1)).toBe("standalone");
   });
 
@@ -124,7 +122,7 @@ describe("the Dockerfile", () => {
     }
   });
 
-  it.each(TARGETS)("%s runs as a user that is a number, under tini, with labels", (target) => {
+  it.each(SERVICES)("%s runs as a user that is a number, under tini, with labels", (target) => {
     expect(valuesOf(target, "USER").at(-1)).toBe("10001:10001");
     const entrypoint = wordsOf(target, "ENTRYPOINT");
     expect(entrypoint?.shell).toBeFalsy();
