@@ -33,7 +33,7 @@ export default defineConfig({
         test: {
           name: "whole",
           pool,
-          include: ["test/{bench,cluster,livekit,sdk,simulate}/**/*.test.ts", "test/*.test.ts"],
+          include: ["test/{bench,cluster,livekit,sdk,simulate,watch}/**/*.test.ts", "test/*.test.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
           retry,
