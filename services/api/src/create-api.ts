@@ -30,6 +30,7 @@ import { startEvents } from "./events/start-events.js";
 import { createFrontDoor } from "./front-door.js";
 import { Hints } from "./hints.js";
 import { HoldOrder } from "./hold-order.js";
+import { httpMeter } from "./http-meter.js";
 import { KnownListeners } from "./known-listeners.js";
 import { KnownNamespaces } from "./known-namespaces.js";
 import { apiMetrics, eventMetrics } from "./metrics.js";
@@ -87,6 +88,7 @@ export function createApi(deps: ApiDeps): Api {
   const hints = new Hints({ actors, outbox, log });
   const producer = createIntakeProducer({ redis, log, clock });
   const metrics = apiMetrics(deps.metrics);
+  const meter = httpMeter(deps.metrics);
   const known = new KnownNamespaces({ ledger, clock });
   const placement = new Placement({ ledger, known, policy });
   const dueIndex = createDueIndex({ redis });
@@ -103,6 +105,7 @@ export function createApi(deps: ApiDeps): Api {
   const formerAgents = new FormerAgents({ roomService, metrics, log });
   const reconciler = new ReconcileRoom({
     ...deps,
+    metrics,
     ledger,
     listeners,
     dueIndex,
@@ -140,7 +143,7 @@ export function createApi(deps: ApiDeps): Api {
     ...{ roomService, missingRooms },
   });
   const waking = { ledger, listeners, dueIndex, clock };
-  const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy });
+  const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy, metrics });
   const holdOrder = new HoldOrder({ ...waking, orders, hints });
   const changeOrder = new ChangeOrder({ ...waking, orders });
   const placementPolicies = new PlacementPolicies({ ledger, hints });
@@ -154,7 +157,7 @@ export function createApi(deps: ApiDeps): Api {
   const rest = createRestApp({
     ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder, placementPolicies, drains },
     deploymentSplits,
-    ...{ events, hints, policy, keys, log },
+    ...{ events, hints, policy, keys, meter, log },
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;
@@ -167,6 +170,7 @@ export function createApi(deps: ApiDeps): Api {
       take: (facts) => rooms.intake.take(facts),
     }),
     twirp,
+    meter,
     rest: async (request) => await rest.fetch(request),
     ops: async (request) => await ops.fetch(request),
   });

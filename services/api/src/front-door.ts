@@ -3,6 +3,7 @@
  * server was looked for, where there is one. Paths under /twirp/ and /v1/ are refused in the form of their API.
  */
 
+import { type HttpMeter, NO_ROUTE } from "./http-meter.js";
 import { mediaElsewhere, NO_MEDIA } from "./no-media.js";
 import type { LivekitProxy } from "./proxy/livekit-proxy.js";
 import type { WebhookDoor } from "./webhook/webhook-door.js";
@@ -14,6 +15,8 @@ export interface FrontDoorDeps {
   /** Where calls of LiveKit's other services go; without it they are refused as Twirp's. */
   livekit?: { url: string; forward: LivekitProxy };
   webhook?: WebhookDoor;
+  /** Of all but `rest`, which measures by itself, and `ops`, where probes and scrapes would hide what counts. */
+  meter: Pick<HttpMeter, "answer">;
 }
 
 export type FrontDoor = (request: Request, remoteAddress: string | undefined) => Promise<Response>;
@@ -22,14 +25,19 @@ const OPS_PATHS = new Set(["/healthz", "/readyz", "/metrics"]);
 /** As Twirp writes them. Other spellings of a path are not passed on: livekit-server might read our service in one. */
 const FOREIGN_CALL = /^\/twirp\/(?!livekit\.AgentDispatchService\/)[\w.]+\/\w+$/;
 
-export function createFrontDoor({ twirp, rest, ops, livekit, webhook }: FrontDoorDeps): FrontDoor {
+/** Calls of our service are known by name; any other one is a stranger's word. */
+const OWN_CALL = /^\/twirp\/livekit\.AgentDispatchService\/(CreateDispatch|DeleteDispatch|ListDispatch)$/;
+
+export function createFrontDoor({ twirp, rest, ops, livekit, webhook, meter }: FrontDoorDeps): FrontDoor {
   const media = livekit === undefined ? NO_MEDIA : mediaElsewhere(livekit.url);
   return async (request, remoteAddress) => {
     const path = new URL(request.url).pathname;
     if (livekit !== undefined && FOREIGN_CALL.test(path))
-      return await livekit.forward(request, remoteAddress);
-    if (path.startsWith("/twirp/")) return await twirp(request, path);
-    if (path === "/webhook" && webhook !== undefined) return await webhook(request);
+      return await meter.answer("livekit", request, () => livekit.forward(request, remoteAddress));
+    if (path.startsWith("/twirp/"))
+      return await meter.answer(OWN_CALL.test(path) ? path : NO_ROUTE, request, () => twirp(request, path));
+    if (path === "/webhook" && webhook !== undefined)
+      return await meter.answer(path, request, () => webhook(request));
     if (path.startsWith("/v1/")) return await rest(request);
     if (OPS_PATHS.has(path)) return await ops(request);
     // As livekit-server answers; probes of its Helm chart ask for it.

@@ -8,8 +8,8 @@ import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
-import { countCommands } from "@muster/runtime/redis/command-count";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { measureRedis } from "@muster/runtime/redis/measure";
 import { apiKeysFrom, apiSchema, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "./config.js";
 import { startApi } from "./start-api.js";
 
@@ -29,8 +29,7 @@ const log = createLog({ level: config.logLevel, service: "api" });
 const lifecycle = createLifecycle({ log, deadlineMs: config.drainMs + STOP_SLACK_MS });
 const metrics = createMetrics({ service: "api" });
 const redis = connectRedis({ url: config.redisUrl, name: "api", log });
-const commands = metrics.counter("redis_commands_total");
-countCommands(redis, (command) => commands.add({ command }));
+measureRedis(metrics, { commands: redis });
 
 const api = await startApi({
   redis,

@@ -3,6 +3,7 @@
  */
 
 import type { DispatchErrorCode } from "@muster/domain/errors";
+import type { JobOutcome } from "@muster/domain/job";
 import { WEBHOOK_EVENTS } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
 import type { EventMetrics } from "./events/event-metrics.js";
@@ -23,6 +24,8 @@ export interface ApiMetrics {
   configurationMissing(namedBy: "rule" | "metadata"): void;
   /** Not counted again when the call is repeated. */
   drainChanged(change: "begun" | "undone"): void;
+  /** By a call, or with its room. */
+  jobsEnded(outcome: JobOutcome, jobs?: number): void;
   /** A former holder of a job was put out of its room. */
   agentRemoved(): void;
 }
@@ -38,6 +41,8 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
   const missing = metrics.counter("room_configurations_missing_total");
   const drains = metrics.counter("drain_changes_total");
   const removed = metrics.counter("agents_removed_total");
+  const prevented = metrics.counter("duplicates_prevented_total");
+  const ended = metrics.counter("jobs_ended_total");
   return {
     orderAccepted: (api) => accepted.add({ api }),
     orderRefused: (api) => refusedOrders.add({ api }),
@@ -46,7 +51,11 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
     webhookRefused: (reason) => refusedWebhooks.add({ reason }),
     configurationMissing: (namedBy) => missing.add({ named_by: namedBy }),
     drainChanged: (change) => drains.add({ change }),
-    agentRemoved: () => removed.add({ reason: "older_epoch" }),
+    jobsEnded: (outcome, jobs = 1) => ended.add({ outcome }, jobs),
+    agentRemoved() {
+      removed.add({ reason: "older_epoch" });
+      prevented.add({ by: "agent_removed" });
+    },
   };
 }
 

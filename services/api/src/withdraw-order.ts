@@ -6,6 +6,7 @@
 
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Hints } from "./hints.js";
+import type { ApiMetrics } from "./metrics.js";
 import type { OrderPolicy } from "./policy.js";
 import type { OrderPart, OrderQuery, RoomOrders } from "./room-orders.js";
 import { type WakeHeldDeps, wakeHeld } from "./wake-held.js";
@@ -14,6 +15,7 @@ export interface WithdrawOrderDeps extends WakeHeldDeps {
   ledger: Pick<Ledger, "deleteOrder" | "wakeNamespace">;
   orders: RoomOrders;
   hints: Hints;
+  metrics: Pick<ApiMetrics, "jobsEnded">;
   policy: OrderPolicy;
 }
 
@@ -38,7 +40,7 @@ export class WithdrawOrder {
   }
 
   async #withdrawIn({ namespace, jobs }: OrderPart, order: string): Promise<void> {
-    const { ledger, hints, policy } = this.#deps;
+    const { ledger, hints, metrics, policy } = this.#deps;
     await wakeHeld(this.#deps, namespace, jobs);
     for (;;) {
       const reply = await ledger.deleteOrder({
@@ -49,6 +51,7 @@ export class WithdrawOrder {
         limit: JOBS_PER_CALL,
       });
       if (reply.status === "unknown") return;
+      metrics.jobsEnded("canceled", reply.ended);
       for (const stop of Object.values(reply.stops)) hints.stop(namespace, stop);
       for (const pool of reply.serve) hints.wake(namespace, { kind: "serve", pool });
       if (reply.more === 0) return;

@@ -10,6 +10,7 @@ import { waitUntil } from "@muster/test/kit/wait-until";
 import { expect, test } from "vitest";
 import { apiSchema, livekitFrom } from "../src/config.js";
 import { createFrontDoor } from "../src/front-door.js";
+import { httpMeter } from "../src/http-meter.js";
 import { apiMetrics } from "../src/metrics.js";
 import { createLivekitProxy } from "../src/proxy/livekit-proxy.js";
 import { silent } from "./kit.js";
@@ -98,6 +99,7 @@ test("a url that leads back here is found out in one round", async () => {
   const url = `http://127.0.0.1:${port}`;
   let rounds = 0;
   const frontDoor = createFrontDoor({
+    meter: httpMeter(createMetrics({ service: "api" })),
     twirp: async () => new Response(),
     rest: async () => new Response(),
     ops: async () => new Response(),

@@ -11,6 +11,7 @@ import { serveHttp } from "@muster/runtime/serve-http";
 import { freePort } from "@muster/test/kit/ports";
 import { afterEach } from "vitest";
 import { createFrontDoor } from "../src/front-door.js";
+import { httpMeter } from "../src/http-meter.js";
 import { apiMetrics } from "../src/metrics.js";
 import { createLivekitProxy } from "../src/proxy/livekit-proxy.js";
 import { silent } from "./kit.js";
@@ -40,6 +41,7 @@ export async function muster(livekitUrl: string, { clock = systemClock }: { cloc
   const registry = createMetrics({ service: "api" });
   const deps = { url: livekitUrl, metrics: apiMetrics(registry), clock, log: silent };
   const frontDoor = createFrontDoor({
+    meter: httpMeter(createMetrics({ service: "api" })),
     twirp: async (_request, path) => new Response(`ours: ${path}`),
     rest: async () => new Response("rest"),
     ops: async () => new Response("ops"),

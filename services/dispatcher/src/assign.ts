@@ -6,9 +6,10 @@
 
 import type { Outbox } from "@muster/actor/outbox";
 import type { Ledger } from "@muster/ledger/ledger";
+import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { DispatcherMetrics } from "./metrics.js";
-import { type OfferedReply, offerMessage } from "./offer-message.js";
+import { firstDispatch, type OfferedReply, offerMessage, parkedAtMs } from "./offer-message.js";
 import type { DispatchPolicy } from "./policy.js";
 
 export interface AssignDeps {
@@ -17,6 +18,7 @@ export interface AssignDeps {
   outbox: Outbox;
   policy: DispatchPolicy;
   metrics: DispatcherMetrics;
+  clock: Clock;
   log: Log;
   /** Called with each new timer, so that the deadline loop wakes for it. */
   onDue(atMs: number): void;
@@ -34,11 +36,13 @@ export class Assign {
 
   /** Tries to place one job; "idle" when there was nothing to do. Any number of calls for the same job does no harm. */
   async admit(job: string): Promise<"moved" | "idle"> {
-    const { namespace, ledger, policy, metrics } = this.#deps;
+    const { namespace, ledger, policy, metrics, clock } = this.#deps;
     for (let attempt = 0; attempt < MAX_UNDELIVERED; attempt++) {
+      const askedAtMs = clock.now();
       const reply = await ledger.admit({ namespace, job, ...policy.claim });
       switch (reply.status) {
         case "offered":
+          metrics.stageTook("match", clock.now() - askedAtMs);
           if (await this.#deliver(reply)) return "moved";
           continue;
         case "parked":
@@ -59,8 +63,9 @@ export class Assign {
 
   /** Offers the parked jobs of a pool, best first, for as long as there is room: never more than can be used. */
   async serve(pool: string): Promise<void> {
-    const { namespace, ledger, policy } = this.#deps;
+    const { namespace, ledger, policy, metrics, clock } = this.#deps;
     for (let undelivered = 0; undelivered < MAX_UNDELIVERED; ) {
+      const askedAtMs = clock.now();
       const reply = await ledger.serve({
         namespace,
         pool,
@@ -69,8 +74,18 @@ export class Assign {
         scan: policy.claim.scan,
       });
       if (reply.status !== "offered") return;
+      metrics.stageTook("match", clock.now() - askedAtMs);
       if (!(await this.#deliver(reply))) undelivered++;
     }
+  }
+
+  /** By the ledger's clock, on which both moments were taken. */
+  #tellStages(reply: OfferedReply, offeredAtMs: number): void {
+    const { metrics } = this.#deps;
+    const parkedMs = parkedAtMs(reply.job);
+    if (parkedMs > 0) metrics.stageTook("wait", offeredAtMs - parkedMs);
+    const first = firstDispatch(reply);
+    if (first?.path === "direct") metrics.stageTook("queue", offeredAtMs - first.createdAtMs);
   }
 
   /** True when the offer is in the gateway's inbox. A gateway without one is gone: the offer goes back, past its session. */
@@ -80,6 +95,7 @@ export class Assign {
     this.#deps.onDue(reply.deadline);
     if ((await outbox.send(gateway, offer)) === "sent") {
       metrics.jobClaimed();
+      this.#tellStages(reply, offer.offeredAtMs);
       return true;
     }
     log.info({ namespace, job: offer.job, gateway }, "gateway of the claimed session is gone");

@@ -89,8 +89,12 @@ export class Expire {
         log.info({ namespace, job }, "job was accepted and never seen to start");
         this.#tellEjection(reply.ejection);
         await this.#tellStop(reply.stop);
-        // It may have been the last start, or the worker one that never reports: the job has ended then.
-        if ((await assign.admit(job)) !== "idle") metrics.redispatched("never_started");
+        // It was the last start, or the worker one that never reports.
+        if (reply.outcome !== "") metrics.jobEnded(reply.outcome);
+        else {
+          metrics.redispatched("never_started");
+          await assign.admit(job);
+        }
         return;
       case "retrying":
         log.info({ namespace, job }, "agent left its room without meaning to; its job is tried again");

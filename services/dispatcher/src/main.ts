@@ -13,6 +13,7 @@ import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import { createOps } from "@muster/runtime/ops-http";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { measureRedis } from "@muster/runtime/redis/measure";
 import { serveHttp } from "@muster/runtime/serve-http";
 import { dispatcherSchema, livekitFrom, policyFrom } from "./config.js";
 import { dispatcherMetrics } from "./metrics.js";
@@ -36,6 +37,7 @@ const lifecycle = createLifecycle({ log, deadlineMs: config.drainMs + STOP_SLACK
 const metrics = createMetrics({ service: "dispatcher" });
 const redis = connectRedis({ url: config.redisUrl, name: "dispatcher", log });
 const blocking = connectRedis({ url: config.redisUrl, name: "dispatcher-inbox", log, blocking: true });
+measureRedis(metrics, { commands: redis, blocking: [blocking] });
 
 const roomService = roomServiceOf(livekitFrom(config), systemClock, metrics);
 const dispatcher = await startDispatcher({

@@ -5,6 +5,7 @@
 import type { JobOutcome } from "@muster/domain/job";
 import { EMPTY_POOL, type PoolSize } from "@muster/domain/scaling";
 import type { EjectionMetrics } from "@muster/ledger/tell-ejection";
+import { ACTOR_EVENTS, type ActorEvent } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
 import type { PresenceVerdict } from "./presence.js";
 
@@ -21,9 +22,22 @@ export interface AgentPools extends PoolSize {
   workersNeeded: number;
 }
 
+/** The counts are since the process began. */
+export interface DispatcherState {
+  actors: number;
+  mailboxMessages: number;
+  counts: Record<ActorEvent, number>;
+  liveNodes: number;
+  intakeQueued: number;
+  /** Of the figures of agents; undefined before there are any. */
+  figuresAgeMs: number | undefined;
+}
+
 const NOTHING: AgentPools = { ...EMPTY_POOL, workersNeeded: 0 };
 
 export interface DispatcherMetrics extends EjectionMetrics {
+  /** Of a dispatch: waiting in the queue, for a worker, and the claim. */
+  stageTook(stage: "queue" | "wait" | "match", ms: number): void;
   jobClaimed(): void;
   jobParked(): void;
   /** On to the next agent that its order names. */
@@ -46,13 +60,14 @@ export interface DispatcherMetrics extends EjectionMetrics {
   generationChanged(): void;
   /** What each agent's pools have to do, and who is there for it. Who is not named any more has nothing. */
   poolsMeasured(agents: ReadonlyMap<string, AgentPools>): void;
-  /** Run when somebody wants to read the metrics, who waits for it. Must not reject. */
-  beforeRead(refresh: () => Promise<void>): void;
+  /** Run when somebody wants to read the metrics: what there is of actors here now. */
+  beforeRead(look: () => DispatcherState): void;
   /** Ended records whose time of keeping was over. */
   forgotten(jobs: number, orders: number): void;
 }
 
 export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
+  const stages = metrics.histogram("dispatch_stage_duration_seconds");
   const claimed = metrics.counter("jobs_claimed_total");
   const parked = metrics.counter("jobs_parked_total");
   const fellBack = metrics.counter("jobs_fell_back_total");
@@ -66,10 +81,12 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const guards = metrics.counter("guards_raised_total");
   const holds = metrics.counter("holds_total");
   const removed = metrics.counter("agents_removed_total");
+  const prevented = metrics.counter("duplicates_prevented_total");
   const generations = metrics.counter("generation_changes_total");
   const expirations = metrics.counter("retention_expirations_total");
   const named = new Set<string>();
   return {
+    stageTook: (stage, ms) => stages.observe({ stage }, Math.max(0, ms) / 1_000),
     jobClaimed: () => claimed.add({}),
     jobParked: () => parked.add({}),
     jobFellBack: () => fellBack.add({}),
@@ -80,7 +97,10 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     orphanSettled: (verdict, outcome) => orphans.add({ verdict, outcome }),
     guardRaised: () => guards.add({}),
     held: (cause) => holds.add({ cause }),
-    agentRemoved: (reason) => removed.add({ reason }),
+    agentRemoved(reason) {
+      removed.add({ reason });
+      if (reason === "resumed") prevented.add({ by: "agent_removed" });
+    },
     workerEjected(reason, isLast) {
       ejections.add({ reason });
       if (isLast) lastEjections.add({});
@@ -90,12 +110,30 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
       for (const agent of agents.keys()) named.add(agent);
       for (const agent of named) setPools(metrics, agent, agents.get(agent) ?? NOTHING);
     },
-    beforeRead: (refresh) => metrics.beforeRender(refresh),
+    beforeRead(look) {
+      const told: Partial<Record<ActorEvent, number>> = {};
+      metrics.beforeRender(async () => setState(metrics, look(), told));
+    },
     forgotten(jobs, orders) {
       expirations.add({ kind: "job" }, jobs);
       expirations.add({ kind: "order" }, orders);
     },
   };
+}
+
+/** `told`: the counts as of the last reading. */
+function setState(metrics: Metrics, state: DispatcherState, told: Partial<Record<ActorEvent, number>>): void {
+  metrics.gauge("actors_hosted").set({}, state.actors);
+  metrics.gauge("actor_mailbox_messages").set({}, state.mailboxMessages);
+  metrics.gauge("nodes_live").set({}, state.liveNodes);
+  metrics.gauge("intake_queued").set({}, state.intakeQueued);
+  if (state.figuresAgeMs !== undefined)
+    metrics.gauge("agent_figures_age_seconds").set({}, state.figuresAgeMs / 1_000);
+  const events = metrics.counter("actor_events_total");
+  for (const event of ACTOR_EVENTS) {
+    events.add({ event }, state.counts[event] - (told[event] ?? 0));
+    told[event] = state.counts[event];
+  }
 }
 
 function setPools(metrics: Metrics, agent: string, pools: AgentPools): void {
@@ -107,5 +145,6 @@ function setPools(metrics: Metrics, agent: string, pools: AgentPools): void {
   for (const state of ["available", "full", "cooling", "draining", "drained"] as const)
     workers.set({ agent, state }, pools[state]);
   metrics.gauge("agent_jobs_waiting").set({ agent }, pools.queued);
+  metrics.gauge("agent_oldest_wait_seconds").set({ agent }, pools.oldestWaitMs / 1_000);
   metrics.gauge("agent_workers_needed").set({ agent }, pools.workersNeeded);
 }

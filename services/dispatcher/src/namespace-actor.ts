@@ -28,6 +28,8 @@ export interface NamespaceActorDeps {
   deadlines: Deadlines;
   generation: Generation;
   told: ToldEvents;
+  /** Entries that wait in its queue, as of each look; 0 at its end. */
+  seeQueued(count: number): void;
   /** Work that no turn waits for failed: the host restarts the actor. */
   fail(error: unknown): void;
 }
@@ -87,9 +89,10 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
   }
 
   async review(): Promise<number | undefined> {
-    const { namespace, ledger, told } = this.#deps;
+    const { namespace, ledger, told, seeQueued } = this.#deps;
     const rest = await ledger.rest({ namespace, listenMs: await told.listenMs() });
     this.#resting = rest.status === "resting";
+    seeQueued(rest.status === "resting" ? 0 : rest.queued);
     if (rest.status === "resting") return rest.next === -1 ? undefined : rest.next;
     // Somebody may have died between adding an entry and telling us of it.
     if (rest.queued > 0) this.#intake?.wake();
@@ -105,8 +108,9 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
 
   /** First nothing new comes in, then no timer fires, then what is under way ends. */
   async stop(): Promise<void> {
-    const { namespace, deadlines, orphans, stoppedAgents, generation, told } = this.#deps;
+    const { namespace, deadlines, orphans, stoppedAgents, generation, told, seeQueued } = this.#deps;
     generation.forget(namespace);
+    seeQueued(0);
     await this.#intake?.close();
     await deadlines.stop();
     await orphans.stop();

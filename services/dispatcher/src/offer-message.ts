@@ -2,7 +2,7 @@
  * What a gateway needs to ask its worker, put together from the claim's reply so that the gateway reads nothing.
  */
 
-import type { OfferMessage } from "@muster/domain/node-message";
+import type { FirstDispatch, OfferMessage } from "@muster/domain/node-message";
 import { poolOf } from "@muster/domain/pool";
 import type { BoundScripts } from "@muster/ledger/generated/scripts";
 import { type JobRecord, jobRecord, type OrderRecord, orderRecord } from "@muster/ledger/records";
@@ -17,10 +17,27 @@ export function offerMessage(
   const order = job.order === "" ? undefined : orderRecord(reply.order);
   // Lost with its worker, and not failed since: a failed job that is tried again resumes nothing.
   const resuming = job.resumedAtMs > Number(reply.job.not_before ?? 0);
+  const first = firstDispatch(reply);
   return {
     gateway: job.gateway,
-    offer: { kind: "offer", namespace, resuming, ...ofJob(job), ...ofOrder(job, order) },
+    offer: {
+      ...{ kind: "offer", namespace, resuming, ...ofJob(job), ...ofOrder(job, order) },
+      ...(first !== undefined && { first }),
+    },
   };
+}
+
+/** undefined: a worker had accepted the job before. */
+export function firstDispatch({ job, order }: OfferedReply): FirstDispatch | undefined {
+  if (Number(job.accepted_epoch ?? 0) > 0) return undefined;
+  // As the claim found the job: it takes the mark of waiting off behind what it read.
+  const waited = Number(job.offers) > 1 || parkedAtMs(job) > 0 || Number(order.released_at ?? 0) > 0;
+  return { createdAtMs: Number(job.created_at), path: waited ? "waited" : "direct" };
+}
+
+/** Since when nobody had room for the job when it was claimed; 0 when it did not wait. */
+export function parkedAtMs(job: OfferedReply["job"]): number {
+  return Number(job.parked_at ?? 0);
 }
 
 function ofJob(job: JobRecord) {

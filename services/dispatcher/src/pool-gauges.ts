@@ -1,7 +1,7 @@
 /**
- * Measures the pools of the namespaces that are hosted here, for the metrics by which workers are scaled. Looks only while
- * somebody reads the metrics, every 5 s at most, and never for more than a twentieth of the time; a reader waits a second for
- * it, then has what was seen last. Names of agents beyond a number are one, so that no label grows. Never fails.
+ * Measures the pools of the namespaces that are hosted here, for the metrics by which workers are scaled and watched. No
+ * reader waits for it and none asks Redis anything: while somebody reads the metrics it looks by itself, every 5 s at most,
+ * and never for more than a tenth of the time. Names of agents beyond a number are one, so that no label grows. Never fails.
  */
 
 import { poolOf } from "@muster/domain/pool";
@@ -21,8 +21,9 @@ export interface PoolGaugesDeps {
 }
 
 const EVERY_MS = 5_000;
-const REST_SHARE = 20;
-const READER_WAITS_MS = 1_000;
+const REST_SHARE = 10;
+/** Whoever scrapes does so more often; when nobody did for so long, nobody reads. */
+const READ_LATELY_MS = 120_000;
 /** Of one namespace, those where a worker registered last. */
 const MOST_POOLS = 64;
 /** Looked at for agents that have work and never had a worker. */
@@ -39,32 +40,34 @@ export class PoolGauges {
   /** Those with a label of their own, for good: a label that changes its meaning would be worse than a crowded one. */
   readonly #named = new Set<string>();
   #measuring: Promise<void> | undefined;
-  #nextAtMs = 0;
+  #cancelNext: (() => void) | undefined;
+  #readAtMs = 0;
+  #measuredAtMs: number | undefined;
   #isStopped = false;
 
   constructor(deps: PoolGaugesDeps) {
     this.#deps = deps;
   }
 
-  /** Resolves when the metrics are as fresh as they get now. */
-  async refresh(): Promise<void> {
-    const { clock } = this.#deps;
-    if (this.#measuring === undefined && !this.#isStopped && clock.now() >= this.#nextAtMs) {
-      this.#measuring = this.#measure().finally(() => {
-        this.#measuring = undefined;
-      });
-    }
-    let cancel = () => {};
-    const waited = new Promise<void>((resolve) => {
-      cancel = clock.setTimer(READER_WAITS_MS, resolve);
-    });
-    await Promise.race([this.#measuring ?? Promise.resolve(), waited]);
-    cancel();
+  /** Somebody reads the metrics. Answers how old the figures are, in ms; undefined while there are none. */
+  read(): number | undefined {
+    const nowMs = this.#deps.clock.now();
+    this.#readAtMs = nowMs;
+    if (this.#cancelNext === undefined) this.#begin();
+    return this.#measuredAtMs === undefined ? undefined : nowMs - this.#measuredAtMs;
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#cancelNext?.();
     await this.#measuring;
+  }
+
+  #begin(): void {
+    if (this.#measuring !== undefined || this.#isStopped) return;
+    this.#measuring = this.#measure().finally(() => {
+      this.#measuring = undefined;
+    });
   }
 
   async #measure(): Promise<void> {
@@ -79,11 +82,22 @@ export class PoolGauges {
     try {
       await Promise.all(Array.from({ length: AT_ONCE }, work));
       metrics.poolsMeasured(agents);
+      this.#measuredAtMs = beganAtMs;
     } catch (error) {
       log.warn({ err: error }, "pools could not be measured; the metrics say what was seen last");
     }
+    this.#plan(beganAtMs);
+  }
+
+  #plan(beganAtMs: number): void {
+    const { clock } = this.#deps;
+    if (this.#isStopped) return;
     const tookMs = clock.now() - beganAtMs;
-    this.#nextAtMs = beganAtMs + Math.max(EVERY_MS, REST_SHARE * tookMs);
+    const restMs = Math.max(EVERY_MS, REST_SHARE * tookMs) - tookMs;
+    this.#cancelNext = clock.setTimer(restMs, () => {
+      this.#cancelNext = undefined;
+      if (clock.now() - this.#readAtMs < READ_LATELY_MS) this.#begin();
+    });
   }
 
   async #addNamespace(namespace: string, agents: Map<string, AgentPools>): Promise<void> {

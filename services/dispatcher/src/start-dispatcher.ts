@@ -33,6 +33,7 @@ import type { DispatchPolicy } from "./policy.js";
 import { PoolGauges } from "./pool-gauges.js";
 import type { Presence } from "./presence.js";
 import { type RoomAttendant, StoppedAgents } from "./stopped-agents.js";
+import { tellState } from "./tell-state.js";
 import { ToldEvents } from "./told-events.js";
 
 export interface DispatcherDeps {
@@ -90,6 +91,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
   const generation = new Generation({ ledger, index, metrics, clock, log, holdMs: policy.holdMs });
   lease.subscribe({ onGenerationChange: (known, current) => generation.changed(known, current) });
 
+  const queued = new Map<string, number>();
   const createActor = (namespace: string, context: ActorContext<NamespaceMessage>) => {
     const shared = { namespace, ledger, outbox, policy, metrics, log, hold, clock };
     // The loop and who sets its timers know each other; the loop is told of a timer only after both exist.
@@ -110,6 +112,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
       deadlines,
       generation,
       told,
+      seeQueued: (count) => void (count > 0 ? queued.set(namespace, count) : queued.delete(namespace)),
       fail: (error) => context.fail(error),
     });
   };
@@ -124,7 +127,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     log,
   });
   const gauges = new PoolGauges({ ledger, hosted: () => host.hostedNames(), metrics, clock, log });
-  metrics.beforeRead(() => gauges.refresh());
+  tellState({ host, lease, gauges, queued, metrics });
   const inbox = new Inbox({
     redis,
     blocking,

@@ -7,17 +7,19 @@ import { randomBytes } from "node:crypto";
 import { Inbox } from "@muster/actor/inbox";
 import { idFrom } from "@muster/domain/ids";
 import type { GatewayMessage, OfferMessage } from "@muster/domain/node-message";
-import { systemClock as clock } from "@muster/runtime/clock";
+import { systemClock } from "@muster/runtime/clock";
 import { createLog, type Log } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import { countCommands } from "@muster/runtime/redis/command-count";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { metricIn } from "@muster/test/kit/metric-line";
 import { dispatcherMetrics } from "../src/metrics.js";
 import type { DispatchPolicy } from "../src/policy.js";
 import { noPresence, type Presence, type PresenceQuestion, type PresenceVerdict } from "../src/presence.js";
 import { startDispatcher } from "../src/start-dispatcher.js";
 import type { RoomAttendant } from "../src/stopped-agents.js";
 
+export const clock = systemClock;
 export const log = createLog({ level: "silent", service: "test" });
 export const newId = (kind: "order" | "job" | "session" | "node") => idFrom(kind, randomBytes(16));
 
@@ -88,10 +90,8 @@ export async function runDispatcher(url: string, options: DispatcherOptions = {}
     ready: () => dispatcher.ready(),
     hosted: () => dispatcher.hosted(),
     /** The value of one line of /metrics. */
-    async metric(line: string) {
-      const found = (await metrics.render()).split("\n").find((one) => one.startsWith(`muster_${line} `));
-      return Number(found?.split(" ").at(-1) ?? Number.NaN);
-    },
+    metric: async (line: string) => metricIn(await metrics.render(), line),
+    metrics,
     async stop() {
       await dispatcher.stop(2_000);
       await closeRedis(blocking);

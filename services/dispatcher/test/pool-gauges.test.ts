@@ -33,81 +33,141 @@ it("says of each agent what its pools have to do, over the namespaces that it ho
   });
 });
 
-/** A clock that the test moves, and a ledger that counts how often it is asked. */
+/** A clock that the test moves, with its timers, and a ledger that counts how often it is asked. */
 function setGauges(poolNames: readonly string[], size: Partial<PoolSize> = { queued: 1 }) {
-  const state = { nowMs: 1_000, asked: 0, fails: false, hosted: ["default"] };
+  const state = { nowMs: 1_000, asked: 0, fails: false, slowMs: 0 };
+  const timers = new Set<{ atMs: number; run: () => void }>();
   let measured: ReadonlyMap<string, AgentPools> = new Map();
-  const { drainedBusy, ...counts } = { ...EMPTY_POOL, ...size };
+  const { drainedBusy, oldestWaitMs, ...counts } = { ...EMPTY_POOL, ...size };
   const ledger = {
     listPools: async () => {
       state.asked++;
+      state.nowMs += state.slowMs;
       if (state.fails) throw new Error("away");
       return { status: "pools" as const, names: [...poolNames] };
     },
     measurePool: async () => ({
       ...{ status: "measured" as const, next: 0 },
-      counts: { ...counts, drained_busy: drainedBusy },
+      counts: { ...counts, drained_busy: drainedBusy, oldest_wait: oldestWaitMs },
     }),
   } satisfies Pick<Ledger, "listPools" | "measurePool">;
   const gauges = new PoolGauges({
-    ...{ ledger, hosted: () => state.hosted, log },
+    ...{ ledger, hosted: () => ["default"], log },
     metrics: {
       poolsMeasured: (agents) => {
         measured = agents;
       },
     },
-    clock: { now: () => state.nowMs, setTimer: () => () => undefined },
+    clock: {
+      now: () => state.nowMs,
+      setTimer(ms, run) {
+        const timer = { atMs: state.nowMs + ms, run };
+        timers.add(timer);
+        return () => void timers.delete(timer);
+      },
+    },
   });
-  return { state, gauges, measured: () => measured };
+  /** All that does not wait for a timer has happened. */
+  const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+  return {
+    state,
+    gauges,
+    measured: () => measured,
+    timers,
+    settled,
+    async pass(ms: number) {
+      state.nowMs += ms;
+      for (const timer of [...timers].filter(({ atMs }) => atMs <= state.nowMs)) {
+        timers.delete(timer);
+        timer.run();
+      }
+      await settled();
+    },
+  };
 }
 
 describe("looks", () => {
-  it("when somebody reads, and not again within 5 s", async () => {
-    const { state, gauges } = setGauges(["room/agent/"]);
+  it("when somebody reads, without that reader waiting, and from then on every 5 s", async () => {
+    const { state, gauges, pass, settled } = setGauges(["room/agent/"]);
     expect(state.asked).toBe(0);
-    await Promise.all([gauges.refresh(), gauges.refresh()]);
-    state.nowMs += 4_999;
-    await gauges.refresh();
+    expect(gauges.read()).toBeUndefined();
+    expect(gauges.read()).toBeUndefined();
+    await settled();
+    expect(gauges.read()).toBe(0);
+    await pass(4_999);
+    expect(gauges.read()).toBe(4_999);
     expect(state.asked).toBe(1);
-    state.nowMs += 1;
-    await gauges.refresh();
+    await pass(1);
+    expect(state.asked).toBe(2);
+    expect(gauges.read()).toBe(0);
+  });
+
+  it("not while nobody reads, and again with the next reader", async () => {
+    const { state, gauges, pass, settled, timers } = setGauges(["room/agent/"]);
+    gauges.read();
+    await settled();
+    for (let ms = 0; ms <= 120_000; ms += 5_000) await pass(5_000);
+    const asked = state.asked;
+    expect(asked).toBeGreaterThan(20);
+    expect(timers.size).toBe(0);
+    expect(gauges.read()).toBeGreaterThan(5_000);
+    await settled();
+    expect(state.asked).toBe(asked + 1);
+  });
+
+  it("more seldom when it takes long: for a tenth of the time", async () => {
+    const { state, gauges, pass, settled } = setGauges(["room/agent/"]);
+    state.slowMs = 3_000;
+    gauges.read();
+    await settled();
+    await pass(26_999);
+    expect(state.asked).toBe(1);
+    await pass(1);
     expect(state.asked).toBe(2);
   });
 
-  it("later when it failed, and keeps what it had seen", async () => {
-    const { state, gauges, measured } = setGauges(["room/agent/"]);
-    await gauges.refresh();
+  it("later when it failed, and keeps what it had seen, growing old", async () => {
+    const { state, gauges, measured, pass, settled } = setGauges(["room/agent/"]);
+    gauges.read();
+    await settled();
     state.fails = true;
-    state.nowMs += 5_000;
-    await gauges.refresh();
+    await pass(5_000);
+    expect(state.asked).toBe(2);
     expect(measured().get("agent")).toMatchObject({ queued: 1, workersNeeded: 1 });
+    expect(gauges.read()).toBe(5_000);
   });
 
   it("not any more once it is stopped", async () => {
-    const { state, gauges } = setGauges(["room/agent/"]);
+    const { state, gauges, settled } = setGauges(["room/agent/"]);
     await gauges.stop();
-    await gauges.refresh();
+    gauges.read();
+    await settled();
     expect(state.asked).toBe(0);
   });
 });
 
 it("names 40 agents for good, and adds up the others under one name", async () => {
   const names = Array.from({ length: 50 }, (_, index) => `room/a${index}/`);
-  const { state, gauges, measured } = setGauges([...names, "room//"], { queued: 2, used: 1 });
-  await gauges.refresh();
+  const { gauges, measured, pass, settled } = setGauges([...names, "room//"], {
+    queued: 2,
+    used: 1,
+    oldestWaitMs: 7,
+  });
+  gauges.read();
+  await settled();
   const labels = [...measured().keys()];
   expect(labels).toHaveLength(41);
   expect(labels).toContain("a39");
-  expect(measured().get("other")).toMatchObject({ queued: 22, used: 11, workersNeeded: 11 });
+  expect(measured().get("other")).toMatchObject({ queued: 22, used: 11, workersNeeded: 11, oldestWaitMs: 7 });
   names.splice(0, 20);
-  state.nowMs += 5_000;
-  await gauges.refresh();
+  await pass(5_000);
   expect(measured().get("a39")).toMatchObject({ queued: 2 });
 });
 
 it("an agent without a name has a label all the same", async () => {
-  const { gauges, measured } = setGauges(["room//", "publisher//"], { queued: 1 });
-  await gauges.refresh();
+  const { gauges, measured, settled } = setGauges(["room//", "publisher//"], { queued: 1 });
+  gauges.read();
+  await settled();
   const both = addSizes({ ...EMPTY_POOL, queued: 1 }, { ...EMPTY_POOL, queued: 1 });
   expect(measured().get("(unnamed)")).toEqual({ ...both, workersNeeded: 2 });
 });

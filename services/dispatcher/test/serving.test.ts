@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Assign } from "../src/assign.js";
 import { dispatcherMetrics } from "../src/metrics.js";
 import { poolOf } from "./caller.js";
-import { log, newId, testPolicy } from "./kit.js";
+import { clock, log, newId, testPolicy } from "./kit.js";
 import { setStage } from "./stage.js";
 
 const stage = setStage("serving");
@@ -14,7 +14,7 @@ const ROOM = 10;
 function assignIn(namespace: string): Assign {
   const { ledger, outbox } = stage.caller;
   const metrics = dispatcherMetrics(createMetrics({ service: "dispatcher" }));
-  return new Assign({ namespace, ledger, outbox, policy: testPolicy, metrics, log, onDue: () => {} });
+  return new Assign({ namespace, ledger, outbox, policy: testPolicy, metrics, clock, log, onDue: () => {} });
 }
 
 const ordered = async (namespace: string) =>

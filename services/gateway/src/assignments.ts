@@ -98,6 +98,7 @@ export class Assignments {
       (error) => session.log.warn({ job, err: error }, "an accepted offer is not yet written; trying again"),
     );
     if (reply?.status === "stale") {
+      metrics.staleAnswer();
       session.log.info({ job, wire, epoch, state: reply.state }, "answer came too late");
       return "stale";
     }
@@ -110,7 +111,10 @@ export class Assignments {
     }
     session.held.add({ job, wire, epoch }, generation());
     session.held.remember(wire, { offer, agentIdentity: reply.agentIdentity });
-    metrics.assignmentSent();
+    session.held.assigned(wire, clock.now());
+    metrics.stageTook("assign", clock.now() - receivedAtMs);
+    const { first } = offer;
+    metrics.assignmentSent(first && { path: first.path, tookMs: reply.startedAt - first.createdAtMs });
     session.log.info({ job, wire, epoch }, "job assigned");
     return "accepted";
   }

@@ -43,8 +43,19 @@ function isOffer(value: Fields): boolean {
     typeof value.resuming === "boolean" &&
     [value.offeredAtMs, value.priority, value.maxAttempts].every(Number.isSafeInteger) &&
     (value.restartPolicy === "on_failure" || value.restartPolicy === "never") &&
+    isFirst(value.first) &&
     isObject(value.attributes) &&
     Object.values(value.attributes).every((text) => typeof text === "string")
+  );
+}
+
+/** Absent, or whole: an older dispatcher does not say it. */
+function isFirst(value: unknown): boolean {
+  if (value === undefined) return true;
+  return (
+    isObject(value) &&
+    Number.isSafeInteger(value.createdAtMs) &&
+    (value.path === "direct" || value.path === "waited")
   );
 }
 

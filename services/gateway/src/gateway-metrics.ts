@@ -23,6 +23,13 @@ export type OfferOutcome = (typeof OFFER_OUTCOMES)[number];
 export const REPORT_OUTCOMES = ["running", "ended", "retrying", "released", "refused", "failed"] as const;
 export type ReportOutcome = (typeof REPORT_OUTCOMES)[number];
 
+/** The registered sessions by what their workers said last, and the jobs that all of them hold. */
+export interface GatewayPopulation {
+  available: number;
+  full: number;
+  jobs: number;
+}
+
 export interface GatewayMetrics extends EjectionMetrics {
   socketOpened(): void;
   socketClosed(): void;
@@ -42,14 +49,22 @@ export interface GatewayMetrics extends EjectionMetrics {
   offerEnded(outcome: OfferOutcome): void;
   /** An offer that waits for a lease to be held again. */
   offerHeld(): void;
+  /** A yes that came when the job was no longer this worker's to take. */
+  staleAnswer(): void;
   /** An answer to no open offer. */
   answerIgnored(): void;
-  assignmentSent(): void;
+  /** `first`: of a job that no worker had before, from when it was made to its start, by the ledger's clock. */
+  assignmentSent(first?: { path: "direct" | "waited"; tookMs: number }): void;
+  /** offer: until the worker's yes; assign: from it to the assignment; first_status: from that to the first report. */
+  stageTook(stage: "offer" | "assign" | "first_status", ms: number): void;
+  /** A load from 0 to 1, as a worker reported it. */
+  loadReported(load: number): void;
   /** Accepted, but the answer was too old, or the socket gone. */
   assignmentWithheld(reason: "late" | "socket_gone"): void;
   /** Accepted, not assigned, and taken back. */
   startWithdrawn(): void;
-  reportTaken(outcome: ReportOutcome): void;
+  /** `failed`: what the worker said of a job that ended. */
+  reportTaken(outcome: ReportOutcome, failed: boolean): void;
   /** `reason` is the ledger's word. */
   reportRefused(reason: string): void;
   stopSent(): void;
@@ -67,6 +82,8 @@ export interface GatewayMetrics extends EjectionMetrics {
   sessionRemoved(jobs: { orphaned: number; ended: number }): void;
   /** That many sessions vanished at once that nothing is resumed for want of knowledge. */
   guardRaised(): void;
+  /** Run when somebody wants to read the metrics: who is here, and what they hold. */
+  beforeRead(look: () => GatewayPopulation): void;
   /** Told to a Redis that had lost it. */
   jobRestored(): void;
   /** Lost with Redis, and not remembered here. */

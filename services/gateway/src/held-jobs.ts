@@ -18,6 +18,8 @@ interface Held {
   facts: JobFacts | undefined;
   /** The life of Redis in which the ledger last knew the job. */
   generation: string | undefined;
+  /** When its assignment was sent here; undefined once its worker was heard of it, and of one that came otherwise. */
+  assignedAtMs?: number | undefined;
 }
 
 export class HeldJobs {
@@ -48,6 +50,19 @@ export class HeldJobs {
   remember(wire: string, facts: JobFacts): void {
     const held = this.#byWire.get(wire);
     if (held !== undefined && held.facts === undefined && this.#deps.memory.take(facts)) held.facts = facts;
+  }
+
+  assigned(wire: string, atMs: number): void {
+    const held = this.#byWire.get(wire);
+    if (held !== undefined) held.assignedAtMs = atMs;
+  }
+
+  /** When the job was assigned; undefined when that is not known here, or was asked before. */
+  takeAssignedAt(wire: string): number | undefined {
+    const held = this.#byWire.get(wire);
+    const atMs = held?.assignedAtMs;
+    if (held !== undefined) held.assignedAtMs = undefined;
+    return atMs;
   }
 
   facts(wire: string): JobFacts | undefined {

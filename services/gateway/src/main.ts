@@ -11,6 +11,7 @@ import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { measureRedis } from "@muster/runtime/redis/measure";
 import { productVersion } from "@muster/runtime/version";
 import { gatewaySchema, policyFrom } from "./config.js";
 import { startGateway } from "./start-gateway.js";
@@ -25,8 +26,10 @@ const config = exitOnBadConfig(() =>
 );
 const log = createLog({ level: config.logLevel, service: "gateway" });
 const lifecycle = createLifecycle({ log, deadlineMs: config.drainMs + STOP_SLACK_MS });
+const metrics = createMetrics({ service: "gateway" });
 const redis = connectRedis({ url: config.redisUrl, name: "gateway", log });
 const blocking = connectRedis({ url: config.redisUrl, name: "gateway-inbox", log, blocking: true });
+measureRedis(metrics, { commands: redis, blocking: [blocking] });
 
 const gateway = await startGateway({
   nodeId: idFrom("node", randomBytes(ID_BYTES)),
@@ -41,7 +44,7 @@ const gateway = await startGateway({
   clock: systemClock,
   newId: (kind) => idFrom(kind, randomBytes(ID_BYTES)),
   newGeneration: () => randomBytes(ID_BYTES).toString("hex"),
-  metrics: createMetrics({ service: "gateway" }),
+  metrics,
   log,
 });
 

@@ -87,7 +87,7 @@ export class Offers {
     const nowMs = this.#deps.clock.now();
     // Found only after its deadline, in a process that was stopped for a while: it may be as old as the offer.
     const isUndated = nowMs - open.askedAtMs > this.#deps.offerTimeoutMs;
-    void this.#settle(session, open.message, answer, isUndated ? open.askedAtMs : nowMs);
+    void this.#settle(session, open, answer, isUndated ? open.askedAtMs : nowMs);
   }
 
   /** The socket is gone or about to go: nobody can answer here any more. */
@@ -186,7 +186,8 @@ export class Offers {
     session.offers.delete(open.message.wire);
   }
 
-  async #settle(session: Session, offer: OfferMessage, answer: AvailabilityResponse, receivedAtMs: number) {
+  async #settle(session: Session, open: OpenOffer, answer: AvailabilityResponse, receivedAtMs: number) {
+    const { message: offer, askedAtMs } = open;
     if (!answer.available) {
       await this.#reject(offer, "rejected", answer.terminate);
       return;
@@ -204,6 +205,7 @@ export class Offers {
       await this.#reject(offer, "undelivered", false);
       return;
     }
+    this.#deps.metrics.stageTook("offer", receivedAtMs - askedAtMs);
     const outcome = await this.#deps.assignments.accept(session, offer, answer, receivedAtMs);
     this.#deps.metrics.offerEnded(outcome);
   }

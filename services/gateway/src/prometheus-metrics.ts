@@ -5,7 +5,7 @@
 
 import type { GatewayEvent } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
-import type { GatewayMetrics, OfferOutcome, ReportOutcome } from "./gateway-metrics.js";
+import type { GatewayMetrics, GatewayPopulation, OfferOutcome, ReportOutcome } from "./gateway-metrics.js";
 
 export type GatewayCounts = Readonly<Record<string, number>>;
 
@@ -51,6 +51,12 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
   const refusals = metrics.counter("refusals_total");
   const loads = metrics.counter("load_samples_refused_total");
   const offers = metrics.counter("offers_total");
+  const dispatches = metrics.histogram("dispatch_duration_seconds");
+  const stages = metrics.histogram("dispatch_stage_duration_seconds");
+  const loadRatios = metrics.histogram("worker_load_ratio");
+  const ended = metrics.counter("jobs_ended_total");
+  const readoptions = metrics.counter("readoptions_total");
+  const prevented = metrics.counter("duplicates_prevented_total");
   const assigned = metrics.counter("jobs_assigned_total");
   const ejections = metrics.counter("worker_ejections_total");
   const lastEjections = metrics.counter("worker_ejections_last_of_pool_total");
@@ -82,6 +88,7 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     offerEnded(outcome) {
       count(`offer_ended.${outcome}`);
       offers.add({ outcome: OFFER_LABEL[outcome] });
+      if (outcome === "terminated") ended.add({ outcome: "success" });
     },
     workerEjected(reason, isLast) {
       count(`worker_ejected.${reason}`);
@@ -89,15 +96,20 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       if (isLast) lastEjections.add({});
     },
     offerHeld: () => happened("offer_held"),
+    staleAnswer: () => prevented.add({ by: "stale_answer" }),
     answerIgnored: () => happened("answer_ignored"),
-    assignmentSent() {
+    stageTook: (stage, ms) => stages.observe({ stage }, Math.max(0, ms) / 1_000),
+    loadReported: (load) => loadRatios.observe({}, load),
+    assignmentSent(first) {
       assigned.add({});
+      if (first !== undefined) dispatches.observe({ path: first.path }, Math.max(0, first.tookMs) / 1_000);
       messages.add({ type: "assignment", direction: "out" });
     },
     assignmentWithheld: (reason) => happened(`assignment_${reason}`, `assignment_withheld.${reason}`),
     startWithdrawn: () => happened("start_withdrawn"),
-    reportTaken(outcome) {
+    reportTaken(outcome, failed) {
       count(`report.${outcome}`);
+      if (outcome === "ended") ended.add({ outcome: failed ? "failed" : "success" });
       const event = REPORT_EVENTS[outcome];
       if (event !== undefined) events.add({ event });
     },
@@ -110,15 +122,28 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       happened("migration_moved", undefined, moved);
       happened("migration_stopped", undefined, stopped);
       happened("migration_refused", undefined, refused);
+      readoptions.add({ how: "migrated" }, moved);
+      prevented.add({ by: "migration_stopped" }, stopped);
     },
-    ghostFound: () => happened("ghost_stopped"),
-    halfOpenClosed: () => happened("half_open_closed"),
-    sessionRemoved({ orphaned, ended }) {
+    ghostFound() {
+      happened("ghost_stopped");
+      prevented.add({ by: "ghost_stopped" });
+    },
+    halfOpenClosed() {
+      happened("half_open_closed");
+      prevented.add({ by: "half_open_closed" });
+    },
+    sessionRemoved({ orphaned, ended: finished }) {
       happened("job_orphaned", undefined, orphaned);
-      happened("job_ended_goodbye", undefined, ended);
+      happened("job_ended_goodbye", undefined, finished);
+      ended.add({ outcome: "success" }, finished);
     },
     guardRaised: () => happened("guard_raised"),
-    jobRestored: () => happened("job_restored"),
+    beforeRead: (look) => metrics.beforeRender(async () => setPopulation(metrics, look())),
+    jobRestored() {
+      happened("job_restored");
+      readoptions.add({ how: "restored" });
+    },
     jobNotRestored: () => happened("job_not_restored"),
     heldUnknown: (jobs) => happened("held_unknown", undefined, jobs),
     leaseRenewed: () => count("lease_renewed"),
@@ -127,4 +152,11 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     hintDropped: (reason) => happened(`hint_dropped_${reason}`, `hint_dropped.${reason}`),
   };
   return { metrics: port, counts };
+}
+
+function setPopulation(metrics: Metrics, { available, full, jobs }: GatewayPopulation): void {
+  const sessions = metrics.gauge("sessions");
+  sessions.set({ status: "available" }, available);
+  sessions.set({ status: "full" }, full);
+  metrics.gauge("jobs_held").set({}, jobs);
 }

@@ -47,7 +47,8 @@ export class Reports {
   }
 
   take(session: Session, namespace: string, report: Report): void {
-    void session.inOrder(() => this.#write(session, namespace, report));
+    const receivedAtMs = this.#deps.clock.now();
+    void session.inOrder(() => this.#write(session, namespace, report, receivedAtMs));
   }
 
   /** Gives up what could not be written. */
@@ -55,7 +56,8 @@ export class Reports {
     this.#isAbandoned = true;
   }
 
-  async #write(session: Session, namespace: string, { wire, status, error }: Report): Promise<void> {
+  async #write(session: Session, namespace: string, report: Report, receivedAtMs: number): Promise<void> {
+    const { wire, status, error } = report;
     const { link, metrics, clock, coolMs, earlyMs } = this.#deps;
     const job = jobOfWireId(wire);
     const message = cut(error, MAX_ERROR_BYTES);
@@ -67,10 +69,12 @@ export class Reports {
       (cause) => session.log.warn({ job, status, err: cause }, "report not yet written; trying again"),
     );
     if (reply === undefined) {
-      metrics.reportTaken("failed");
+      metrics.reportTaken("failed", false);
       return;
     }
-    metrics.reportTaken(reply.status);
+    metrics.reportTaken(reply.status, status === "failed");
+    const assignedAtMs = session.held.takeAssignedAt(wire);
+    if (assignedAtMs !== undefined) metrics.stageTook("first_status", receivedAtMs - assignedAtMs);
     // Whatever the ledger makes of it: the worker runs it no more.
     if (status !== "running") session.held.forget(wire);
     if (reply.status === "refused") {

@@ -3,6 +3,7 @@
  * ledger is told by others.
  */
 
+import type { GatewayPopulation } from "./gateway-metrics.js";
 import type { Session } from "./session.js";
 
 export class Sessions {
@@ -42,6 +43,18 @@ export class Sessions {
   /** Those with a registered session here, and only those. */
   namespaces(): string[] {
     return [...this.#byNamespace.keys()];
+  }
+
+  /** How many say that they take jobs and that they do not, and the jobs that they hold. Looks at each. */
+  population(): GatewayPopulation {
+    const counts = { available: 0, full: 0, jobs: 0 };
+    for (const sessions of this.#byNamespace.values()) {
+      for (const { worker, held } of sessions.values()) {
+        counts[worker.status] += 1;
+        counts.jobs += held.size;
+      }
+    }
+    return counts;
   }
 
   /** The registered sessions of a namespace. */

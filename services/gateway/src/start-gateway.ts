@@ -93,6 +93,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   });
   const { sessions, leases, agents, samples, offers, assignments, stops, halfOpen, reassertion } = rooms;
 
+  metrics.beforeRead(() => sessions.population());
   const inbox = new Inbox({
     redis,
     blocking,

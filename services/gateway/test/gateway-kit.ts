@@ -17,6 +17,7 @@ import { createLog, type Log } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { connectRedis } from "@muster/runtime/redis/connect";
+import { metricIn } from "@muster/test/kit/metric-line";
 import { freePort } from "@muster/test/kit/ports";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { connectWorker, type WorkerClient, type WorkerOptions } from "@muster/test/kit/worker-client";
@@ -68,6 +69,8 @@ export interface StartOptions {
 export interface RunningGateway extends Gateway {
   nodeId: string;
   url: string;
+  /** The value of one line of /metrics, without its prefix. */
+  metric(line: string): Promise<number>;
 }
 
 const ends: (() => Promise<unknown> | unknown)[] = [];
@@ -169,7 +172,9 @@ async function startOne(redis: RedisServer, options: StartOptions): Promise<Runn
     log,
   });
   ends.push(() => gateway.stop());
-  return Object.assign(gateway, { nodeId, url: `http://127.0.0.1:${gateway.port}` });
+  const url = `http://127.0.0.1:${gateway.port}`;
+  const metric = async (line: string) => metricIn(await (await fetch(`${url}/metrics`)).text(), line);
+  return Object.assign(gateway, { nodeId, url, metric });
 }
 
 export interface FakeDispatcher {
@@ -317,6 +322,7 @@ function offerOf(
     restartPolicy: order.restart_policy === "on_failure" ? "on_failure" : "never",
     resuming: Number(job.started_at) > 0,
     offeredAtMs: Number(job.updated_at),
+    first: { createdAtMs: Number(job.created_at), path: job.parked_at === undefined ? "direct" : "waited" },
   };
 }
 

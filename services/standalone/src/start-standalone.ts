@@ -21,6 +21,7 @@ import type { Lifecycle } from "@muster/runtime/lifecycle";
 import type { Log } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { measureRedis } from "@muster/runtime/redis/measure";
 import { productVersion } from "@muster/runtime/version";
 import type { StandaloneConfig } from "./config.js";
 
@@ -49,6 +50,7 @@ export async function startStandalone({
   const dispatcherInbox = connect("dispatcher-inbox", true);
   const gatewayInbox = connect("gateway-inbox", true);
   const metrics = createMetrics({ service: "standalone" });
+  measureRedis(metrics, { commands: redis, blocking: [dispatcherInbox, gatewayInbox] });
   const newId = (kind: IdKind) => idFrom(kind, randomBytes(16));
   const shared = {
     redis,

@@ -78,6 +78,11 @@ export class ActorCell<M> {
     return this.#isStopping;
   }
 
+  /** Messages that wait for a turn. */
+  get waiting(): number {
+    return this.#mailbox.size;
+  }
+
   tell(message: M): MailOutcome {
     const outcome = this.#mailbox.offer(message);
     if (outcome === "full") this.#deps.counts.refused += 1;

@@ -60,6 +60,7 @@ export class ActorHost<M> {
     coalesced: 0,
     rested: 0,
     activated: 0,
+    handedOver: 0,
     moved: 0,
     sweeps: 0,
   };
@@ -107,6 +108,13 @@ export class ActorHost<M> {
   /** The names that are hosted now, among them those that are backing off or being stopped. */
   hostedNames(): string[] {
     return [...this.#cells.keys()];
+  }
+
+  /** Messages that wait for turns of the actors here. Looks at each actor. */
+  waitingMessages(): number {
+    let waiting = 0;
+    for (const cell of this.#cells.values()) waiting += cell.waiting;
+    return waiting;
   }
 
   /**
@@ -169,7 +177,9 @@ export class ActorHost<M> {
 
   #onMembershipChange(): void {
     for (const cell of this.#cells.values()) {
-      if (!this.#owns(cell.name)) void cell.stop();
+      if (this.#owns(cell.name) || cell.isStopping) continue;
+      this.counts.handedOver += 1;
+      void cell.stop();
     }
     this.#sweepSoon();
   }

@@ -5,6 +5,13 @@
 
 import type { JobType } from "./pool.js";
 
+export interface FirstDispatch {
+  /** When the job was made, by the ledger's clock. */
+  createdAtMs: number;
+  /** direct: this is the first worker that is asked, and the job did not have to wait for it. */
+  path: "direct" | "waited";
+}
+
 /** Dispatcher to gateway: ask this session whether it takes this job. Holds all that the request needs. */
 export interface OfferMessage {
   kind: "offer";
@@ -34,6 +41,8 @@ export interface OfferMessage {
   resuming: boolean;
   /** When the offer was made, by the ledger's clock. */
   offeredAtMs: number;
+  /** Of a job that no worker had yet, for the time that its dispatch takes. A dispatcher of an older version does not say it. */
+  first?: FirstDispatch;
 }
 
 /** To a gateway: tell this session to stop this job. */

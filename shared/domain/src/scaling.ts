@@ -13,6 +13,8 @@ export interface PoolSize {
   free: number;
   /** Jobs that wait and are not on hold. */
   queued: number;
+  /** How long the one of them waits that waits longest; 0 when none does. */
+  oldestWaitMs: number;
   available: number;
   full: number;
   cooling: number;
@@ -42,12 +44,13 @@ export interface Needed {
 export const NO_TERMS: ScalingTerms = { headroom: 0, headroomSlots: 0, slotsPerWorker: undefined };
 export const EMPTY_POOL: PoolSize = {
   ...{ used: 0, leaving: 0, free: 0, queued: 0, available: 0, full: 0 },
-  ...{ cooling: 0, draining: 0, drained: 0, drainedBusy: 0 },
+  ...{ cooling: 0, draining: 0, drained: 0, drainedBusy: 0, oldestWaitMs: 0 },
 };
 
 export function addSizes(a: PoolSize, b: PoolSize): PoolSize {
   const names = Object.keys(EMPTY_POOL) as (keyof PoolSize)[];
-  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as PoolSize;
+  const sums = Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as PoolSize;
+  return { ...sums, oldestWaitMs: Math.max(a.oldestWaitMs, b.oldestWaitMs) };
 }
 
 /**

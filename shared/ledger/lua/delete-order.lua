@@ -10,7 +10,7 @@
 -- @arg stop-ms int How long a worker's place stays taken when it does not confirm.
 -- @arg remove-ms int After this time agents that are still in the room are to be put out of it; 0 = nobody can.
 -- @arg limit int Jobs ended in one call, at most.
--- @reply deleted deleted-at:int stops:json:shapes.Stop[] more:int serve:strings
+-- @reply deleted deleted-at:int stops:json:shapes.Stop[] more:int serve:strings ended:int
 -- @reply unknown
 
 local state, deleted_at, retain_ms = unpack(redis.call("HMGET", order_key, "state", "deleted_at", "retain_ms"))
@@ -22,7 +22,8 @@ if state ~= "deleted" then
 end
 
 local stops, serve = {}, {}
-for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)) do
+local jobs = redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)
+for _, id in ipairs(jobs) do
   local record = read_job(id)
   local stop, got_room = terminate_job(id, record, "order_deleted", "the work order was deleted", now + stop_ms,
     remove_ms)
@@ -30,4 +31,4 @@ for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0
   also_serve(serve, record.pool, got_room)
 end
 local left = redis.call("ZCOUNT", order_jobs_key, 0, 0)
-return { "deleted", deleted_at, encode_list(stops), left > 0 and 1 or 0, serve }
+return { "deleted", deleted_at, encode_list(stops), left > 0 and 1 or 0, serve, #jobs }

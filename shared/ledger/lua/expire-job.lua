@@ -25,7 +25,7 @@
 -- @arg awake-since-ms int Since when the caller, and Redis as it saw it, were there without a gap.
 -- @reply requeued serve:string
 -- @reply retrying stop:json:shapes.Stop ejection:json:shapes.Ejection|null
--- @reply stopping stop:json:shapes.Stop|null ejection:json:shapes.Ejection|null
+-- @reply stopping stop:json:shapes.Stop|null outcome:string ejection:json:shapes.Ejection|null
 -- @reply orphaned epoch:int
 -- @reply fell_back
 -- @reply ended outcome:string serve:string ejection:json:shapes.Ejection|null
@@ -86,17 +86,20 @@ if state == "starting" then
   end
   local stop = cjson.encode(add_stop(job, record, "the job was never seen to start", now + stop_ms))
   local ejection = reports and strike(record.session, record, "never_starts", cool_ms, early_ms) or nil
+  local outcome = ""
   if not reports then
-    end_job(job, record, "unknown", "never_seen", "the worker never said how the job went", true)
+    outcome = "unknown"
+    end_job(job, record, outcome, "never_seen", "the worker never said how the job went", true)
   elseif tonumber(record.attempts) >= tonumber(record.max_attempts) then
-    end_job(job, record, "failed", "never_started", "no worker started the job", true)
+    outcome = "failed"
+    end_job(job, record, outcome, "never_started", "no worker started the job", true)
   else
     note_outcome(job, record, false, "never_started")
     requeue_started(job, record, now)
     exclude(job, record, record.session)
     tell_redispatched(job, record, "never_started", {})
   end
-  return { "stopping", stop, cjson.encode(ejection) }
+  return { "stopping", stop, outcome, cjson.encode(ejection) }
 end
 
 if state == "orphaned" then

@@ -1,11 +1,14 @@
 -- measure-pool: what a pool has to do and who is there for it: a page of its sessions, the newest first, with the places
 -- that they have and could still give; on the first page also the jobs that wait: all that are parked, and those of the
 -- newest live jobs of the namespace that are not placed yet. What is on hold counts as nothing. Sessions of a dead gateway
--- count as gone. Reads only. A pool that nobody knows has nothing of anything.
+-- count as gone. `oldest_wait`: how long in ms the job waits that waits longest, of the first of each priority in line; 0 =
+-- none waits. Reads only. A pool that nobody knows has nothing of anything.
 -- Sums of several pages are not of one moment.
 -- @key jobs jobs
 -- @key gateways gateways
 -- @include sizing
+-- @include jobs
+-- @include preferring
 -- @family pool-sessions pool-sessions:
 -- @family parked parked:
 -- @family job job:
@@ -16,11 +19,26 @@
 -- @reply measured counts:json:shapes.PoolCounts next:int
 
 local counts = { used = 0, leaving = 0, free = 0, available = 0, full = 0, cooling = 0, draining = 0, drained = 0,
-  drained_busy = 0, queued = 0 }
+  drained_busy = 0, queued = 0, oldest_wait = 0 }
 local function add(name, count) counts[name] = counts[name] + count end
+
+-- Ranks of one priority lie within one band (includes/waiting). Orders rarely come in more priorities than a few.
+local BAND, MOST_PRIORITIES = 4398046511104, 16
+local function oldest_wait(line)
+  local oldest, from = 0, "-inf"
+  for _ = 1, MOST_PRIORITIES do
+    local head = redis.call("ZRANGEBYSCORE", line, from, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+    if not head[1] then break end
+    local record = read_job(head[1])
+    if record then oldest = math.max(oldest, now - waits_since(record)) end
+    from = string.format("%.0f", (math.floor(tonumber(head[2]) / BAND) + 1) * BAND)
+  end
+  return oldest
+end
 
 if below < 0 then
   add("queued", redis.call("ZCARD", parked_of(pool)))
+  add("oldest_wait", oldest_wait(parked_of(pool)))
   for _, id in ipairs(redis.call("ZREVRANGE", jobs_key, 0, newest - 1)) do
     local state, its_pool = unpack(redis.call("HMGET", job_of(id), "state", "pool"))
     if state == "queued" and its_pool == pool then add("queued", 1) end

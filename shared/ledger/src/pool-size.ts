@@ -29,6 +29,6 @@ export async function measurePool(
   return size;
 }
 
-function sizeOf({ drained_busy: drainedBusy, ...counts }: PoolCounts): PoolSize {
-  return { ...counts, drainedBusy };
+function sizeOf({ drained_busy: drainedBusy, oldest_wait: oldestWaitMs, ...counts }: PoolCounts): PoolSize {
+  return { ...counts, drainedBusy, oldestWaitMs };
 }

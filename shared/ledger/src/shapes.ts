@@ -211,8 +211,10 @@ export interface PoolCounts {
   draining: number;
   drained: number;
   drained_busy: number;
-  /** On the first page alone. */
+  /** On the first page alone, both. */
   queued: number;
+  /** In ms. */
+  oldest_wait: number;
 }
 
 /**

@@ -94,6 +94,28 @@ onEachRedis("the size of a pool", (scene) => {
     expect(await measure(s, SECOND_POOL)).toEqual({ ...EMPTY_POOL, queued: 1 });
   });
 
+  test("knows how long the one waits that waits longest, whatever its priority, and counts no hold", async () => {
+    const s = scene();
+    await s.order("AD_held", [newJob("AJ_held")], { held: 1 });
+    await s.admit("AJ_held");
+    s.pass(1_000);
+    await s.order("AD_low");
+    await s.admit("AJ_low");
+    s.pass(1_000);
+    for (const priority of [1, 500, 1_000]) {
+      const id = `high_${priority}`;
+      await s.order(`AD_${id}`, [newJob(`AJ_${id}`)], { priority });
+      await s.admit(`AJ_${id}`);
+    }
+    s.pass(500);
+    expect(await measure(s)).toMatchObject({ queued: 4, oldestWaitMs: 1_500 });
+    await s.worker("AW_1", 0, { cap: 3 });
+    for (let turn = 0; turn < 3; turn++) expect((await s.serve()).status).toBe("offered");
+    expect(await measure(s)).toMatchObject({ queued: 1, oldestWaitMs: 1_500 });
+    await s.terminate("AJ_low");
+    expect(await measure(s)).toMatchObject({ queued: 0, oldestWaitMs: 0 });
+  });
+
   test("leaves out sessions of a dead gateway", async () => {
     const s = scene();
     await s.worker("AW_1");

@@ -107,6 +107,7 @@ onEachRedis("retries", (scene) => {
       expect(reply.status).toBe(expected);
       if (reply.status !== "stopping") return;
       expect(reply.stop).toMatchObject({ session: "AW_1", wire: "AJ_1" });
+      expect(reply.outcome).toBe("unknown");
       expect(await s.field("job", "AJ_1", "outcome")).toBe("unknown");
       expect(await s.loadInPool("AW_1")).toBeUndefined();
       s.pass(STOP_MS);

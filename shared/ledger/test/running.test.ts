@@ -198,6 +198,7 @@ onEachRedis("running jobs", (scene) => {
       expect(await s.expireJob("AJ_1")).toMatchObject({
         status: "stopping",
         stop: { session, wire, gateway: "NO_g" },
+        outcome: attempt < MAX_ATTEMPTS ? "" : "failed",
       });
       if (attempt < MAX_ATTEMPTS) expect(await s.timer("job|AJ_1")).toBe(s.nowMs);
       if (attempt < MAX_ATTEMPTS)

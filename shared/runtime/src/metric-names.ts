@@ -53,6 +53,11 @@ const GATEWAY_EVENTS = [
 ] as const;
 export type GatewayEvent = (typeof GATEWAY_EVENTS)[number];
 
+export const ACTOR_EVENTS = [
+  ...["turn", "failed", "refused", "coalesced", "activated", "rested", "handed_over"],
+] as const;
+export type ActorEvent = (typeof ACTOR_EVENTS)[number];
+
 /** LiveKit's names; `other` for those that it may have one day. */
 export const WEBHOOK_EVENTS = [
   ...["room_started", "room_finished"],
@@ -310,9 +315,7 @@ export const METRICS = {
   actor_events_total: {
     type: "counter",
     help: "What happened to actors here: turns taken, turns that failed, messages refused by a full mailbox or joined with one that waited, actors begun, put to rest, or given to another node.",
-    labels: {
-      event: ["turn", "failed", "refused", "coalesced", "activated", "rested", "handed_over"],
-    },
+    labels: { event: ACTOR_EVENTS },
   },
   nodes_live: {
     type: "gauge",

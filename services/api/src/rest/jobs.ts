@@ -70,7 +70,7 @@ const terminateRoute = createRoute({
 });
 
 export function jobRoutes(deps: RestDeps) {
-  const { ledger, hints, policy } = deps;
+  const { ledger, hints, policy, metrics } = deps;
 
   return newRoutes()
     .openapi(listRoute, async (c) => {
@@ -138,6 +138,7 @@ export function jobRoutes(deps: RestDeps) {
     });
     switch (reply.status) {
       case "terminated":
+        metrics.jobsEnded("canceled");
         if (reply.stop !== null) hints.stop(namespace, reply.stop);
         if (reply.serve !== "") hints.wake(namespace, { kind: "serve", pool: reply.serve });
         return { id, outcome: "canceled" as const, already_ended: false };

@@ -8,9 +8,11 @@ import { DispatchError } from "@muster/domain/errors";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import { HTTPException } from "hono/http-exception";
+import { routePath } from "hono/route";
 import type { JSONValue } from "hono/utils/types";
 import { type ApiKeys, authenticate } from "../auth.js";
 import { asDispatchError } from "../failure.js";
+import { type HttpMeter, NO_ROUTE } from "../http-meter.js";
 import { bodyBound } from "./body-bound.js";
 import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
@@ -43,6 +45,7 @@ export interface RestAppDeps
     RoomRouteDeps,
     SplitRouteDeps {
   keys: ApiKeys;
+  meter: Pick<HttpMeter, "begin">;
   clock: Clock;
   log: Log;
 }
@@ -50,6 +53,7 @@ export interface RestAppDeps
 /** Where metadata comes in; no other route takes more than a reason. */
 const LARGE_BODY_PATHS = [ORDERS_PATH, RULES_PATH, CONFIGURATIONS_PATH, ROOMS_PATH];
 const MAX_REST_BODY_BYTES = 64 * 1024;
+const ALL_PATHS = "/v1/*";
 const DOCUMENT_PATH = "/v1/openapi.json";
 
 type OpenApiDocument = { openapi: string } & Record<string, JSONValue>;
@@ -69,17 +73,24 @@ const documentRoute = createRoute({
 });
 
 export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
-  const { keys, metrics, clock, log } = deps;
+  const { keys, metrics, meter, clock, log } = deps;
   const app = newRoutes();
-  app.use("/v1/*", async (c, next) => {
+  app.use(ALL_PATHS, async (c, next) => {
+    const ended = meter.begin(c.req.method);
+    await next();
+    const route = routePath(c, -1);
+    // Hono writes `:id` where the document has `{id}`.
+    ended(route === ALL_PATHS ? NO_ROUTE : route.replace(/:(\w+)/g, "{$1}"), c.res.status);
+  });
+  app.use(ALL_PATHS, async (c, next) => {
     if (c.req.path !== DOCUMENT_PATH) c.set("caller", authenticate(c.req.raw, keys, clock.now()));
     await next();
   });
   app.use(
-    "/v1/*",
+    ALL_PATHS,
     bodyBound((path) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES)),
   );
-  app.use("/v1/*", wholeTexts);
+  app.use(ALL_PATHS, wholeTexts);
   app.route("/", workerRoutes(deps));
   app.route("/", drainRoutes(deps));
   app.route("/", jobRoutes(deps));

@@ -3,9 +3,11 @@
  * that broke off is gone on with by the next look at the room.
  */
 
+import type { JobOutcome } from "@muster/domain/job";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Hints } from "../hints.js";
 import type { KnownListeners } from "../known-listeners.js";
+import type { ApiMetrics } from "../metrics.js";
 import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
 
@@ -13,6 +15,7 @@ export interface EndedRoomsDeps extends UntilIndexedDeps {
   ledger: Pick<Ledger, "endRoomOrder">;
   listeners: Pick<KnownListeners, "listenMs">;
   hints: Hints;
+  metrics: Pick<ApiMetrics, "jobsEnded">;
   policy: Pick<OrderPolicy, "stopMs" | "waitMs">;
 }
 
@@ -28,7 +31,7 @@ export class EndedRooms {
 
   /** True when the order goes on: it was not served, and waits for the room's next life. */
   async end(namespace: string, order: string, roomSid: string): Promise<boolean> {
-    const { ledger, listeners, hints, policy } = this.#deps;
+    const { ledger, listeners, hints, metrics, policy } = this.#deps;
     const { stopMs, waitMs } = policy;
     const listenMs = await listeners.listenMs(namespace);
     const args = { namespace, order, roomSid, stopMs, waitMs, listenMs, limit: JOBS_PER_CALL };
@@ -39,6 +42,7 @@ export class EndedRooms {
       if (reply.status !== "ended" && reply.status !== "kept") return false;
       for (const pool of reply.serve) hints.wake(namespace, { kind: "serve", pool });
       if (reply.status === "kept") return true;
+      for (const outcome of reply.outcomes) metrics.jobsEnded(outcome as JobOutcome);
       for (const stop of Object.values(reply.stops)) hints.stop(namespace, stop);
       if (reply.more === 0) return false;
     }

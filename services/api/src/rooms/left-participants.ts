@@ -7,6 +7,7 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { JobRecord } from "@muster/ledger/records";
 import type { RoomPerson } from "@muster/ledger/shapes";
 import type { Hints } from "../hints.js";
+import type { ApiMetrics } from "../metrics.js";
 import { participantJobId } from "../order-ids.js";
 import type { OrderPolicy } from "../policy.js";
 import { type WakeHeldDeps, wakeHeld } from "../wake-held.js";
@@ -14,6 +15,7 @@ import { type WakeHeldDeps, wakeHeld } from "../wake-held.js";
 export interface LeftParticipantsDeps extends WakeHeldDeps {
   ledger: Pick<Ledger, "terminateJob" | "findPerson" | "wakeNamespace">;
   hints: Hints;
+  metrics: Pick<ApiMetrics, "jobsEnded">;
   policy: Pick<OrderPolicy, "stopMs">;
 }
 
@@ -51,13 +53,14 @@ export class LeftParticipants {
   }
 
   async #end(namespace: string, job: string): Promise<void> {
-    const { ledger, hints, policy } = this.#deps;
+    const { ledger, hints, metrics, policy } = this.#deps;
     const reply = await ledger.terminateJob({
       ...{ namespace, job, cause: "participant_left", reason: "the participant left the room" },
       // Nobody has it yet.
       ...{ stopMs: policy.stopMs, removeMs: 0 },
     });
     if (reply.status !== "terminated") return;
+    metrics.jobsEnded("canceled");
     if (reply.stop !== null) hints.stop(namespace, reply.stop);
     if (reply.serve !== "") hints.wake(namespace, { kind: "serve", pool: reply.serve });
   }

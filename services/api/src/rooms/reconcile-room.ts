@@ -13,6 +13,7 @@ import type { RoomPerson } from "@muster/ledger/shapes";
 import type { Enqueue } from "../enqueue.js";
 import type { Hints } from "../hints.js";
 import type { KnownListeners } from "../known-listeners.js";
+import type { ApiMetrics } from "../metrics.js";
 import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
 import { AgentsInRoom } from "./agents-in-room.js";
@@ -37,6 +38,7 @@ export interface ReconcileRoomDeps extends UntilIndexedDeps {
   listeners: Pick<KnownListeners, "listenMs">;
   hints: Hints;
   formerAgents: Pick<FormerAgents, "look">;
+  metrics: Pick<ApiMetrics, "jobsEnded">;
   /** Whose orders may be for a room: one LiveKit serves them all. */
   projects: readonly string[];
   policy: OrderPolicy;

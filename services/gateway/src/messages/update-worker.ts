@@ -17,6 +17,7 @@ export function handleUpdateWorker(
   if (registration === undefined || session.phase !== "registered") return;
   const { state, sample, problem } = readReport(report, worker, clock.now());
   if (problem !== undefined) metrics.loadRefused(problem);
+  if (sample.load >= 0) metrics.loadReported(sample.load);
   session.worker = state;
   const isUrgent = state.status !== worker.status || state.draining !== worker.draining;
   if (isUrgent) session.log.info({ status: state.status, draining: state.draining }, "worker status");

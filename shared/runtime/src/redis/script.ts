@@ -3,6 +3,7 @@
  * replicated, so every restart and failover forgets it).
  * Transient refusals are tried again here. That is safe because every script of ours answers the same when repeated,
  * and touches each key it may write before its first write: a refusal half-way has changed nothing.
+ * Whoever measures a client is told how long each took.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { invariant } from "@muster/domain/assert";
@@ -14,6 +15,22 @@ export interface Script {
   sha: string;
   source: string;
   keyCount: number;
+}
+
+export interface ScriptObserver {
+  /** Answered; from the call to the reply, with repeats. */
+  ran(name: string, seconds: number): void;
+  /** Refused for now, and tried again. */
+  refused(name: string): void;
+  /** Given up. */
+  failed(name: string): void;
+}
+
+const observers = new WeakMap<RedisClient, ScriptObserver>();
+
+/** From now on `observer` hears of each script that runs over `client`; one a client. */
+export function observeScripts(client: RedisClient, observer: ScriptObserver): void {
+  observers.set(client, observer);
 }
 
 /**
@@ -44,11 +61,19 @@ export async function runScript(
   args: (string | number | Buffer)[],
 ): Promise<unknown> {
   invariant(keys.length === script.keyCount, "a script was given another number of keys than it declares");
+  const observer = observers.get(client);
+  const startedAtMs = performance.now();
   for (let retry = 0; ; retry++) {
     try {
-      return await runOnce(client, script, keys, args);
+      const reply = await runOnce(client, script, keys, args);
+      observer?.ran(script.name, (performance.now() - startedAtMs) / 1_000);
+      return reply;
     } catch (error) {
-      if (retry >= MAX_RETRIES || !isTransient(error)) throw error;
+      if (retry >= MAX_RETRIES || !isTransient(error)) {
+        observer?.failed(script.name);
+        throw error;
+      }
+      observer?.refused(script.name);
       await delay(Math.min(FIRST_RETRY_MS * 2 ** retry, LONGEST_RETRY_MS));
     }
   }
