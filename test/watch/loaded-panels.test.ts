@@ -1,0 +1,87 @@
+/**
+ * Every query of every panel, asked of a real Prometheus that scrapes a real Muster while it has a hard minute: each must have
+ * data, and each must have moved that can without a disaster. With RECORD=1 what was seen is drawn into docs/watch.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { DASHBOARDS, type Dashboard, filledIn, legendOf, type Panel, readDashboard } from "./dashboards.js";
+import { WatchedHouse } from "./house.js";
+import { Load } from "./load.js";
+import type { Series } from "./scraper.js";
+
+const RATE_INTERVAL = "10s";
+/** Until the last of the mishaps is in every rate. */
+const SETTLE_MS = 5_000;
+
+/** What takes longer than a minute, an outage, or luck: there, and mostly 0. All else has to move. */
+const MAY_STAY_AT_ZERO: readonly string[] = [
+  "fleet / Changes by operators, and roll-backs / B",
+  "fleet / Outages: guards, held time-outs, a Redis that forgot / C",
+  "internals / Ledger scripts that failed / A",
+  "internals / Messages that wait for actors / A",
+  "internals / Live streams of job events / B",
+  "internals / Live streams of job events / C",
+];
+
+let house: WatchedHouse;
+let load: Load | undefined;
+let fromSeconds = 0;
+let toSeconds = 0;
+
+beforeAll(async () => {
+  house = await WatchedHouse.start();
+  load = new Load(house);
+  fromSeconds = Date.now() / 1_000;
+  await load.begin();
+  await load.mishaps();
+  await pause(SETTLE_MS);
+  toSeconds = Date.now() / 1_000;
+}, 180_000);
+afterAll(async () => {
+  await load?.end();
+  await house?.end();
+}, 60_000);
+
+interface Asked {
+  name: string;
+  dashboard: Dashboard;
+  panel: Panel;
+  legend: string;
+  series: Series[];
+}
+
+async function askAll(): Promise<Asked[]> {
+  const asked = DASHBOARDS.flatMap((name) => {
+    const dashboard = readDashboard(name);
+    return dashboard.panels.flatMap((panel) =>
+      (panel.targets ?? []).map(async ({ expr, legendFormat, refId }) => ({
+        ...{ name: `${name} / ${panel.title} / ${refId}`, dashboard, panel, legend: legendFormat },
+        series: await house.scraper.range(filledIn(expr, dashboard, RATE_INTERVAL), fromSeconds, toSeconds),
+      })),
+    );
+  });
+  return await Promise.all(asked);
+}
+
+const numbersOf = (series: readonly Series[]): number[] =>
+  series.flatMap(({ values }) => values.map(([, value]) => value).filter((value) => !Number.isNaN(value)));
+
+it("each query of each panel has data, and what can move has moved", async () => {
+  const asked = await askAll();
+  const without = asked.filter(({ series }) => numbersOf(series).length === 0).map(({ name }) => name);
+  const flat = asked
+    .filter(({ series }) => numbersOf(series).length > 0 && numbersOf(series).every((value) => value === 0))
+    .map(({ name }) => name);
+  const still = flat.filter((name) => !MAY_STAY_AT_ZERO.includes(name));
+  expect({ without, still }).toEqual({ without: [], still: [] });
+  for (const { legend, series } of asked)
+    for (const { metric } of series) expect(legendOf(legend, metric)).not.toBe("");
+});
+
+it("no alert that fires or is about to has a text with a hole in it", async () => {
+  const alerts = await house.scraper.alerts();
+  const names = new Set(alerts.map(({ labels }) => labels.alertname));
+  expect([...names]).toContain("MusterLastWorkerEjected");
+  for (const { annotations } of alerts)
+    for (const text of Object.values(annotations)) expect(text).not.toMatch(/%!|<no value>|<error|\{\{| {2}/);
+});
