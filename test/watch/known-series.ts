@@ -10,6 +10,9 @@ import { type Matcher, readQuery, type Selector } from "./promql.js";
 /** Of every series: what Prometheus adds to what it scrapes. */
 const TARGET_LABELS = ["job", "instance", "namespace"];
 
+/** Of Node's own metrics, of some of them each. */
+const NODE_LABELS = ["kind", "type", "space", "version", "le"];
+
 type Labels = Record<string, readonly string[] | typeof OPEN>;
 
 export type KnownSeries = ReadonlyMap<string, Labels>;
@@ -28,9 +31,9 @@ export async function knownSeries(rules: readonly Rule[]): Promise<KnownSeries> 
     }
   }
   const text = await createMetrics({ service: "test" }).render();
-  for (const [, name = "", labels = ""] of text.matchAll(/^((?:process|nodejs)_\w+)(?:\{(.*)\})? /gm)) {
-    const own = [...labels.matchAll(/(\w+)="/g)].map(([, label = ""]) => label);
-    known.set(name, { ...known.get(name), ...open([...TARGET_LABELS, ...own]) });
+  for (const [, name = "", type] of text.matchAll(/^# TYPE ((?:process|nodejs)_\w+) (\w+)$/gm)) {
+    const parts = type === "histogram" ? ["_bucket", "_sum", "_count"] : [""];
+    for (const part of parts) known.set(name + part, open([...TARGET_LABELS, ...NODE_LABELS]));
   }
   known.set("up", open(TARGET_LABELS));
   const states = { alertstate: ["pending", "firing"], severity: ["critical", "warning"] };

@@ -15,7 +15,7 @@ const ZONES = Array.from({ length: 8 }, (_, index) => `zone-${index}`);
 const CALLS_EVERY_MS = 80;
 /** Longer than a lease: who loses its gateway is missed. */
 const REDIAL_MS = [1_800, 400, 400];
-const CALL = { jobMs: () => 500 + Math.random() * 1_500, loadPerJob: 0.22 };
+const CALL = { jobMs: () => 1_500 + Math.random() * 2_500, loadPerJob: 0.22 };
 
 export class Load {
   readonly #house: WatchedHouse;
