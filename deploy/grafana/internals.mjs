@@ -89,7 +89,7 @@ const redis = [
   }),
   lines({
     title: "Most frequent ledger scripts",
-    about: "A second, the ten that are called most.",
+    about: "A second, the ten that are called most. Each is one step of a job, a worker or a namespace.",
     unit: "ops",
     queries: [[top(10, perSecond("script", `${SCRIPT}_count`)), "{{script}}"]],
   }),
@@ -110,14 +110,15 @@ const redis = [
   }),
   lines({
     title: "Redis commands, by process",
-    about: "A second, all of them.",
+    about:
+      "A second, all of them. A sum that grows faster than the jobs means retries, or somebody who lists all the time.",
     unit: "ops",
     isStacked: true,
     queries: [[perSecond("instance", "muster_redis_commands_total"), "{{instance}}"]],
   }),
   lines({
     title: "Connections to Redis made anew",
-    about: "Within each point, by process.",
+    about: "Within each point, by process: each is a moment without Redis.",
     unit: "short",
     queries: [[times("instance", "muster_redis_reconnects_total"), "{{instance}}"]],
     runbook: ["MusterRedisReconnects", "MusterRedisAway"],
@@ -214,7 +215,7 @@ const actors = [
     runbook: ["MusterDispatchersDisagree"],
   }),
   lines({
-    title: "Orders not taken yet",
+    title: "Orders not taken yet, by dispatcher",
     about: "Entries of the intake queues that nobody had taken at the last look, by dispatcher.",
     unit: "short",
     isStacked: true,

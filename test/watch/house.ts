@@ -10,8 +10,9 @@ import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { type ServiceName, type ServiceProcess, startService } from "../kit/service-process.js";
 import { type Scraper, startScraper } from "./scraper.js";
 
-export const KEY = "watch-key";
-export const SECRET = "watch-secret-that-is-long-enough";
+/** Those of the runbook. */
+export const KEY = "devkey";
+export const SECRET = "secret";
 
 /** Short, since a minute has to do for what takes hours. */
 const TIMES: Partial<Record<ServiceName, Record<string, number>>> = {

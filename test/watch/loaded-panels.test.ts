@@ -2,13 +2,19 @@
  * Every query of every panel, asked of a real Prometheus that scrapes a real Muster while it has a hard minute: each must have
  * data, and each must have moved that can without a disaster. With RECORD=1 what was seen is drawn into docs/watch.
  */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { readPage, runPage } from "../kit/page-commands.js";
 import { DASHBOARDS, type Dashboard, filledIn, legendOf, type Panel, readDashboard } from "./dashboards.js";
+import { drawDashboard } from "./draw-dashboard.js";
+import type { Drawn } from "./draw-panel.js";
+import { root } from "./files.js";
 import { WatchedHouse } from "./house.js";
 import { Load } from "./load.js";
 import type { Series } from "./scraper.js";
 
+const SUBTITLE = "drawn from what Prometheus saw of a test's hard half minute; no screenshot of Grafana";
 const RATE_INTERVAL = "10s";
 /** Until the last of the mishaps is in every rate. */
 const SETTLE_MS = 5_000;
@@ -76,6 +82,28 @@ it("each query of each panel has data, and what can move has moved", async () =>
   expect({ without, still }).toEqual({ without: [], still: [] });
   for (const { legend, series } of asked)
     for (const { metric } of series) expect(legendOf(legend, metric)).not.toBe("");
+});
+
+it.runIf(process.env.RECORD === "1")("is drawn", async () => {
+  const asked = await askAll();
+  mkdirSync(`${root}docs/watch`, { recursive: true });
+  for (const name of DASHBOARDS) {
+    const drawn = new Map<number, Drawn[]>();
+    const dashboard = readDashboard(name);
+    for (const { panel, legend, series } of asked.filter((one) => one.dashboard.uid === dashboard.uid))
+      drawn.set(panel.id, [...(drawn.get(panel.id) ?? []), { legend, series }]);
+    const picture = drawDashboard(dashboard, SUBTITLE, drawn, { fromSeconds, toSeconds });
+    writeFileSync(`${root}docs/watch/${name}.svg`, picture);
+  }
+});
+
+it("every command of docs/RUNBOOK.md does what it is there for", async () => {
+  const order = await house.call("api-1", "POST", "/v1/orders", { room: "runbook", agent_name: "nobody" });
+  const { jobs } = (await order.json()) as { jobs: { id: string }[] };
+  const env = { MUSTER: house.of("api-1").url, JOB: jobs[0]?.id ?? "" };
+  const runs = await runPage(readPage("RUNBOOK.md"), env);
+  expect(runs.length).toBe(3);
+  for (const run of runs) expect(run).toMatchObject({ code: 0 });
 });
 
 it("no alert that fires or is about to has a text with a hole in it", async () => {
