@@ -133,11 +133,12 @@ describe("the agent of a lost worker", () => {
   });
 
   it("that is known to be absent is not looked for", async () => {
-    const { namespace, gateway, session, offeredAgain } = await served("absent");
+    const { namespace, gateway, session, room, offeredAgain } = await served("absent");
     await stage.caller.session(namespace, "greeter", gateway.nodeId);
     await stage.caller.lose(namespace, session);
     await waitUntil("it is offered again", () => offeredAgain().length > 0);
-    expect(livekit.calls).toEqual([]);
+    // A call that the test before gave up can still be on its way, of another room.
+    expect(livekit.calls.filter(({ request }) => request.room === room)).toEqual([]);
   });
 
   it("in a room where nobody is left is replaced by nobody", async () => {

@@ -49,12 +49,14 @@ onEachRedis("work orders", (scene) => {
     const deletedAt = s.nowMs;
     const stop = { job: "AJ_run", session: "AW_1", gateway: "NO_g", wire: "AJ_run" };
     const reply = await s.deleteOrder("AD_1");
-    expect(reply).toMatchObject({ status: "deleted", deletedAt, stops: [stop], more: 0, serve: [POOL] });
+    const told = { stops: [stop], more: 0, serve: [POOL], ended: jobs.length };
+    expect(reply).toMatchObject({ status: "deleted", deletedAt, ...told });
     s.pass(5);
     expect(await s.deleteOrder("AD_1")).toEqual({
       status: "deleted",
       deletedAt,
       stops: [],
+      ended: 0,
       more: 0,
       serve: [],
     });
