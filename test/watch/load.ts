@@ -39,10 +39,14 @@ export class Load {
       orders: [{ agent_name: "sales" }],
       configuration: "not-there",
     });
-    for (const [index, namespace] of ZONES.entries())
-      for (const agentName of index % 2 === 0 ? ["support", "support", "support"] : ["sales", "sales"])
-        await this.#work(agentName, { namespace });
-    for (const agentName of ["support", "sales", ""]) await this.#work(agentName, {}, { jobMs: 3_000 });
+    const inZones = ZONES.flatMap((namespace, index) => {
+      const agents = index % 2 === 0 ? ["support", "support", "support"] : ["sales", "sales"];
+      return agents.map((agentName) => this.#work(agentName, { namespace }));
+    });
+    const elsewhere = ["support", "sales", ""].map((agentName) =>
+      this.#work(agentName, {}, { jobMs: 3_000 }),
+    );
+    await Promise.all([...inZones, ...elsewhere]);
     this.#traffic = this.#callers();
   }
 
@@ -103,29 +107,30 @@ export class Load {
 
   /** One of each kind, in a namespace of its own, beside one that is well where that matters. */
   async #sickWorkers(): Promise<void> {
-    await this.#work("silent", {}, { onOffer: "silent" });
-    await this.#work("picky", {}, { onOffer: "reject" });
-    await this.#work("picky");
-    await this.#work("clumsy", {}, { jobMs: 20, jobEnds: () => "failed" });
-    await this.#work("slow", {}, { answerAfterMs: 1_000 });
+    await Promise.all([
+      this.#work("silent", {}, { onOffer: "silent" }),
+      this.#work("picky", {}, { onOffer: "reject" }),
+      this.#work("picky"),
+      this.#work("clumsy", {}, { jobMs: 20, jobEnds: () => "failed" }),
+      this.#work("slow", {}, { answerAfterMs: 1_000 }),
+    ]);
+    const agents = ["silent", "picky", "clumsy", "slow"];
     for (let count = 0; count < 8; count++) {
-      for (const agent of ["silent", "picky", "clumsy", "slow"])
-        await this.#order(agent, { max_attempts: 2 });
+      await Promise.all(agents.map((agent) => this.#order(agent, { max_attempts: 2 })));
       await pause(200);
     }
   }
 
   /** They wait: until nobody waits any more, until somebody comes, until somebody else is asked. */
   async #nobodyThere(): Promise<void> {
-    const expiring = { deadline_ms: 4_000 };
-    for (let count = 0; count < 5; count++) await this.#order("nobody", expiring);
-    await this.#order("nobody", { fallback: [{ after_ms: 1_000, agent_name: "support" }] });
-    for (let count = 0; count < 3; count++) await this.#order("late");
-    await this.#order("support", {
-      target: { for: "participants" },
-      deadline_ms: 2_000,
-      room: "never-opens",
-    });
+    const fallback = [{ after_ms: 1_000, agent_name: "support" }];
+    const unopened = { target: { for: "participants" }, deadline_ms: 2_000, room: "never-opens" };
+    await Promise.all([
+      ...[1, 2, 3, 4, 5].map(() => this.#order("nobody", { deadline_ms: 4_000 })),
+      this.#order("nobody", { fallback }),
+      ...[1, 2, 3].map(() => this.#order("late")),
+      this.#order("support", unopened),
+    ]);
     await pause(3_000);
     await this.#work("late");
   }

@@ -14,7 +14,7 @@ import { WatchedHouse } from "./house.js";
 import { Load } from "./load.js";
 import type { Series } from "./scraper.js";
 
-const SUBTITLE = "drawn from what Prometheus saw of a test's hard half minute; no screenshot of Grafana";
+const SUBTITLE = "drawn from what Prometheus saw of a test's hard minute; no screenshot of Grafana";
 const RATE_INTERVAL = "10s";
 /** Until the last of the mishaps is in every rate. */
 const SETTLE_MS = 5_000;
