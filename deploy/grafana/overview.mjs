@@ -117,6 +117,7 @@ const dispatch = [
   }),
   lines({
     title: "After a wait: from the order to the assignment",
+    isLog: true,
     about:
       "Jobs that had to wait for a free worker, or were refused by the first that was asked. It is as long as workers are few, not as Muster is slow.",
     unit: "s",
@@ -125,6 +126,7 @@ const dispatch = [
   }),
   lines({
     title: "Where the time goes: 9 of 10 are faster",
+    isLog: true,
     about:
       "The stages of a dispatch. queue: until its first offer was decided. wait: without a free worker. match: the choice. offer: until the worker's yes. assign: from the yes to the assignment. first_status: until the worker first spoke of the job.",
     unit: "s",

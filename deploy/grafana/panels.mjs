@@ -13,6 +13,8 @@ import {
   LegendDisplayMode,
   LegendPlacement,
   ReduceDataOptionsBuilder,
+  ScaleDistribution,
+  ScaleDistributionConfigBuilder,
   SortOrder,
   StackingConfigBuilder,
   StackingMode,
@@ -103,13 +105,13 @@ export function number({ decimals, mappings, bounds = [[0, GREEN]], ...panel }) 
   return builder;
 }
 
-export function lines({ isStacked = false, ...panel }) {
-  const builder = dress(new LinesPanel(), { min: 0, ...panel })
+/** `isLog`: where what is shown goes from milliseconds to minutes. */
+export function lines({ isStacked = false, isLog = false, ...panel }) {
+  const builder = dress(new LinesPanel(), { ...(isLog ? {} : { min: 0 }), ...panel })
     .lineWidth(isStacked ? 1 : 2)
     .fillOpacity(isStacked ? 45 : 6)
     .showPoints(VisibilityMode.Never)
     .spanNulls(false)
-    .axisSoftMax(panel.softMax ?? 0)
     .legend(
       new VizLegendOptionsBuilder()
         .displayMode(LegendDisplayMode.List)
@@ -118,6 +120,8 @@ export function lines({ isStacked = false, ...panel }) {
         .calcs([]),
     )
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
+  if (isLog)
+    builder.scaleDistribution(new ScaleDistributionConfigBuilder().type(ScaleDistribution.Log).log(10));
   if (isStacked) builder.stacking(new StackingConfigBuilder().mode(StackingMode.Normal));
   if (panel.bounds !== undefined)
     builder.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed));

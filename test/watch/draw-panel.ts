@@ -141,9 +141,9 @@ function addLines(panel: Panel, box: Box, drawn: readonly Drawn[], range: Range,
   const isStacked = custom.stacking?.mode === "normal";
   const shown = all.filter((one) => kept.has(one)).map((one) => (isStacked ? withoutGaps(one, all) : one));
   const legendRows = legendHeight(shown, box);
+  const isLog = custom.scaleDistribution?.type === "log";
   const y = {
-    type: "value",
-    min: 0,
+    ...(isLog ? { type: "log" } : { type: "value", min: 0 }),
     splitNumber: 4,
     axisLabel: { ...SMALL, formatter: (value: number) => written(value, unit) },
   };
@@ -168,7 +168,9 @@ function addLines(panel: Panel, box: Box, drawn: readonly Drawn[], range: Range,
       name: `${panel.id}·${name}`,
       xAxisIndex: index,
       yAxisIndex: index,
-      data: values.map(([seconds, value]) => [seconds - range.fromSeconds, value]),
+      data: values
+        .filter(([, value]) => !isLog || value > 0)
+        .map(([seconds, value]) => [seconds - range.fromSeconds, value]),
       showSymbol: false,
       itemStyle: { color },
       lineStyle: { color, width: isStacked ? 1 : 1.8 },
