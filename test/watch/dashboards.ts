@@ -26,7 +26,11 @@ export interface Panel {
       noValue?: string;
       thresholds?: { steps: Step[] };
       mappings?: { options: Record<string, { text: string }> }[];
-      custom?: { stacking?: { mode: string }; scaleDistribution?: { type: string }; thresholdsStyle?: { mode: string } };
+      custom?: {
+        stacking?: { mode: string };
+        scaleDistribution?: { type: string };
+        thresholdsStyle?: { mode: string };
+      };
     };
     overrides: {
       matcher: { options: string };
