@@ -18,6 +18,7 @@ export default defineConfig({
             "services/*/test/**/*.test.ts",
             "proto/test/**/*.test.ts",
             "test/kit/**/*.test.ts",
+            "test/helm/**/*.test.ts",
           ],
           testTimeout: 30_000,
           retry,
