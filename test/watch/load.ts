@@ -13,8 +13,10 @@ import { KEY, SECRET, type WatchedHouse } from "./house.js";
 /** Of a caller. Many of them, so that dispatchers have something to share. */
 const ZONES = Array.from({ length: 8 }, (_, index) => `zone-${index}`);
 const CALLS_EVERY_MS = 80;
-/** Longer than a lease: who loses its gateway is missed. */
-const REDIAL_MS = [1_800, 400, 400];
+/** Sooner than a lease ends: who loses its gateway comes back with its jobs. */
+const SOON_MS = [100, 300, 300];
+/** Later: it is missed, and its jobs are given to others. */
+const LATE_MS = [1_800, 400, 400];
 const CALL = { jobMs: () => 1_500 + Math.random() * 2_500, loadPerJob: 0.22 };
 
 export class Load {
@@ -88,9 +90,10 @@ export class Load {
   }
 
   async #work(agentName: string, more: object = {}, options: Partial<SimulatedWorkerOptions> = {}) {
+    const redialMs = agentName === "sales" ? SOON_MS : LATE_MS;
     const worker = await startWorker({
       ...{ url: "", token: workerToken(KEY, SECRET), reports: true, reconnects: "python", ...CALL },
-      ...{ register: { agentName, ...more }, sampleEveryMs: 400, redialMs: REDIAL_MS, ...options },
+      ...{ register: { agentName, ...more }, sampleEveryMs: 400, redialMs, ...options },
       dial: () => this.#gateway().url,
     });
     this.#workers.push(worker);

@@ -23,6 +23,8 @@ const SETTLE_MS = 5_000;
 const MAY_STAY_AT_ZERO: readonly string[] = [
   "fleet / Changes by operators, and roll-backs / B",
   "fleet / Outages: guards, held time-outs, a Redis that forgot / C",
+  "internals / Orders not taken yet / A",
+  "internals / Orders not taken yet, by dispatcher / A",
   "internals / Ledger scripts that failed / A",
   "internals / Messages that wait for actors / A",
   "internals / Live streams of job events / B",
