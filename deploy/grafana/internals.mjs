@@ -148,7 +148,7 @@ const http = [
   }),
   lines({
     title: "Requests under way",
-    about: "By process. Live streams are among them for as long as they are open.",
+    about: "By process. A live stream counts until it has begun.",
     unit: "short",
     queries: [[sum("instance", of("muster_http_requests_under_way")), "{{instance}}"]],
     runbook: ["MusterApiFails"],

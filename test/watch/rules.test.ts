@@ -1,5 +1,5 @@
 /** The alerts before promtool: they are rules, their tests hold, and their tests would notice. */
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,21 +10,33 @@ import { prometheusPrograms } from "./prometheus-programs.js";
 
 const testFile = (name: string): string => `deploy/prometheus/tests/${name}.yaml`;
 
-function promtool(...args: string[]): { code: number | null; output: string } {
-  const options = { cwd: root, encoding: "utf8", maxBuffer: 64_000_000 } as const;
-  const { status, stdout, stderr } = spawnSync(prometheusPrograms().promtool, args, options);
-  return { code: status, output: stdout + stderr };
+interface Run {
+  code: number;
+  output: string;
 }
 
-it("promtool takes them for rules", { timeout: 180_000 }, () => {
-  expect(promtool("check", "rules", ALERTS_FILE)).toMatchObject({ code: 0 });
+async function promtool(...args: string[]): Promise<Run> {
+  const options = { cwd: root, maxBuffer: 64_000_000 };
+  return await new Promise((resolve) => {
+    execFile(prometheusPrograms().promtool, args, options, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr }),
+    );
+  });
+}
+
+/** Side by side: it uses one core for each. */
+const testAll = (files: readonly string[]): Promise<Run[]> =>
+  Promise.all(files.map((file) => promtool("test", "rules", file)));
+
+it("promtool takes them for rules", { timeout: 180_000 }, async () => {
+  expect(await promtool("check", "rules", ALERTS_FILE)).toMatchObject({ code: 0 });
 });
 
-it("each fires when it should, and not when it should not", () => {
-  expect(promtool("test", "rules", ...ALERT_TESTS.map(testFile))).toMatchObject({ code: 0 });
+it("each fires when it should, and not when it should not", async () => {
+  for (const run of await testAll(ALERT_TESTS.map(testFile))) expect(run).toMatchObject({ code: 0 });
 });
 
-it("each bound and each waiting time, changed, fails a test", () => {
+it("each bound and each waiting time, changed, fails a test", async () => {
   const folder = mkdtempSync(join(tmpdir(), "muster-mutants-"));
   try {
     const file = readRules();
@@ -35,7 +47,7 @@ it("each bound and each waiting time, changed, fails a test", () => {
       writeFileSync(join(folder, `${name}.yaml`), tests(`${name}-rules.yaml`));
       return join(folder, `${name}.yaml`);
     });
-    const { output } = promtool("test", "rules", ...tests);
+    const output = (await testAll(tests)).map((run) => run.output).join("\n");
     const caught = new Set([...output.matchAll(/alertname=\\"(Mutant\w+)\\"/g)].map(([, name]) => name));
     const survivors = mutants.filter(({ name }) => !caught.has(name));
     expect(survivors.map(({ of, change }) => `${of}: ${change}`)).toEqual([]);
