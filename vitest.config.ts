@@ -34,7 +34,10 @@ export default defineConfig({
         test: {
           name: "whole",
           pool,
-          include: ["test/{bench,cluster,livekit,sdk,simulate,watch}/**/*.test.ts", "test/*.test.ts"],
+          include: [
+            "test/{bench,cluster,compose,images,livekit,sdk,simulate,sizing,watch}/**/*.test.ts",
+            "test/*.test.ts",
+          ],
           fileParallelism: false,
           testTimeout: 60_000,
           retry,

@@ -37,6 +37,8 @@ export interface ClusterOptions {
   /** Namespace fields of the workers; one namespace each. */
   zones?: readonly string[];
   retentionMs?: number;
+  /** The folder whose build the services run at first; default: this checkout's. See Member.checkout. */
+  checkout?: string;
   /** More variables for the services of a kind. */
   env?: Partial<Record<ServiceKind, Record<string, string>>>;
 }
@@ -79,7 +81,9 @@ export class Cluster {
           const env = { ...settingsOf(kind, retentionMs), ...options.env?.[kind], MUSTER_LOG_LEVEL: "info" };
           if (kind !== "dispatcher") Object.assign(env, { MUSTER_KEYS: `${KEY}: ${SECRET}` });
           const { conditions } = this;
-          return [name, new Member({ name, kind, env, redis: store.address, conditions })] as const;
+          const { checkout } = options;
+          const redis = store.address;
+          return [name, new Member({ name, kind, env, redis, conditions, checkout })] as const;
         }),
       ),
     );

@@ -12,6 +12,7 @@ export interface MemberDeps {
   conditions: Conditions;
   env: Record<string, string>;
   redis: RedisAddress;
+  checkout?: string | undefined;
 }
 
 const KEPT_CHARACTERS = 4_000_000;
@@ -19,6 +20,8 @@ const KEPT_CHARACTERS = 4_000_000;
 export class Member {
   readonly name: string;
   readonly kind: ServiceKind;
+  /** The folder whose build its next process runs; undefined: this checkout's. */
+  checkout: string | undefined;
   readonly #deps: MemberDeps;
   #way: WayToRedis | undefined;
   #process: ServiceProcess | undefined;
@@ -29,6 +32,7 @@ export class Member {
     this.#deps = deps;
     this.name = deps.name;
     this.kind = deps.kind;
+    this.checkout = deps.checkout;
   }
 
   get url(): string {
@@ -47,7 +51,7 @@ export class Member {
   async start(): Promise<void> {
     const { kind, env, redis, conditions, name } = this.#deps;
     this.#way ??= await WayToRedis.open(redis);
-    this.#process = await startService(kind, { ...env, ...this.#way.env });
+    this.#process = await startService(kind, { ...env, ...this.#way.env }, this.checkout);
     conditions.set(name, "up");
   }
 

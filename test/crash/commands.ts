@@ -13,6 +13,7 @@ import type { Command } from "../kit/flaky-proxy/triggers.js";
 const OF_CONNECTIONS = new Set(["HELLO", "CLIENT", "INFO", "AUTH", "SELECT", "PING", "XREAD", "XTRIM"]);
 const TIMED = new Set([
   "node renew-lease",
+  "node claim-build",
   "node keep-inbox",
   "node due-names",
   "node reschedule-due",

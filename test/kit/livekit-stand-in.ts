@@ -5,6 +5,7 @@
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { assertNever } from "@muster/domain/assert";
 import { DispatchError } from "@muster/domain/errors";
@@ -28,6 +29,8 @@ export interface LivekitStandInOptions {
   webhookMaxAgeMs?: number;
   /** A path before all others, as behind a proxy: "/livekit". */
   pathPrefix?: string;
+  /** Takes a connection that is to become a WebSocket, as /rtc is; without, it is closed. */
+  upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 /** What happens to a call instead of its answer, or before it. */
@@ -77,6 +80,7 @@ export class LivekitStandIn {
     });
     this.#endpoints = endpointsOf({ rooms: this.rooms, nodeTimeout: () => delay(nodeTimeoutMs) });
     this.#server = createServer((request, response) => void this.#serve(request, response));
+    if (options.upgrade !== undefined) this.#server.on("upgrade", options.upgrade);
   }
 
   /** The next `times` calls of this method meet it. Faults are used up in the order in which they were given. */

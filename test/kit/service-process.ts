@@ -3,6 +3,7 @@
  * output kept for the diagnosis. Nothing of a service runs inside the test.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "./ports.js";
 import { waitUntil } from "./wait-until.js";
@@ -35,11 +36,18 @@ process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Starts a service and waits until it is ready. `env` holds its MUSTER_* variables; without MUSTER_PORT a port is chosen. */
-export async function startService(name: ServiceName, env: Record<string, string>): Promise<ServiceProcess> {
+/**
+ * Starts a service and waits until it is ready. `env` holds its MUSTER_* variables; without MUSTER_PORT a port is chosen.
+ * `checkout` is the folder whose build of it is run: this one's by default.
+ */
+export async function startService(
+  name: ServiceName,
+  env: Record<string, string>,
+  checkout: string = root,
+): Promise<ServiceProcess> {
   const port = env.MUSTER_PORT === undefined ? await freePort() : Number(env.MUSTER_PORT);
-  const child = spawn(process.execPath, [`${root}services/${name}/dist/main.js`], {
-    cwd: root,
+  const child = spawn(process.execPath, [join(checkout, "services", name, "dist/main.js")], {
+    cwd: checkout,
     env: { ...withoutMuster(process.env), MUSTER_HOST: "127.0.0.1", MUSTER_PORT: String(port), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -54,14 +62,14 @@ export async function startService(name: ServiceName, env: Record<string, string
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
   void exited.then(() => running.delete(child));
   const url = `http://127.0.0.1:${port}`;
-  await waitUntil(
-    `${name} is ready`,
-    async () => {
+  await waitUntil(`${name} is ready`, async () => (await fetch(`${url}/readyz`)).ok, {
+    deadlineMs: 20_000,
+    everyMs: 50,
+    // Nothing comes any more, so nobody waits for it until the deadline.
+    invariant: () => {
       if (child.exitCode !== null) throw new Error(`it exited with ${child.exitCode}:\n${output}`);
-      return (await fetch(`${url}/readyz`)).ok;
     },
-    { deadlineMs: 20_000, everyMs: 50 },
-  ).catch((error: Error) => {
+  }).catch((error: Error) => {
     child.kill("SIGKILL");
     throw new Error(`${error.message}\n${output.slice(-4_000)}`);
   });

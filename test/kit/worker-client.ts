@@ -27,6 +27,8 @@ export interface WorkerOptions {
   token?: string;
   /** Sent as `User-Agent`; none without. */
   userAgent?: string;
+  /** Sent as `X-Forwarded-For`, as a proxy does; none without. */
+  forwardedFor?: string;
   /** Speaks JSON text frames. */
   json?: boolean;
   /** Behind the url: "access_token=…". */
@@ -46,11 +48,12 @@ type ValueOf<C extends ServerCase> = Extract<Known, { case: C }>["value"];
 
 /** Resolves once the socket is open. Rejects with the HTTP status and text when it is refused. */
 export async function connectWorker(options: WorkerOptions): Promise<WorkerClient> {
-  const { token, query, userAgent } = options;
+  const { token, query, userAgent, forwardedFor } = options;
   const base = options.url.replace(/^http/, "ws").replace(/\/(agent)?$/, "");
   const headers = {
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...(userAgent !== undefined && { "user-agent": userAgent }),
+    ...(forwardedFor !== undefined && { "x-forwarded-for": forwardedFor }),
   };
   const socket = new WebSocket(`${base}/agent${query === undefined ? "" : `?${query}`}`, {
     headers,

@@ -60,8 +60,8 @@ export const DISPATCHER = [
     name: "a dispatcher that held forgets how long it was away",
     breaks: 5,
     file: `${SRC}deadlines.ts`,
-    find: "await expire.timer(timer, hold.awakeSinceMs() + this.#skewMs);",
-    replace: "await expire.timer(timer, hold.awakeSinceMs() * 0);",
+    find: "await expire.timer(kind, id, hold.awakeSinceMs() + this.#skewMs);",
+    replace: "await expire.timer(kind, id, hold.awakeSinceMs() * 0);",
     caughtBy: hold("whose grace nobody saw end, another grace is given"),
   },
   {

@@ -14,6 +14,10 @@ const authentication = (test) => ({
   file: "services/gateway/test/gateway-authentication.test.ts",
   test: `authentication on uws refuses ${test}`,
 });
+const address = (test) => ({
+  file: "services/gateway/test/client-address.test.ts",
+  test: `a worker's address with ${test}`,
+});
 const load = (test) => ({ file: "services/gateway/test/gateway-load.test.ts", test });
 
 export const GATEWAY_SESSIONS = [
@@ -44,6 +48,22 @@ export const GATEWAY_SESSIONS = [
     replace:
       '    return { accept: true, context: { apiKey: "devkey", project: projectOfKey("devkey"), protocol: 1, clientIp: request.remoteAddress } };',
     caughtBy: authentication("no token"),
+  },
+  {
+    name: "any stranger's X-Forwarded-For is believed",
+    breaks: 10,
+    file: `${SRC}client-address.ts`,
+    find: "if (next === undefined || !isTrusted(nearest, trusted)) return nearest;",
+    replace: 'if (next === undefined || (nearest === "" && !isTrusted(nearest, trusted))) return nearest;',
+    caughtBy: address("a stranger who says to be another"),
+  },
+  {
+    name: "what a stranger wrote before our proxy's word is a worker's address",
+    breaks: 10,
+    file: `${SRC}client-address.ts`,
+    find: '.split(",").reverse()) {',
+    replace: '.split(",")) {',
+    caughtBy: address("a stranger's word before a proxy of ours"),
   },
   {
     name: "the signature of a token is not checked",

@@ -32,6 +32,7 @@ import { LEDGER_SICK } from "./ledger-sick.mjs";
 import { LEDGER_SPLITS } from "./ledger-splits.mjs";
 import { LEDGER_WAITING } from "./ledger-waiting.mjs";
 import { ROOMS } from "./rooms.mjs";
+import { VERSIONS } from "./versions.mjs";
 import { WATCHING } from "./watching.mjs";
 
 export const MUTATIONS = [
@@ -51,6 +52,7 @@ export const MUTATIONS = [
   ...DISPATCHER,
   ...API,
   ...ACTOR,
+  ...VERSIONS,
   ...WATCHING,
 ].map((mutation) => ({ ...mutation, caughtBy: [mutation.caughtBy].flat() }));
 

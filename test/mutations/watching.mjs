@@ -44,8 +44,8 @@ export const WATCHING = [
     name: "an offer of an older dispatcher, which says nothing of times, is no offer",
     breaks: 1,
     file: "services/gateway/src/gateway-message.ts",
-    find: "if (value === undefined) return true;",
-    replace: "if (value === undefined) return false;",
+    find: "first: first.exactOptional(),",
+    replace: "first,",
     caughtBy: gateway("nor one whose sender says nothing of it"),
   },
   {

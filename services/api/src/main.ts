@@ -3,6 +3,9 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { BuildClaim } from "@muster/actor/build-claim";
+import { exitIfRefused } from "@muster/actor/schema-refused";
+import { idFrom } from "@muster/domain/ids";
 import { systemClock } from "@muster/runtime/clock";
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
 import { createLifecycle } from "@muster/runtime/lifecycle";
@@ -10,6 +13,7 @@ import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { measureRedis } from "@muster/runtime/redis/measure";
+import { productVersion } from "@muster/runtime/version";
 import { apiKeysFrom, apiSchema, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "./config.js";
 import { startApi } from "./start-api.js";
 
@@ -31,6 +35,11 @@ const metrics = createMetrics({ service: "api" });
 const redis = connectRedis({ url: config.redisUrl, name: "api", log });
 measureRedis(metrics, { commands: redis });
 
+const claim = new BuildClaim({
+  ...{ redis, nodeIds: [idFrom("node", randomBytes(16))], service: "api", version: productVersion() },
+  ...{ clock: systemClock, log },
+});
+await exitIfRefused(log, claim);
 const api = await startApi({
   redis,
   keys: apiKeysFrom(config),
@@ -47,6 +56,7 @@ const api = await startApi({
 });
 
 lifecycle.onStop("api", "not ready first, then the calls under way end", () => api.stop());
+lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
 lifecycle.onStop("redis", "last: everything above uses it", () => closeRedis(redis));
 lifecycle.installSignals();
 log.info({ port: api.port }, "api is ready");

@@ -8,14 +8,16 @@ import type { Ledger } from "@muster/ledger/ledger";
 import { jobRecord } from "@muster/ledger/records";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
-import type { Expire } from "./expire.js";
+import { type Expire, readTimer } from "./expire.js";
 import type { Hold } from "./hold.js";
+import type { OddOnes } from "./odd-ones.js";
 
 export interface DeadlinesDeps {
   namespace: string;
   ledger: Ledger;
   expire: Pick<Expire, "timer">;
   hold: Pick<Hold, "answered" | "isHolding" | "endsAtMs" | "awakeSinceMs">;
+  odd: Pick<OddOnes, "note">;
   clock: Clock;
   log: Log;
   /** Looks at least this often while the namespace is hosted: others set timers too, and their hints can be lost. */
@@ -23,6 +25,8 @@ export interface DeadlinesDeps {
 }
 
 const BATCH = 128;
+/** Of kinds that this version has not: these stay due, and are asked for beside a batch so that they hide none behind them. */
+const MOST_UNKNOWN = 4_096;
 /** After an error of Redis; it has been logged, and the timers stay where they are. */
 const RETRY_AFTER_MS = 500;
 
@@ -37,6 +41,8 @@ export class Deadlines {
   #askedAtMs: number | undefined;
   /** Found due and held back, in the hold that is on: not looked at again before it is over. */
   readonly #held = new Set<string>();
+  /** Due as of the last look, and left where they are for a version that knows them. */
+  #unknown = 0;
   #running: Promise<void> | undefined;
   #stopped = false;
 
@@ -78,7 +84,8 @@ export class Deadlines {
     let nextAtMs = clock.now() + RETRY_AFTER_MS;
     try {
       this.#askedAtMs ??= clock.now();
-      const due = await ledger.listDue({ namespace, limit: BATCH });
+      const limit = BATCH + Math.min(this.#unknown, MOST_UNKNOWN);
+      const due = await ledger.listDue({ namespace, limit });
       hold.answered(this.#askedAtMs);
       this.#askedAtMs = undefined;
       this.#skewMs = due.now - clock.now();
@@ -86,7 +93,8 @@ export class Deadlines {
       nextAtMs = clock.now() + maxSleepMs;
       if (due.next >= 0) nextAtMs = due.next - this.#skewMs;
       if (this.#held.size > 0) nextAtMs = Math.min(nextAtMs, hold.endsAtMs());
-      else if (due.timers.length === BATCH) nextAtMs = clock.now();
+      else if (due.timers.length === limit && (this.#unknown < limit || limit < BATCH + MOST_UNKNOWN))
+        nextAtMs = clock.now();
     } catch (error) {
       log.warn({ namespace, err: error }, "timers could not be looked at");
     }
@@ -96,11 +104,18 @@ export class Deadlines {
   async #fire(timers: readonly string[]): Promise<void> {
     const { expire, hold } = this.#deps;
     if (!hold.isHolding()) this.#held.clear();
+    this.#unknown = 0;
     for (const timer of timers) {
       if (this.#stopped) return;
+      const { kind, word, id } = readTimer(timer);
+      if (kind === undefined) {
+        this.#unknown += 1;
+        this.#deps.odd.note("timer", word);
+        continue;
+      }
       // Asked before each: the process may have been frozen since it read the list.
       if (hold.isHolding() && !(await this.#mayFireHeld(timer))) this.#held.add(timer);
-      else await expire.timer(timer, hold.awakeSinceMs() + this.#skewMs);
+      else await expire.timer(kind, id, hold.awakeSinceMs() + this.#skewMs);
     }
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Outbox } from "@muster/actor/outbox";
-import { InvariantError } from "@muster/domain/assert";
+import { assertNever } from "@muster/domain/assert";
 import { REMOVE_AGENT_AGAIN_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Ejection, Stop } from "@muster/ledger/shapes";
@@ -36,6 +36,15 @@ export interface ExpireDeps {
 /** Sessions, or ended jobs, taken in one script call; repeated while there is more. */
 const CHUNK = 64;
 
+const TIMERS = ["job", "order", "stop", "session", "gateway", "split", "sweep"] as const;
+export type TimerKind = (typeof TIMERS)[number];
+
+/** `kind` is undefined for one that this version has not; the name says which then. */
+export function readTimer(name: string): { kind: TimerKind | undefined; word: string; id: string } {
+  const [word = ""] = name.split("|", 1);
+  return { kind: TIMERS.find((one) => one === word), word, id: name.slice(word.length + 1) };
+}
+
 export class Expire {
   readonly #deps: ExpireDeps;
 
@@ -44,10 +53,7 @@ export class Expire {
   }
 
   /** `awakeSinceMs`: when the last gap of ours ended, in Redis time; what was overdue by then is judged leniently. */
-  async timer(name: string, awakeSinceMs: number): Promise<void> {
-    const bar = name.indexOf("|");
-    const kind = bar === -1 ? name : name.slice(0, bar);
-    const id = name.slice(bar + 1);
+  async timer(kind: TimerKind, id: string, awakeSinceMs: number): Promise<void> {
     this.#deps.told.expect();
     switch (kind) {
       case "job":
@@ -65,7 +71,7 @@ export class Expire {
       case "sweep":
         return this.#sweep();
       default:
-        throw new InvariantError("a timer of an unknown kind is in the ledger");
+        return assertNever(kind, "kind of timer");
     }
   }
 

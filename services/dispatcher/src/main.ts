@@ -3,6 +3,8 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { BuildClaim } from "@muster/actor/build-claim";
+import { exitIfRefused } from "@muster/actor/schema-refused";
 import { idFrom } from "@muster/domain/ids";
 import { createLedger } from "@muster/ledger/ledger";
 import { roomServiceOf } from "@muster/livekit/settings";
@@ -15,6 +17,7 @@ import { createOps } from "@muster/runtime/ops-http";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { measureRedis } from "@muster/runtime/redis/measure";
 import { serveHttp } from "@muster/runtime/serve-http";
+import { productVersion } from "@muster/runtime/version";
 import { dispatcherSchema, livekitFrom, policyFrom } from "./config.js";
 import { dispatcherMetrics } from "./metrics.js";
 import { RoomPresence } from "./room-presence.js";
@@ -39,9 +42,15 @@ const redis = connectRedis({ url: config.redisUrl, name: "dispatcher", log });
 const blocking = connectRedis({ url: config.redisUrl, name: "dispatcher-inbox", log, blocking: true });
 measureRedis(metrics, { commands: redis, blocking: [blocking] });
 
+const nodeId = idFrom("node", randomBytes(16));
+const claim = new BuildClaim({
+  ...{ redis, nodeIds: [nodeId], service: "dispatcher", version: productVersion() },
+  ...{ clock: systemClock, log },
+});
+await exitIfRefused(log, claim);
 const roomService = roomServiceOf(livekitFrom(config), systemClock, metrics);
 const dispatcher = await startDispatcher({
-  nodeId: idFrom("node", randomBytes(16)),
+  nodeId,
   redis,
   blocking,
   policy: policyFrom(config),
@@ -67,6 +76,7 @@ lifecycle.onStop("dispatcher", "namespaces go to others before anything they nee
   dispatcher.stop(config.drainMs),
 );
 lifecycle.onStop("http", "not ready is seen until the end", () => http.close());
+lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
 lifecycle.onStop("redis", "last: everything above uses it", async () => {
   await closeRedis(blocking);
   await closeRedis(redis);

@@ -24,10 +24,11 @@ import { Deadlines } from "./deadlines.js";
 import { Expire } from "./expire.js";
 import { Forwarding } from "./forwarding.js";
 import { Generation } from "./generation.js";
-import { hintKey, readHint } from "./hint.js";
+import { hintKey, kindOf, readHint } from "./hint.js";
 import { Hold } from "./hold.js";
 import type { DispatcherMetrics } from "./metrics.js";
 import { NamespaceActor } from "./namespace-actor.js";
+import { OddOnes } from "./odd-ones.js";
 import { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
 import { PoolGauges } from "./pool-gauges.js";
@@ -92,6 +93,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
   lease.subscribe({ onGenerationChange: (known, current) => generation.changed(known, current) });
 
   const queued = new Map<string, number>();
+  const odd = new OddOnes({ log });
   const createActor = (namespace: string, context: ActorContext<NamespaceMessage>) => {
     const shared = { namespace, ledger, outbox, policy, metrics, log, hold, clock };
     // The loop and who sets its timers know each other; the loop is told of a timer only after both exist.
@@ -101,7 +103,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     const stoppedAgents = new StoppedAgents({ ...shared, roomService, assign });
     const told = new ToldEvents({ namespace, mover, board, clock, log });
     const expire = new Expire({ ...shared, assign, orphans, stoppedAgents, told });
-    const deadlines = new Deadlines({ ...shared, expire, maxSleepMs });
+    const deadlines = new Deadlines({ ...shared, expire, odd, maxSleepMs });
     return new NamespaceActor({
       namespace,
       ledger,
@@ -135,7 +137,12 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     clock,
     log,
     handle(raw) {
-      const { actor, message } = readHint(raw);
+      const hint = readHint(raw);
+      if (hint === undefined) {
+        odd.note("message", kindOf(raw));
+        return;
+      }
+      const { actor, message } = hint;
       if (host.deliver(actor, message) === "not_owner") forwarding.send(actor, message);
     },
     // Hints were lost. What they were about has its timers in Redis; new work is looked for at once.

@@ -3,9 +3,11 @@
  * Every refusal is 401 with its reason, as livekit-server answers. The token itself is neither kept nor logged.
  */
 
+import type { BlockList } from "node:net";
 import { DispatchError } from "@muster/domain/errors";
 import type { Clock } from "@muster/runtime/clock";
 import { verifyAccessToken } from "@muster/wire/access-token";
+import { clientAddress } from "./client-address.js";
 import type { GatewayMetrics, UpgradeRefusal } from "./gateway-metrics.js";
 import { projectOfKey } from "./projects.js";
 import type { WorkerContext } from "./session.js";
@@ -14,6 +16,8 @@ import type { UpgradeDecision, UpgradeRequest } from "./transport/transport.js";
 export interface AuthenticateDeps {
   /** API key to its secret. */
   keys: ReadonlyMap<string, string>;
+  /** Whose X-Forwarded-For is believed. */
+  trustedProxies: BlockList;
   clock: Clock;
   metrics: GatewayMetrics;
 }
@@ -38,7 +42,7 @@ export function authenticate(
         apiKey: claims.apiKey,
         project: projectOfKey(claims.apiKey),
         protocol: protocolOf(request.query),
-        clientIp: request.remoteAddress,
+        clientIp: clientAddress(request, deps.trustedProxies),
         reports: isPythonSdk(request),
       },
     };

@@ -2,6 +2,7 @@
  * The settings of a gateway, with their defaults and what they mean. The only file here that knows of them by name.
  */
 
+import { BlockList } from "node:net";
 import { encodeLabels } from "@muster/domain/preferences";
 import {
   COOL_DOWN_MS,
@@ -27,6 +28,7 @@ import {
   wholeNumber,
 } from "@muster/runtime/config-fields";
 import { z } from "zod";
+import { proxiesFrom } from "./client-address.js";
 import type { GatewayPolicy } from "./policy.js";
 import { TRANSPORT_CHOICES } from "./transport/choose-transport.js";
 
@@ -64,6 +66,16 @@ export const gatewayFields = {
     .refine((text) => labelsIn(text) !== undefined, "must be name=value, joined by commas; at most 7")
     .describe(
       "Labels of the workers that connect here, by which orders can ask for them: `zone=a,gpu=l4`. The region is one anyway.",
+    ),
+  trustedProxies: z
+    .string({ error: "must be text" })
+    .default("")
+    .refine(
+      (text) => proxiesFrom(text) !== undefined,
+      "must be addresses and networks, joined by commas: 10.0.0.0/8,fd00::1",
+    )
+    .describe(
+      "Proxies before it, by address or network, joined by commas; a worker's address is what their X-Forwarded-For says.",
     ),
   registerTimeoutMs: durationMs({ minMs: 100, maxMs: MAX_DURATION_MS })
     .default(10_000)
@@ -133,6 +145,7 @@ export function policyFrom(config: GatewayConfig): GatewayPolicy {
   return {
     workerLivekitUrl: config.workerLivekitUrl,
     region: config.region,
+    trustedProxies: proxiesFrom(config.trustedProxies) ?? new BlockList(),
     flags: {
       enableRecording: config.enableUserDataRecording,
       enableRedaction: config.enableUserDataRedaction,

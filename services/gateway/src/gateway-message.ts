@@ -1,68 +1,68 @@
 /**
  * Owns how a message from the inbox is read. Its sender is a process of ours, though maybe of another version: what does
- * not have the shape is refused as a value, so that one odd message never keeps the next from being read.
+ * not have the shape is refused as a value, so that one odd message never keeps the next from being read. What a newer
+ * sender says beside the fields that are known here is passed over.
+ *
+ * A field that is new in a message has a default here (`.default(…)`) for as long as builds are lived with that do not
+ * send it, and means then what it meant before there was one: see CONTRIBUTING.md, "change what is kept".
  */
 
-import type { CloseMessage, GatewayMessage, OfferMessage, StopMessage } from "@muster/domain/node-message";
+import type {
+  CloseMessage,
+  FirstDispatch,
+  GatewayMessage,
+  OfferMessage,
+  StopMessage,
+} from "@muster/domain/node-message";
 import { JOB_TYPES } from "@muster/domain/pool";
+import { z } from "zod";
 
-const OFFER_TEXTS = [
-  "namespace",
-  "session",
-  "job",
-  "wire",
-  "order",
-  "room",
-  "roomSid",
-  "roomInfo",
-  "participantInfo",
-  "metadata",
-  "agentName",
-  "deployment",
-] as const satisfies (keyof OfferMessage)[];
-const STOP_TEXTS = ["namespace", "session", "job", "wire"] as const satisfies (keyof StopMessage)[];
+const text = z.string();
+const whole = z.int();
 
-const CLOSE_TEXTS = ["namespace", "session"] as const satisfies (keyof CloseMessage)[];
+const first: z.ZodType<FirstDispatch> = z.object({ createdAtMs: whole, path: z.enum(["direct", "waited"]) });
 
-type Fields = Readonly<Record<string, unknown>>;
+const offer: z.ZodType<OfferMessage> = z.object({
+  kind: z.literal("offer"),
+  namespace: text,
+  session: text,
+  job: text,
+  wire: text,
+  epoch: whole,
+  order: text,
+  type: z.enum(JOB_TYPES),
+  room: text,
+  roomSid: text,
+  roomInfo: text,
+  participantInfo: text,
+  metadata: text,
+  attributes: z.record(text, text),
+  agentName: text,
+  deployment: text,
+  priority: whole,
+  maxAttempts: whole,
+  restartPolicy: z.enum(["on_failure", "never"]),
+  resuming: z.boolean(),
+  offeredAtMs: whole,
+  // Absent where a worker had the job before, and in offers of schema 1.
+  first: first.exactOptional(),
+});
 
-/** undefined: not a message for a gateway. */
+const stop: z.ZodType<StopMessage> = z.object({
+  kind: z.literal("stop"),
+  namespace: text,
+  session: text,
+  job: text,
+  wire: text,
+});
+
+const close: z.ZodType<CloseMessage> = z.object({ kind: z.literal("close"), namespace: text, session: text });
+
+const READERS: Readonly<Record<string, z.ZodType<GatewayMessage>>> = { offer, stop, close };
+
+/** undefined: not a message for a gateway, or one of a kind that this version does not know. */
 export function readGatewayMessage(value: unknown): GatewayMessage | undefined {
-  if (!isObject(value)) return undefined;
-  if (value.kind === "stop" && hasTexts(value, STOP_TEXTS)) return value as unknown as StopMessage;
-  if (value.kind === "close" && hasTexts(value, CLOSE_TEXTS)) return value as unknown as CloseMessage;
-  if (value.kind === "offer" && isOffer(value)) return value as unknown as OfferMessage;
-  return undefined;
-}
-
-function isOffer(value: Fields): boolean {
-  return (
-    hasTexts(value, OFFER_TEXTS) &&
-    JOB_TYPES.some((type) => type === value.type) &&
-    Number.isSafeInteger(value.epoch) &&
-    typeof value.resuming === "boolean" &&
-    [value.offeredAtMs, value.priority, value.maxAttempts].every(Number.isSafeInteger) &&
-    (value.restartPolicy === "on_failure" || value.restartPolicy === "never") &&
-    isFirst(value.first) &&
-    isObject(value.attributes) &&
-    Object.values(value.attributes).every((text) => typeof text === "string")
-  );
-}
-
-/** Absent, or whole: an older dispatcher does not say it. */
-function isFirst(value: unknown): boolean {
-  if (value === undefined) return true;
-  return (
-    isObject(value) &&
-    Number.isSafeInteger(value.createdAtMs) &&
-    (value.path === "direct" || value.path === "waited")
-  );
-}
-
-function hasTexts(value: Fields, names: readonly string[]): boolean {
-  return names.every((name) => typeof value[name] === "string");
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined;
+  if (typeof kind !== "string" || !Object.hasOwn(READERS, kind)) return undefined;
+  return READERS[kind]?.safeParse(value).data;
 }

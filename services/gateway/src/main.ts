@@ -4,6 +4,8 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { BuildClaim } from "@muster/actor/build-claim";
+import { exitIfRefused } from "@muster/actor/schema-refused";
 import { idFrom } from "@muster/domain/ids";
 import { systemClock } from "@muster/runtime/clock";
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
@@ -31,9 +33,16 @@ const redis = connectRedis({ url: config.redisUrl, name: "gateway", log });
 const blocking = connectRedis({ url: config.redisUrl, name: "gateway-inbox", log, blocking: true });
 measureRedis(metrics, { commands: redis, blocking: [blocking] });
 
+const nodeId = idFrom("node", randomBytes(ID_BYTES));
+const version = productVersion();
+const claim = new BuildClaim({
+  ...{ redis, nodeIds: [nodeId], service: "gateway", version },
+  ...{ clock: systemClock, log },
+});
+await exitIfRefused(log, claim);
 const gateway = await startGateway({
-  nodeId: idFrom("node", randomBytes(ID_BYTES)),
-  version: productVersion(),
+  nodeId,
+  version,
   host: config.host,
   port: config.port,
   startTransport: await chooseTransport({ choice: config.transport, log }),
@@ -49,6 +58,7 @@ const gateway = await startGateway({
 });
 
 lifecycle.onStop("gateway", "its workers go elsewhere before anything it needs closes", () => gateway.stop());
+lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
 lifecycle.onStop("redis", "last: everything above uses it", async () => {
   await closeRedis(blocking);
   await closeRedis(redis);

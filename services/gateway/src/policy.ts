@@ -3,6 +3,7 @@
  * configuration, in the one place where defaults and their doc stand (config.ts).
  */
 
+import type { BlockList } from "node:net";
 import type { UserDataFlags } from "./offer-request.js";
 import type { Placement } from "./session-records.js";
 
@@ -10,6 +11,8 @@ export interface GatewayPolicy {
   /** Handed to workers with each assignment; undefined: none, and they use the url that they dialled. */
   workerLivekitUrl: string | undefined;
   region: string;
+  /** Whose word on a worker's address is taken. */
+  trustedProxies: BlockList;
   flags: UserDataFlags;
   placement: Placement;
   /** From the open socket to the session in the ledger. */

@@ -189,7 +189,8 @@ function listen(rooms: Rooms, ready: () => boolean, deps: GatewayDeps): Promise<
   return deps.startTransport({
     host,
     port,
-    authorize: (request) => authenticate(request, { keys, clock, metrics: rooms.metrics }),
+    authorize: (request) =>
+      authenticate(request, { keys, trustedProxies: policy.trustedProxies, clock, metrics: rooms.metrics }),
     open: acceptSockets(rooms, deps),
     http: deps.http ?? defaultHttp(deps.metrics, ready),
     pingIntervalMs: policy.pingIntervalMs,

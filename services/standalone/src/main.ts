@@ -5,6 +5,7 @@
 
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { SCHEMA_EXIT_CODE, SchemaRefused } from "@muster/actor/schema-refused";
 import { DispatchError } from "@muster/domain/errors";
 import { ListenError, requireFree } from "@muster/gateway/transport/listen-error";
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
@@ -66,6 +67,7 @@ try {
 } catch (error) {
   log.debug({ err: error }, "start failed");
   process.stderr.write(`Muster could not start: ${await explain(error)}\n`);
+  if (error instanceof SchemaRefused) process.exit(SCHEMA_EXIT_CODE);
   process.exit(error instanceof DispatchError ? 2 : 1);
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { BuildClaim } from "@muster/actor/build-claim";
 import { apiKeysFrom, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "@muster/api/config";
 import { createApi } from "@muster/api/create-api";
 import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
@@ -59,10 +60,17 @@ export async function startStandalone({
     newGeneration: () => randomBytes(12).toString("hex"),
   };
 
+  const nodes = { dispatcher: newId("node"), gateway: newId("node") };
+  const version = productVersion();
+  const claim = new BuildClaim({
+    ...{ redis, nodeIds: Object.values(nodes), service: "standalone", version },
+    ...{ clock: systemClock, log },
+  });
+  await claim.take();
   const roomService = roomServiceOf(livekitFrom(config), systemClock, metrics);
   const dispatcher = await startDispatcher({
     ...shared,
-    nodeId: newId("node"),
+    nodeId: nodes.dispatcher,
     blocking: dispatcherInbox,
     policy: dispatchPolicyFrom(config),
     presence: new RoomPresence({ ledger: createLedger(redis), roomService }),
@@ -86,8 +94,8 @@ export async function startStandalone({
   const startTransport = await chooseTransport({ choice: config.transport, log });
   const gateway = await startGateway({
     ...shared,
-    nodeId: newId("node"),
-    version: productVersion(),
+    nodeId: nodes.gateway,
+    version,
     host: config.host,
     port: config.port,
     startTransport,
@@ -107,6 +115,7 @@ export async function startStandalone({
   );
   lifecycle.onStop("api", "the last answers' hints go out", () => api.stop());
   lifecycle.onStop("dispatcher", "after those who send to it", () => dispatcher.stop(config.drainMs));
+  lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
   lifecycle.onStop("redis connections", "last: everything above uses them", async () => {
     for (const client of [gatewayInbox, dispatcherInbox, redis]) await closeRedis(client);
   });

@@ -150,7 +150,7 @@ describe("the end", () => {
     muster.interrupt();
     expect(await muster.exited).toBe(0);
     expect(stopSteps(muster)).toEqual(
-      ["live streams", "gateway", "api", "dispatcher", "redis connections", "redis-server"].map(
+      ["live streams", "gateway", "api", "dispatcher", "claim", "redis connections", "redis-server"].map(
         (step) => `${step} done`,
       ),
     );

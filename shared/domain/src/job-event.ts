@@ -90,3 +90,52 @@ export interface JobEvent {
   startedAtMs: number;
   endedAtMs: number;
 }
+
+/** One that says nothing: what an event does not have is as it is here. */
+const NOTHING: JobEvent = {
+  id: "",
+  event: "agent_job_queued",
+  atMs: 0,
+  namespace: "",
+  job: "",
+  order: "",
+  type: "room",
+  agentName: "",
+  deployment: "",
+  fromAgentName: "",
+  fromDeployment: "",
+  room: "",
+  roomSid: "",
+  state: "queued",
+  outcome: "",
+  reason: "",
+  error: "",
+  worker: "",
+  fromWorker: "",
+  agentIdentity: "",
+  wire: "",
+  epoch: 0,
+  attempts: 0,
+  position: 0,
+  estimatedWaitMs: 0,
+  held: false,
+  startedAtMs: 0,
+  endedAtMs: 0,
+};
+
+/**
+ * An event as it lies in a feed or a lane, where a process of another version may have put it. What an older one did not
+ * know is empty or 0; what a newer one knows beyond us, of fields and of names, goes on as it is to who asked for it.
+ * undefined for what is no event.
+ */
+export function readJobEvent(text: string): JobEvent | undefined {
+  let kept: unknown;
+  try {
+    kept = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return typeof kept === "object" && kept !== null && !Array.isArray(kept)
+    ? { ...NOTHING, ...kept }
+    : undefined;
+}

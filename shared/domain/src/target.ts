@@ -78,6 +78,21 @@ export function parseTarget(text: string): Target {
   return target;
 }
 
+/**
+ * From the text that the ledger has, where it is to be acted on. undefined: it narrows by something that this version does
+ * not know. Without that it would be for more than was meant, so it is for a later version to act on.
+ */
+export function knownTarget(text: string): Target | undefined {
+  try {
+    const target = parseTarget(text);
+    const known: readonly string[] = ["for", ...CRITERIA];
+    return Object.keys(target).every((name) => known.includes(name)) ? target : undefined;
+  } catch (error) {
+    if (error instanceof DispatchError) return undefined;
+    throw error;
+  }
+}
+
 /** The bounds on what a caller gave. @throws DispatchError `invalid_argument`, with the field as the REST API has it */
 export function checkTarget(target: Target): void {
   const { identities, identityPattern, attributes, kinds } = target;

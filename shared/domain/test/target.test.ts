@@ -5,6 +5,7 @@ import { PARTICIPANT_KINDS } from "@muster/domain/room";
 import {
   checkTarget,
   encodeTarget,
+  knownTarget,
   MAX_TARGET_ATTRIBUTES,
   MAX_TARGET_IDENTITIES,
   type Matchable,
@@ -185,4 +186,18 @@ test.each([
   '{"for":"participants","attributes":null}',
 ])("%j is no text of a target", (text) => {
   expect(() => parseTarget(text)).toThrow(expect.objectContaining({ code: "malformed", field: "target" }));
+});
+
+test("a target that narrows by what is not known here is for nobody here", () => {
+  expect(knownTarget("room")).toEqual({ for: "room" });
+  const own = participants({ identities: ["alice"], kinds: ["sip"], attributes: { tier: "gold" } });
+  expect(knownTarget(encodeTarget(own))).toEqual(own);
+  for (const text of [
+    '{"for":"participants","regions":["eu"]}',
+    '{"for":"participants","kinds":["hologram"]}',
+    '{"for":"listeners"}',
+    "{",
+  ]) {
+    expect(knownTarget(text)).toBeUndefined();
+  }
 });

@@ -47,6 +47,15 @@ onEachRedis("drains", (scene) => {
     expect(await s.field("session", "AW_2", "drained")).toBeUndefined();
   });
 
+  test("of a kind that only a later version has hold nobody", async () => {
+    const s = scene();
+    await s.putDrain("DR_1", "region", "", "agent");
+    await s.worker("AW_1");
+    await s.applyDrains();
+    expect(await s.loadInPool("AW_1")).toBe(0);
+    expect(await s.field("session", "AW_1", "drained")).toBeUndefined();
+  });
+
   test("let what was offered or runs go on, and count it until it is over", async () => {
     const s = scene();
     await s.worker("AW_1");

@@ -4,7 +4,7 @@
  */
 
 import { DispatchError } from "@muster/domain/errors";
-import type { JobEvent } from "@muster/domain/job-event";
+import { type JobEvent, readJobEvent } from "@muster/domain/job-event";
 import type { DeadItem, Lanes } from "@muster/runtime/queue/lanes";
 import { type Hook, shownUrl } from "./hook.js";
 
@@ -36,7 +36,7 @@ export class EventDeadLetters {
   async list(project: string, limit: number): Promise<EventDeadLetter[]> {
     const lists = await Promise.all(
       this.#of(project).map(async (each) =>
-        (await each.lanes.dead(limit)).map((item) => letter(each.hook, item)),
+        (await each.lanes.dead(limit)).flatMap((item) => letter(each.hook, item)),
       ),
     );
     return lists
@@ -49,8 +49,9 @@ export class EventDeadLetters {
   async find(project: string, id: string): Promise<EventDeadLetter> {
     const { hook, lanes, key } = this.#locate(project, id);
     const item = await lanes.findDead(key);
-    if (item === undefined) throw unknown(id);
-    return letter(hook, item);
+    const [found] = item === undefined ? [] : letter(hook, item);
+    if (found === undefined) throw unknown(id);
+    return found;
   }
 
   /** To be delivered anew, with as many tries as at first, behind what its job still has to deliver. @throws DispatchError `not_found` */
@@ -82,9 +83,10 @@ export class EventDeadLetters {
 }
 
 /** A hook's id is hexadecimal, so its end is the first dash. */
-function letter(hook: Hook, { key, payload, reason, tries, diedAtMs }: DeadItem): EventDeadLetter {
-  const event = JSON.parse(payload) as JobEvent;
-  return { id: `${hook.id}-${key}`, url: shownUrl(hook), event, reason, tries, diedAtMs };
+function letter(hook: Hook, { key, payload, reason, tries, diedAtMs }: DeadItem): EventDeadLetter[] {
+  const event = readJobEvent(payload);
+  if (event === undefined) return [];
+  return [{ id: `${hook.id}-${key}`, url: shownUrl(hook), event, reason, tries, diedAtMs }];
 }
 
 function unknown(id: string): DispatchError {

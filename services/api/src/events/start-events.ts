@@ -8,7 +8,7 @@
  * belongs to the caller.
  */
 
-import type { JobEvent } from "@muster/domain/job-event";
+import { readJobEvent } from "@muster/domain/job-event";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Clock } from "@muster/runtime/clock";
 import { EventFeed } from "@muster/runtime/events/event-feed";
@@ -82,7 +82,8 @@ export function startEvents(deps: EventsDeps): Events {
   });
 
   async function deliver(hook: Hook, payload: string): Promise<void> {
-    const event = JSON.parse(payload) as JobEvent;
+    const event = readJobEvent(payload);
+    if (event === undefined) throw new Error("no event is kept here");
     const body = encodeJobWebhook(event, await readJobDetails(ledger, event));
     const token = signWebhook(body, { ...signing, nowMs: clock.now() });
     try {

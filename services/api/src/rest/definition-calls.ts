@@ -6,6 +6,7 @@
 import type { z } from "@hono/zod-openapi";
 import { type Caller, requireChangeAll, requireReadAll } from "../auth.js";
 import type { DefinitionKind, DefinitionStore, StoredDefinition } from "../rules/definition-store.js";
+import { readStored } from "../rules/read-stored.js";
 import { type DefinitionsQuery, type VersionHeaders, versionOf } from "./definition-schemas.js";
 
 export interface DefinitionCallsDeps {
@@ -15,7 +16,7 @@ export interface DefinitionCallsDeps {
 export interface Definable<Body extends object> {
   kind: DefinitionKind;
   /** As it was put, and is read from the ledger. */
-  schema: { parse(stored: unknown): Body };
+  schema: z.ZodType<Body>;
   /** The bounds that the schema cannot say. @throws DispatchError `invalid_argument`, with the field */
   check(body: Body): void;
 }
@@ -30,7 +31,7 @@ export function definitionCalls<Body extends object>(
   const keyOf = ({ project }: Caller, id: string) => ({ project, kind, id });
   const view = ({ id, version, text }: StoredDefinition) => ({
     ...{ id, version },
-    ...schema.parse(JSON.parse(text)),
+    ...readStored(schema, text),
   });
   return {
     /** @throws DispatchError as `check` and DefinitionStore.put */

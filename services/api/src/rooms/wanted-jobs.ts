@@ -8,7 +8,7 @@
  */
 
 import { type JobType, poolName } from "@muster/domain/pool";
-import { matches, parseTarget, type Target } from "@muster/domain/target";
+import { knownTarget, matches, type Target } from "@muster/domain/target";
 import type { OrderRecord } from "@muster/ledger/records";
 import type { NewJob } from "@muster/ledger/shapes";
 import { participantJobId } from "../order-ids.js";
@@ -27,7 +27,9 @@ export function wantedJobs(
   served: ServedTypes,
   maxAttempts: number,
 ): NewJob[] {
-  const target = parseTarget(order.target);
+  const target = knownTarget(order.target);
+  // Of a later version: its apis see to the order.
+  if (target === undefined) return [];
   const wanted: [Exclude<JobType, "room">, Target][] =
     target.for === "room"
       ? served.map((type) => [type, { for: TARGET_OF[type] }])

@@ -13,6 +13,7 @@ import {
   RuleBody,
   type RuleDefinition,
 } from "../rest/definition-schemas.js";
+import { readStored } from "./read-stored.js";
 
 export interface Defined<T> {
   version: number;
@@ -97,9 +98,9 @@ export class Definitions {
     }
     return {
       revision: readUpTo,
-      rules: this.#mergedOf(copy.rules, rules, read.rules, (value) => RuleBody.parse(value)),
-      configurations: this.#mergedOf(copy.configurations, configurations, read.configurations, (value) =>
-        ConfigurationBody.parse(value),
+      rules: this.#mergedOf(copy.rules, rules, read.rules, (text) => readStored(RuleBody, text)),
+      configurations: this.#mergedOf(copy.configurations, configurations, read.configurations, (text) =>
+        readStored(ConfigurationBody, text),
       ),
     };
   }
@@ -109,7 +110,7 @@ export class Definitions {
     before: ReadonlyMap<string, Defined<T>>,
     there: readonly string[],
     read: ReadonlyMap<string, string>,
-    parse: (value: unknown) => T,
+    parse: (text: string) => T,
   ): Map<string, Defined<T>> {
     const merged = new Map<string, Defined<T>>();
     for (const [id, version] of versionsOf(there)) {
@@ -121,9 +122,9 @@ export class Definitions {
     return merged;
   }
 
-  #parsed<T>(id: string, text: string, parse: (value: unknown) => T): T | undefined {
+  #parsed<T>(id: string, text: string, parse: (text: string) => T): T | undefined {
     try {
-      return parse(JSON.parse(text));
+      return parse(text);
     } catch {
       this.#deps.log.error({ definition: id }, "a rule or room configuration cannot be read; put it anew");
       return undefined;

@@ -19,7 +19,8 @@ local function covers(drain, id, facts)
   if drain.kind == "worker" then return drain.value == id end
   if drain.kind == "gateway" then return drain.value == facts.gateway end
   if drain.kind == "client_ip" then return drain.value == facts.client_ip end
-  return drain.agent == facts.agent and drain.value == facts.deployment
+  -- One of a kind that a later version has holds nobody here.
+  return drain.kind == "deployment" and drain.agent == facts.agent and drain.value == facts.deployment
 end
 
 -- What a drain can go by, and how far the session follows; nil when it is not there.

@@ -3,7 +3,7 @@
  * cursor each. Appending is idempotent: an event is in it once, however often it is brought. Wakes nobody.
  */
 
-import type { JobEvent } from "@muster/domain/job-event";
+import { type JobEvent, readJobEvent } from "@muster/domain/job-event";
 import type { RedisClient } from "../redis/connect.js";
 import { loadScript, statusReply } from "../redis/lua-file.js";
 import { runScript } from "../redis/script.js";
@@ -59,7 +59,10 @@ export class EventFeed {
   /** The oldest `limit` entries behind `cursor`. */
   async after(cursor: string, limit: number): Promise<FeedEntry[]> {
     const entries = await this.#redis.xrange(feedKey(this.project), `(${cursor}`, "+", "COUNT", limit);
-    return entries.map(([id, [, text = ""]]) => ({ cursor: id, event: JSON.parse(text) as JobEvent }));
+    return entries.flatMap(([cursor, [, text = ""]]) => {
+      const event = readJobEvent(text);
+      return event === undefined ? [] : [{ cursor, event }];
+    });
   }
 
   /** Where somebody begins who wants only what is still to come. */

@@ -40,7 +40,10 @@ export class EventMover {
       for (const [outboxId, fields] of entries) {
         const event = jobEventOf(namespace, outboxId, fields);
         if (event === undefined)
-          this.#log.error({ namespace, entry: outboxId }, "no event in an outbox; dropped");
+          this.#log.warn(
+            { namespace, entry: outboxId },
+            "dropped what is no event that this version knows; a newer one may have written it",
+          );
         else events.push({ outboxId, event });
       }
       moved += await feed.append(namespace, events);
