@@ -72,6 +72,16 @@ describe.each(DASHBOARDS)("%s", (name) => {
   });
 });
 
+it("the page's pictures are there, and show each panel that there is", () => {
+  const pictures = [...page.matchAll(/!\[[^\]]*\]\((watch\/[a-z]+\.svg)\)/g)].map(([, file]) => file);
+  expect(pictures).toEqual(DASHBOARDS.map((name) => `watch/${name}.svg`));
+  for (const name of DASHBOARDS) {
+    const picture = readText(`docs/watch/${name}.svg`).replaceAll("&#39;", "'").replaceAll("&amp;", "&");
+    for (const { title } of readDashboard(name).panels)
+      expect(picture.includes(`>${title}<`), `draw ${name} anew, for its panel "${title}"`).toBe(true);
+  }
+});
+
 it("the page's Prometheus is one, with the alerts beside it; the runbook can be moved as it says", () => {
   const [config = "", provider = ""] = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text);
   writeFileSync(join(folder, "prometheus.yaml"), config);
