@@ -3,9 +3,9 @@
  * data, and each must have moved that can without a disaster. With RECORD=1 what was seen is drawn into docs/watch.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readPage, runPage } from "../kit/page-commands.js";
+import { waitUntil } from "../kit/wait-until.js";
 import { DASHBOARDS, type Dashboard, filledIn, legendOf, type Panel, readDashboard } from "./dashboards.js";
 import { drawDashboard } from "./draw-dashboard.js";
 import type { Drawn } from "./draw-panel.js";
@@ -16,10 +16,11 @@ import type { Series } from "./scraper.js";
 
 const SUBTITLE = "drawn from what Prometheus saw of a test's hard minute; no screenshot of Grafana";
 const RATE_INTERVAL = "10s";
-/** Until the last of the mishaps is in every rate. */
-const SETTLE_MS = 5_000;
+/** Seen once the last of the mishaps is in the rates. */
+const LAST_SEEN = `sum(increase(muster_redis_reconnects_total[${RATE_INTERVAL}])) > 0
+  and sum(increase(muster_holds_total{cause="reconnect"}[${RATE_INTERVAL}])) > 0`;
 
-/** What takes longer than a minute, an outage, or luck: there, and mostly 0. All else has to move. */
+/** What takes longer than a minute, is an outage, or is over between two scrapes: there, and mostly 0. All else has to move. */
 const MAY_STAY_AT_ZERO: readonly string[] = [
   "fleet / Changes by operators, and roll-backs / B",
   "fleet / Outages: guards, held time-outs, a Redis that forgot / C",
@@ -27,6 +28,7 @@ const MAY_STAY_AT_ZERO: readonly string[] = [
   "internals / Orders not taken yet, by dispatcher / A",
   "internals / Ledger scripts that failed / A",
   "internals / Messages that wait for actors / A",
+  "internals / Requests under way / A",
   "internals / Live streams of job events / B",
   "internals / Live streams of job events / C",
 ];
@@ -42,8 +44,14 @@ beforeAll(async () => {
   fromSeconds = Date.now() / 1_000;
   await load.begin();
   await load.mishaps();
-  await pause(SETTLE_MS);
-  toSeconds = Date.now() / 1_000;
+  await waitUntil(
+    "Prometheus has seen all of it",
+    async () => {
+      toSeconds = Date.now() / 1_000;
+      return (await house.scraper.range(LAST_SEEN, toSeconds, toSeconds)).length > 0;
+    },
+    { deadlineMs: 30_000, everyMs: 250 },
+  );
 }, 180_000);
 afterAll(async () => {
   await load?.end();
