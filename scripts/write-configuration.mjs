@@ -5,6 +5,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { apiSchema } from "../services/api/dist/config.js";
+import { cliSchema } from "../services/cli/dist/config.js";
 import { dispatcherSchema } from "../services/dispatcher/dist/config.js";
 import { gatewaySchema } from "../services/gateway/dist/config.js";
 import { standaloneSchema } from "../services/standalone/dist/config.js";
@@ -44,9 +45,19 @@ const page = [
     documentedTable(schema, PREFIX),
   ]),
   "",
+  "## cli",
+  "",
+  "`muster` reads the settings of all services, from the same variables and files, and these beside them: as variables, or as",
+  "arguments of [`muster doctor`](DOCTOR.md), since a service refuses a file with keys that it does not know.",
+  "`node services/cli/dist/main.js`",
+  "",
+  documentedTable(cliSchema, PREFIX),
+  "",
 ].join("\n");
 
-const names = new Set(services.flatMap(([, { shape }]) => Object.keys(shape)));
+const names = new Set(
+  [...services.map(([, schema]) => schema), cliSchema].flatMap(({ shape }) => Object.keys(shape)),
+);
 const variables = [...names].map((key) => variableName(key, PREFIX)).sort();
 const known = `/**
  * The variables of every service, so that one may be given those of another. Written by \`npm run docs\` from the

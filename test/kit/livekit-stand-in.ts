@@ -13,6 +13,7 @@ import type { WebhookEvent } from "@muster/wire/generated/livekit";
 import type { LivekitMethod } from "@muster/wire/livekit-calls";
 import type { Encoding } from "@muster/wire/twirp-body";
 import { type ApiCall, type Endpoint, endpointsOf, grantOf, Refusal } from "./livekit-stand-in/api.js";
+import { answerJoin, deleteRoom } from "./livekit-stand-in/doors.js";
 import { LivekitRooms } from "./livekit-stand-in/rooms.js";
 import { WebhookSender } from "./livekit-stand-in/webhooks.js";
 import { freePort } from "./ports.js";
@@ -31,6 +32,8 @@ export interface LivekitStandInOptions {
   pathPrefix?: string;
   /** Takes a connection that is to become a WebSocket, as /rtc is; without, it is closed. */
   upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Whether a room is made for whoever joins it: room.auto_create. On when not given. */
+  autoCreate?: boolean;
 }
 
 /** What happens to a call instead of its answer, or before it. */
@@ -140,6 +143,16 @@ export class LivekitStandIn {
     const { pathname } = new URL(request.url ?? "/", this.url);
     const path = pathname.startsWith(pathPrefix) ? pathname.slice(pathPrefix.length) : "";
     if (path === "/") return void response.end("OK");
+    const { apiKey, apiSecret, rooms } = this;
+    const door = {
+      keys: new Map([[apiKey, apiSecret]]),
+      rooms,
+      autoCreate: this.#options.autoCreate ?? true,
+    };
+    if (path.startsWith("/rtc")) return answerJoin(path, request, response, door);
+    if (path === "/twirp/livekit.RoomService/DeleteRoom") {
+      return deleteRoom(request, await bodyOf(request), response, door);
+    }
     if (!path.startsWith("/twirp/")) throw new Refusal(404, "", "404 page not found\n");
     if (path.startsWith("/twirp/echo.Raw/")) return echoRaw(request, response);
 
@@ -148,9 +161,8 @@ export class LivekitStandIn {
     if (endpoint === undefined) return echo(request, body, response);
     if (await this.#faultOf(endpoint.method, response)) return;
 
-    const { apiKey, apiSecret } = this;
     // The machine's time: tokens are made by who lives in it.
-    const grant = grantOf(request.headers.authorization, new Map([[apiKey, apiSecret]]), Date.now());
+    const grant = grantOf(request.headers.authorization, door.keys, Date.now());
     const encoding = encodingOf(request);
     const decoded = endpoint.read(encoding, body);
     this.calls.push({

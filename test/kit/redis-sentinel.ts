@@ -1,5 +1,5 @@
 /**
- * Owns a real Sentinel set for tests: a master, a replica and one sentinel that fails over quickly.
+ * Owns a real Sentinel set for tests: a master, a replica and one sentinel, or several, that fail over quickly.
  * What the tests ask of it is that a client finds the master, and finds the next one.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -23,13 +23,27 @@ export interface RedisSentinel {
 const MASTER_NAME = "muster";
 const silent = createLog({ level: "silent", service: "test" });
 
-export async function startRedisSentinel(): Promise<RedisSentinel> {
-  const directory = await mkdtemp(join(tmpdir(), "muster-sentinel-"));
-  const config = join(directory, "sentinel.conf");
-  await writeFile(config, "");
+export async function startRedisSentinel({ sentinels = 1 } = {}): Promise<RedisSentinel> {
   // It would wait 5 s for more replicas to come.
   const master = await startRedis({ args: ["--repl-diskless-sync-delay", "0"] });
   const replica = await startRedis({ args: ["--replicaof", "127.0.0.1", String(master.port)] });
+  const watching = await Promise.all(Array.from({ length: sentinels }, () => startSentinel(master)));
+  return {
+    url: `redis+sentinel://${watching.map(({ port }) => `127.0.0.1:${port}`).join(",")}/${MASTER_NAME}`,
+    master,
+    replica,
+    async stop() {
+      await Promise.all(watching.map((sentinel) => sentinel.stop()));
+      await Promise.all([master.stop(), replica.stop()]);
+    },
+  };
+}
+
+/** Returns once it knows a replica in good health. */
+async function startSentinel(master: RedisServer) {
+  const directory = await mkdtemp(join(tmpdir(), "muster-sentinel-"));
+  const config = join(directory, "sentinel.conf");
+  await writeFile(config, "");
   const sentinel = await startRedisProcess(directory, (port) => [
     ...[config, "--sentinel", "--port", String(port), "--bind", "127.0.0.1", "--dir", directory],
   ]);
@@ -47,12 +61,9 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
   );
   await closeRedis(client);
   return {
-    url: `redis+sentinel://127.0.0.1:${sentinel.port}/${MASTER_NAME}`,
-    master,
-    replica,
+    port: sentinel.port,
     async stop() {
       await sentinel.kill();
-      await Promise.all([master.stop(), replica.stop()]);
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -25,6 +25,8 @@ export interface LivekitServerOptions {
   apiSecret: string;
   redis: RedisServer;
   webhookUrl: string;
+  /** Whether a room is made for whoever joins it; on when not given. */
+  autoCreate?: boolean;
 }
 
 /** Seconds for which a room stays open that nobody entered, and that everybody left. */
@@ -39,12 +41,12 @@ process.once("exit", () => {
 
 export async function startLivekitServer(options: LivekitServerOptions): Promise<LivekitServer> {
   const [port, tcpPort, udpPort] = await Promise.all([freePort(), freePort(), freePort()]);
-  const { apiKey, apiSecret, redis, webhookUrl } = options;
+  const { apiKey, apiSecret, redis, webhookUrl, autoCreate = true } = options;
   const config = {
     ...{ port, bind_addresses: ["127.0.0.1"], keys: { [apiKey]: apiSecret } },
     redis: { address: `127.0.0.1:${redis.port}` },
     webhook: { api_key: apiKey, urls: [webhookUrl] },
-    room: { auto_create: true, empty_timeout: EMPTY_S, departure_timeout: LEFT_S },
+    room: { auto_create: autoCreate, empty_timeout: EMPTY_S, departure_timeout: LEFT_S },
     rtc: {
       ...{ tcp_port: tcpPort, udp_port: udpPort, use_external_ip: false },
       ...{ node_ip: "127.0.0.1", enable_loopback_candidate: true },

@@ -3,7 +3,10 @@
  * own SDK, and must answer the same, but for ids, times and what a node finds out later. Runs where LIVEKIT_SERVER_BIN names
  * a livekit-server.
  */
-import { AgentDispatchClient, RoomAgentDispatch, RoomServiceClient } from "livekit-server-sdk";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
+import { AccessToken, AgentDispatchClient, RoomAgentDispatch, RoomServiceClient } from "livekit-server-sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LivekitStandIn, startLivekitStandIn } from "../kit/livekit-stand-in.js";
 import { type RedisServer, startRedis } from "../kit/redis-server.js";
@@ -50,6 +53,12 @@ const QUESTIONS: readonly [string, Question][] = [
   ["a name of fewer letters, and as many bytes", ({ rooms }) => rooms.createRoom(whole("ü".repeat(200)))],
   ["metadata of 200 kB", ({ rooms }) => rooms.createRoom(whole("large", { metadata: "m".repeat(200_000) }))],
   ["dispatches of a room that is not there", ({ dispatches }) => dispatches.listDispatch("none")],
+  ["deleting a room", ({ rooms }) => rooms.deleteRoom("agents")],
+  ["deleting a room that is not there", ({ rooms }) => rooms.deleteRoom("none")],
+  ["whether a token may join", async ({ url }) => saidAt(`${url}/rtc/validate`, await joinToken())],
+  ["whether nobody may join", ({ url }) => saidAt(`${url}/rtc/validate`)],
+  ["/rtc without the wish for a WebSocket", async ({ url }) => saidAt(`${url}/rtc`, await joinToken())],
+  ["/rtc with it, by nobody", ({ url }) => upgradeAt(`${url}/rtc`)],
   ["another's secret", ({ url }) => new RoomServiceClient(url, KEY, `not-${SECRET}`).listRooms()],
   ["another's key", ({ url }) => new RoomServiceClient(url, "other", SECRET).listRooms()],
 ];
@@ -58,6 +67,28 @@ const whole = (name: string, rest: object = {}) => ({
   ...{ name, emptyTimeout: EMPTY_S, departureTimeout: EMPTY_S },
   ...rest,
 });
+
+async function joinToken(): Promise<string> {
+  const token = new AccessToken(KEY, SECRET, { identity: "somebody" });
+  token.addGrant({ roomJoin: true, room: "nowhere" });
+  return await token.toJwt();
+}
+
+async function saidAt(url: string, token?: string) {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const answer = await fetch(url, { headers });
+  return { status: answer.status, text: await answer.text() };
+}
+
+/** fetch keeps these headers to itself. */
+async function upgradeAt(url: string) {
+  const headers = {
+    ...{ connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" },
+    "sec-websocket-key": Buffer.alloc(16).toString("base64"),
+  };
+  const [answer] = (await once(request(url, { headers }).end(), "response")) as [IncomingMessage];
+  return { status: answer.statusCode, text: await text(answer) };
+}
 
 let redis: RedisServer;
 let tap: WebhookTap;

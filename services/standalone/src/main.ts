@@ -11,11 +11,11 @@ import { ListenError, requireFree } from "@muster/gateway/transport/listen-error
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
+import { explainTakenPort } from "@muster/runtime/port-owner";
 import { describeRedisUrl } from "@muster/runtime/redis/url";
 import { productVersion } from "@muster/runtime/version";
 import { banner } from "./banner.js";
 import { standaloneSchema } from "./config.js";
-import { explainTakenPort } from "./port-owner.js";
 import { findRedisServer } from "./redis/find-redis-server.js";
 import { type OwnRedis, startOwnRedis } from "./redis/own-redis.js";
 import { type Standalone, startStandalone } from "./start-standalone.js";

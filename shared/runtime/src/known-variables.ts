@@ -3,12 +3,15 @@
  * services' schemas, which this package cannot import; a test holds it against them.
  */
 export const KNOWN_VARIABLES: ReadonlySet<string> = new Set([
+  "MUSTER_API_URL",
   "MUSTER_CREATE_ROOMS",
   "MUSTER_DATA_DIR",
   "MUSTER_DEV",
+  "MUSTER_DISPATCHER_URL",
   "MUSTER_DRAIN_MS",
   "MUSTER_ENABLE_USER_DATA_RECORDING",
   "MUSTER_ENABLE_USER_DATA_REDACTION",
+  "MUSTER_GATEWAY_URL",
   "MUSTER_GRACE_MS",
   "MUSTER_HOLD_MS",
   "MUSTER_HOST",

@@ -5,14 +5,16 @@ import { dispatcherSchema } from "@muster/dispatcher/config";
 import { gatewaySchema } from "@muster/gateway/config";
 import { documentedTable, variableName } from "@muster/runtime/config-doc";
 import { KNOWN_VARIABLES } from "@muster/runtime/known-variables";
+import { standaloneSchema } from "@muster/standalone/config";
 import { expect, test } from "vitest";
-import { standaloneSchema } from "../src/config.js";
+import { cliSchema } from "../src/config.js";
 
 const schemas = {
   standalone: standaloneSchema,
   gateway: gatewaySchema,
   dispatcher: dispatcherSchema,
   api: apiSchema,
+  cli: cliSchema,
 };
 const page = readFileSync(new URL("../../../docs/CONFIGURATION.md", import.meta.url), "utf8");
 

@@ -2,15 +2,14 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { freePort } from "@muster/test/kit/ports";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { explainTakenPort, portOwner } from "../src/port-owner.js";
-import { cleanUp } from "./standalone-kit.js";
 
 const onLinux = process.platform === "linux";
 
 async function listen(host: string): Promise<number> {
   const server = createServer().listen(await freePort(), host);
-  cleanUp(() => void server.close());
+  onTestFinished(() => void server.close());
   await once(server, "listening");
   const address = server.address();
   return typeof address === "object" && address !== null ? address.port : 0;

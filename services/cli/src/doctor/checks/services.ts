@@ -1,0 +1,77 @@
+/** Whether the services that are named by their url answer, are what they should be, and are ready. */
+
+import { productVersion } from "@muster/runtime/version";
+import type { Check } from "../check.js";
+import { type Finding, fail, ok, Skip } from "../finding.js";
+import { musterAt, readiness } from "../muster-probe.js";
+import type { Surroundings } from "../surroundings.js";
+
+/** Longer than /readyz takes to give up a check of its own. */
+const TIMEOUT_MS = 4_000;
+
+export const services: Check = {
+  name: "services",
+  looksAt:
+    "The services at --api-url, --gateway-url and --dispatcher-url answer and are ready; their versions are told.",
+  async run(surroundings) {
+    const { apiUrl, gatewayUrl, dispatcherUrl } = surroundings.settings;
+    const named = [
+      ["api", apiUrl],
+      ["gateway", gatewayUrl],
+      ["dispatcher", dispatcherUrl],
+    ] as const;
+    const findings: Finding[] = [];
+    const versions = new Set([productVersion()]);
+    for (const [service, url] of named) {
+      if (url === undefined) continue;
+      const { finding, version } = await findingOf(service, url, surroundings);
+      findings.push(finding);
+      if (version !== undefined) versions.add(version);
+    }
+    if (findings.length === 0) throw new Skip("none is named: --api-url, --gateway-url, --dispatcher-url");
+    if (versions.size > 1)
+      findings.push(ok(`versions differ, as in a roll-out: ${[...versions].join(", ")}`));
+    return findings;
+  },
+};
+
+async function findingOf(
+  service: string,
+  url: string,
+  { clock }: Surroundings,
+): Promise<{ finding: Finding; version?: string }> {
+  const options = { timeoutMs: TIMEOUT_MS, now: () => clock.now() };
+  const answer = await readiness(url, options);
+  if ("problem" in answer) {
+    const fix = `check the url, and that the ${service} runs: its log says why not`;
+    return { finding: fail(`the ${service} at ${url} does not answer: ${answer.problem}`, fix) };
+  }
+  const muster = await musterAt(url, options);
+  if (muster?.service !== service && muster?.service !== "standalone") {
+    const found = muster?.service === undefined ? "no Muster" : `Muster's ${muster.service}`;
+    return {
+      finding: fail(
+        `at ${url} is ${found}, and not the ${service}`,
+        `MUSTER_${service.toUpperCase()}_URL=<its own>`,
+      ),
+    };
+  }
+  const { version } = muster;
+  if (answer.status !== 200) {
+    const fix = `its log says why; redis-reach and redis-rights may too`;
+    return {
+      finding: fail(`the ${service} at ${url} is not ready: ${failingIn(answer.body)}`, fix),
+      version,
+    };
+  }
+  return { finding: ok(`the ${service} at ${url} is ready (${version})`), version };
+}
+
+function failingIn(body: string): string {
+  try {
+    const { failing } = JSON.parse(body) as { failing?: unknown };
+    return Array.isArray(failing) ? failing.join(", ") : "it does not say why";
+  } catch {
+    return "it does not say why";
+  }
+}
