@@ -35,7 +35,7 @@ export default defineConfig({
           name: "whole",
           pool,
           include: [
-            "test/{bench,cluster,compose,images,livekit,sdk,simulate,sizing}/**/*.test.ts",
+            "test/{bench,cluster,compose,images,livekit,sdk,simulate,sizing,watch}/**/*.test.ts",
             "test/*.test.ts",
           ],
           fileParallelism: false,

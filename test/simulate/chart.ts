@@ -50,7 +50,7 @@ export function drawComparison(title: string, outcomes: readonly Outcome[]): str
 }
 
 /** The library numbers what it names by what it drew before in the same process. */
-function withStableNames(svg: string): string {
+export function withStableNames(svg: string): string {
   const names = new Map<string, string>();
   return svg.replace(/\bzr\d+-(?:cls-|c)\d+\b/g, (name) => {
     const known = names.get(name) ?? `n${names.size}`;
