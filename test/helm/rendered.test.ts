@@ -82,12 +82,20 @@ it("alerts and dashboards come through as they are, with the braces that are Pro
   for (const dashboard of dashboards) expect(JSON.stringify(dashboard).length).toBeLessThan(1_000_000);
 });
 
-it("alerts lead to where the runbook is kept", () => {
+it("alerts and dashboards lead to where the runbook is kept", () => {
   const where = "https://wiki.example.com/muster/runbook";
-  const objects = render({ ...LEAST, prometheusRule: { enabled: true, runbookUrl: where } });
-  const text = JSON.stringify(objects.find(({ kind }) => kind === "PrometheusRule"));
-  expect(text).toContain(`"runbook_url":"${where}#`);
-  expect(text).not.toContain("docs/RUNBOOK.md");
+  const objects = render({
+    ...LEAST,
+    prometheusRule: { enabled: true, runbookUrl: where },
+    grafanaDashboard: { enabled: true },
+  });
+  const rule = JSON.stringify(objects.find(({ kind }) => kind === "PrometheusRule"));
+  expect(rule).toContain(`"runbook_url":"${where}#`);
+  const dashboards = JSON.stringify(
+    objects.filter(({ metadata }) => metadata.labels.grafana_dashboard === "1"),
+  );
+  expect(dashboards).toContain(where);
+  for (const text of [rule, dashboards]) expect(text).not.toContain("docs/RUNBOOK.md");
 });
 
 it("is a chart of this version of Muster", () => {

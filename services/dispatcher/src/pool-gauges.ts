@@ -1,7 +1,9 @@
 /**
  * Measures the pools of the namespaces that are hosted here, for the metrics by which workers are scaled and watched. No
  * reader waits for it and none asks Redis anything: while somebody reads the metrics it looks by itself, every 5 s at most,
- * and never for more than a tenth of the time. Names of agents beyond a number are one, so that no label grows. Never fails.
+ * and never for more than a tenth of the time. What a reader gets is of the namespaces that are hosted here at that moment:
+ * of one that went to another dispatcher both would tell otherwise. Names of agents beyond a number are one, so that no label
+ * grows. Never fails.
  */
 
 import { poolOf } from "@muster/domain/pool";
@@ -35,10 +37,18 @@ const OTHERS = "other";
 /** Prometheus takes an empty label for none. */
 const UNNAMED = "(unnamed)";
 
+/** Of one pool, under the label of its agent. */
+interface Figures {
+  agent: string;
+  pools: AgentPools;
+}
+
 export class PoolGauges {
   readonly #deps: PoolGaugesDeps;
   /** Those with a label of their own, for good: a label that changes its meaning would be worse than a crowded one. */
   readonly #named = new Set<string>();
+  /** What was measured last, by namespace and label. */
+  #measured: ReadonlyMap<string, readonly Figures[]> = new Map();
   #measuring: Promise<void> | undefined;
   #cancelNext: (() => void) | undefined;
   #readAtMs = 0;
@@ -54,7 +64,9 @@ export class PoolGauges {
     const nowMs = this.#deps.clock.now();
     this.#readAtMs = nowMs;
     if (this.#cancelNext === undefined) this.#begin();
-    return this.#measuredAtMs === undefined ? undefined : nowMs - this.#measuredAtMs;
+    if (this.#measuredAtMs === undefined) return undefined;
+    this.#tell();
+    return nowMs - this.#measuredAtMs;
   }
 
   async stop(): Promise<void> {
@@ -71,17 +83,17 @@ export class PoolGauges {
   }
 
   async #measure(): Promise<void> {
-    const { hosted, metrics, clock, log } = this.#deps;
+    const { hosted, clock, log } = this.#deps;
     const beganAtMs = clock.now();
-    const agents = new Map<string, AgentPools>();
+    const measured = new Map<string, Figures[]>();
     const namespaces = [...hosted()];
     const work = async () => {
       for (let name = namespaces.pop(); name !== undefined && !this.#isStopped; name = namespaces.pop())
-        await this.#addNamespace(name, agents);
+        measured.set(name, await this.#measureNamespace(name));
     };
     try {
       await Promise.all(Array.from({ length: AT_ONCE }, work));
-      metrics.poolsMeasured(agents);
+      this.#measured = measured;
       this.#measuredAtMs = beganAtMs;
     } catch (error) {
       log.warn({ err: error }, "pools could not be measured; the metrics say what was seen last");
@@ -100,21 +112,28 @@ export class PoolGauges {
     });
   }
 
-  async #addNamespace(namespace: string, agents: Map<string, AgentPools>): Promise<void> {
+  async #measureNamespace(namespace: string): Promise<Figures[]> {
     const { ledger } = this.#deps;
     const { names } = await ledger.listPools({ namespace, limit: MOST_POOLS, ends: JOBS_AT_EACH_END });
+    const figures: Figures[] = [];
     for (const name of names) {
       const size = await measurePool(ledger, namespace, name);
       const agent = this.#labelOf(poolOf(name).agentName);
-      const workersNeeded = neededOf(size, NO_TERMS).workers;
-      const before = agents.get(agent);
-      agents.set(
-        agent,
-        before === undefined
-          ? { ...size, workersNeeded }
-          : { ...addSizes(before, size), workersNeeded: before.workersNeeded + workersNeeded },
-      );
+      figures.push({ agent, pools: { ...size, workersNeeded: neededOf(size, NO_TERMS).workers } });
     }
+    return figures;
+  }
+
+  #tell(): void {
+    const { hosted, metrics } = this.#deps;
+    const agents = new Map<string, AgentPools>();
+    for (const namespace of hosted()) {
+      for (const { agent, pools } of this.#measured.get(namespace) ?? []) {
+        const before = agents.get(agent);
+        agents.set(agent, before === undefined ? pools : addPools(before, pools));
+      }
+    }
+    metrics.poolsMeasured(agents);
   }
 
   #labelOf(agentName: string): string {
@@ -122,4 +141,8 @@ export class PoolGauges {
     if (this.#named.size < MOST_AGENTS) this.#named.add(name);
     return this.#named.has(name) ? name : OTHERS;
   }
+}
+
+function addPools(a: AgentPools, b: AgentPools): AgentPools {
+  return { ...addSizes(a, b), workersNeeded: a.workersNeeded + b.workersNeeded };
 }

@@ -35,7 +35,7 @@ it("says of each agent what its pools have to do, over the namespaces that it ho
 
 /** A clock that the test moves, with its timers, and a ledger that counts how often it is asked. */
 function setGauges(poolNames: readonly string[], size: Partial<PoolSize> = { queued: 1 }) {
-  const state = { nowMs: 1_000, asked: 0, fails: false, slowMs: 0 };
+  const state = { nowMs: 1_000, asked: 0, fails: false, slowMs: 0, hosted: ["default"] };
   const timers = new Set<{ atMs: number; run: () => void }>();
   let measured: ReadonlyMap<string, AgentPools> = new Map();
   const { drainedBusy, oldestWaitMs, ...counts } = { ...EMPTY_POOL, ...size };
@@ -52,7 +52,7 @@ function setGauges(poolNames: readonly string[], size: Partial<PoolSize> = { que
     }),
   } satisfies Pick<Ledger, "listPools" | "measurePool">;
   const gauges = new PoolGauges({
-    ...{ ledger, hosted: () => ["default"], log },
+    ...{ ledger, hosted: () => state.hosted, log },
     metrics: {
       poolsMeasured: (agents) => {
         measured = agents;
@@ -133,8 +133,8 @@ describe("looks", () => {
     state.fails = true;
     await pass(5_000);
     expect(state.asked).toBe(2);
-    expect(measured().get("agent")).toMatchObject({ queued: 1, workersNeeded: 1 });
     expect(gauges.read()).toBe(5_000);
+    expect(measured().get("agent")).toMatchObject({ queued: 1, workersNeeded: 1 });
   });
 
   it("not any more once it is stopped", async () => {
@@ -146,6 +146,21 @@ describe("looks", () => {
   });
 });
 
+it("tells nothing any more of a namespace that another dispatcher hosts by now", async () => {
+  const { state, gauges, measured, settled } = setGauges(["room/agent/"], { used: 2 });
+  state.hosted = ["one", "two"];
+  gauges.read();
+  await settled();
+  gauges.read();
+  expect(measured().get("agent")).toMatchObject({ used: 4 });
+  state.hosted = ["two", "new"];
+  gauges.read();
+  expect(measured().get("agent")).toMatchObject({ used: 2 });
+  state.hosted = [];
+  gauges.read();
+  expect(measured().get("agent")).toBeUndefined();
+});
+
 it("names 40 agents for good, and adds up the others under one name", async () => {
   const names = Array.from({ length: 50 }, (_, index) => `room/a${index}/`);
   const { gauges, measured, pass, settled } = setGauges([...names, "room//"], {
@@ -155,12 +170,14 @@ it("names 40 agents for good, and adds up the others under one name", async () =
   });
   gauges.read();
   await settled();
+  gauges.read();
   const labels = [...measured().keys()];
   expect(labels).toHaveLength(41);
   expect(labels).toContain("a39");
   expect(measured().get("other")).toMatchObject({ queued: 22, used: 11, workersNeeded: 11, oldestWaitMs: 7 });
   names.splice(0, 20);
   await pass(5_000);
+  gauges.read();
   expect(measured().get("a39")).toMatchObject({ queued: 2 });
 });
 
@@ -168,6 +185,7 @@ it("an agent without a name has a label all the same", async () => {
   const { gauges, measured, settled } = setGauges(["room//", "publisher//"], { queued: 1 });
   gauges.read();
   await settled();
+  gauges.read();
   const both = addSizes({ ...EMPTY_POOL, queued: 1 }, { ...EMPTY_POOL, queued: 1 });
   expect(measured().get("(unnamed)")).toEqual({ ...both, workersNeeded: 2 });
 });

@@ -17,7 +17,7 @@ export const MAX_OPEN_VALUES = 50;
 export interface MetricSpec {
   type: "counter" | "gauge" | "histogram";
   help: string;
-  /** The values of each label, or OPEN. A metric with a single closed label starts with all of them at 0. */
+  /** The values of each label, or OPEN. A metric whose labels are closed starts with every combination at 0: keep them few. */
   labels: Record<string, readonly string[] | typeof OPEN>;
   /** Of a histogram: upper bounds in its unit. */
   buckets?: readonly number[];

@@ -106,12 +106,16 @@ export function createMetrics({ service }: { service: string }): Metrics {
   return metrics;
 }
 
-/** The label sets to start at 0, so that a rate over them knows the first event: those of a single closed label. */
+/** The label sets to start at 0, so that a rate over them knows the first event: of closed labels every combination. */
 function knownLabelSets({ labels }: MetricSpec): AnyLabels[] {
-  const [first, ...others] = Object.entries(labels);
-  if (first === undefined || others.length > 0 || first[1] === OPEN) return [];
-  const [name, values] = first;
-  return values.map((value) => ({ [name]: value }));
+  const entries = Object.entries(labels);
+  if (entries.length === 0) return [];
+  let sets: AnyLabels[] = [{}];
+  for (const [name, values] of entries) {
+    if (values === OPEN) return [];
+    sets = sets.flatMap((set) => values.map((value) => ({ ...set, [name]: value })));
+  }
+  return sets;
 }
 
 /** Turns what is new in an open label into `other` once it has as many values as it may. */

@@ -21,6 +21,17 @@ describe("metrics", () => {
     ]);
   });
 
+  test("count by two labels, with every combination at 0, and by an open one with none", async () => {
+    const metrics = createMetrics({ service: "test" });
+    metrics.counter("orphans_settled_total").add({ verdict: "absent", outcome: "resumed" });
+    const found = await lines(metrics, "orphans_settled_total");
+    expect(found).toHaveLength(9);
+    expect(found).toContain('muster_orphans_settled_total{verdict="absent",outcome="resumed"} 1');
+    expect(found).toContain('muster_orphans_settled_total{verdict="unknown",outcome="ended"} 0');
+    metrics.counter("livekit_calls_total");
+    expect((await lines(metrics, "livekit_calls_total{")).length).toBe(0);
+  });
+
   test("gauge up, down and set", async () => {
     const metrics = createMetrics({ service: "test" });
     const sockets = metrics.gauge("websocket_connections");
