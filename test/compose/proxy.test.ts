@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { WebSocket, WebSocketServer } from "ws";
 import { adminToken, workerToken } from "../kit/access-tokens.js";
 import { type LivekitStandIn, startLivekitStandIn } from "../kit/livekit-stand-in.js";
+import { startNameServer } from "../kit/name-server.js";
 import { freePort } from "../kit/ports.js";
 import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { type ServiceProcess, startService } from "../kit/service-process.js";
@@ -17,7 +18,6 @@ import { type SimulatedWorker, startWorker } from "../kit/simulated-worker.js";
 import { waitUntil } from "../kit/wait-until.js";
 import { LIVEKIT_SERVER_BIN, type LivekitServer, startLivekitServer } from "../livekit/livekit-server.js";
 import { folder } from "./compose-file.js";
-import { startNameServer } from "./name-server.js";
 import { checkShipped, startProxy, startProxyByNames, type WayIn, whyNoProxy } from "./proxy.js";
 
 const KEY = { apiKey: "proxy-key", apiSecret: "proxy-secret-that-is-long-enough-for-hs256" };

@@ -110,7 +110,7 @@ export const LEAST = {
   storeKeysInSecret: { existingSecret: "livekit-keys" },
 };
 
-type Tool = "helm3" | "helm4" | "kubeconform" | "nginx";
+type Tool = "helm3" | "helm4" | "kubeconform";
 
 /** Brings programs where there are none, which may take a while: for the top of a module, where no test waits for it. */
 export function bringTools<T extends Tool>(...names: T[]): Record<T, string> {
@@ -130,9 +130,10 @@ export interface Run {
   errors: string;
 }
 
-export function run(command: string, args: string[], input = ""): Run {
+export function run(command: string, args: string[], input = "", env: Record<string, string> = {}): Run {
   const { status, stdout, stderr } = spawnSync(command, args, {
     input,
+    env: { ...process.env, ...env },
     encoding: "utf8",
     timeout: 30_000,
     maxBuffer: 32 * 1024 * 1024,

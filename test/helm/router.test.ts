@@ -9,12 +9,12 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import WebSocket, { WebSocketServer } from "ws";
 import { adminToken, roomToken, workerToken } from "../kit/access-tokens.js";
+import { type NameServer, startNameServer } from "../kit/name-server.js";
 import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { type ServiceProcess, startService } from "../kit/service-process.js";
 import { startWorker } from "../kit/simulated-worker.js";
 import { waitUntil } from "../kit/wait-until.js";
 import { LEAST, podsOf, render, run } from "./chart.js";
-import { type NameServer, startNameServer } from "./name-server.js";
 import { checkConfig, configOf, type Router, type Surroundings, startRouter } from "./router.js";
 
 const KEY = "key";
@@ -52,7 +52,7 @@ beforeAll(async () => {
   await once(livekit, "listening");
   livekitPort = (livekit.address() as AddressInfo).port;
   names = await startNameServer();
-  names.names.add(LIVEKIT);
+  names.known.add(LIVEKIT);
   around = {
     namePort: names.port,
     services: {
@@ -65,7 +65,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await router?.stop();
-  names?.close();
+  await names?.stop();
   livekit?.closeAllConnections();
   livekit?.close();
   for (const service of [gateway, dispatcher, api]) await service?.stop();
@@ -88,11 +88,11 @@ it("starts without a livekit-server, and finds it as soon as it is there", async
   const early = await startRouter(configOf(withLivekit()), { ...around, namePort: own.port });
   expect((await ask(`${early.url}/rtc/validate`)).status).toBe(502);
   expect((await ask(`${early.url}/v1/openapi.json`)).status).toBe(200);
-  own.names.add(LIVEKIT);
+  own.known.add(LIVEKIT);
   const isFound = async () => (await ask(`${early.url}/rtc/validate`)).status === 200;
   await waitUntil("livekit-server is found", isFound, { deadlineMs: 15_000, everyMs: 100 });
   await early.stop();
-  own.close();
+  await own.stop();
 });
 
 /** A path, and whose it is. */

@@ -6,9 +6,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chownSync, copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bringProgram } from "../../scripts/lib/debian-programs.mjs";
 import { freePort } from "../kit/ports.js";
 import { waitUntil } from "../kit/wait-until.js";
-import { bringTools, one, render, run } from "./chart.js";
+import { one, render, run } from "./chart.js";
 
 export interface Surroundings {
   /** Host and port, as the configuration has them, to a port of 127.0.0.1. */
@@ -26,7 +27,9 @@ export interface Router {
   stop(): Promise<void>;
 }
 
-const { nginx } = bringTools("nginx");
+const nginx = bringProgram("nginx");
+if ("missing" in nginx) throw new Error(nginx.missing);
+const { path: program, env } = nginx;
 
 /** Whoever has no rights. */
 const NOBODY = 65_534;
@@ -46,7 +49,7 @@ async function settle(config: string, { services, namePort }: Surroundings) {
   for (const [host, here] of Object.entries(services)) text = text.replaceAll(host, `127.0.0.1:${here}`);
   writeFileSync(join(folder, "nginx.conf"), text);
   // Where it is kept, nobody may look.
-  copyFileSync(nginx, join(folder, "nginx"));
+  copyFileSync(program, join(folder, "nginx"));
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (identity.uid !== undefined)
     for (const path of [folder, join(folder, "nginx")]) chownSync(path, NOBODY, NOBODY);
@@ -56,7 +59,7 @@ async function settle(config: string, { services, namePort }: Surroundings) {
 /** What `nginx -t` says of it. */
 export async function checkConfig(config: string, around: Surroundings) {
   const { folder, args } = await settle(config, around);
-  const result = run(join(folder, "nginx"), [...args, "-t"]);
+  const result = run(join(folder, "nginx"), [...args, "-t"], "", env);
   rmSync(folder, { recursive: true });
   return result;
 }
@@ -66,6 +69,7 @@ export async function startRouter(config: string, around: Surroundings): Promise
   const child = spawn(join(folder, "nginx"), [...args, "-g", "daemon off;"], {
     ...identity,
     cwd: folder,
+    env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let output = "";

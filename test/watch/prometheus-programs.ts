@@ -1,6 +1,5 @@
-/** Owns which prometheus and promtool the tests run: those on PATH, or what scripts/lib/bring-prometheus.mjs brings. */
-import { execFileSync } from "node:child_process";
-import { root } from "./files.js";
+/** Owns which prometheus and promtool the tests run: those that are here, or Debian's, which has both in one package. */
+import { bringProgram } from "../../scripts/lib/debian-programs.mjs";
 
 interface PrometheusPrograms {
   prometheus: string;
@@ -10,8 +9,13 @@ interface PrometheusPrograms {
 let known: PrometheusPrograms | undefined;
 
 export function prometheusPrograms(): PrometheusPrograms {
-  known ??= JSON.parse(
-    execFileSync(process.execPath, [`${root}scripts/lib/bring-prometheus.mjs`], { encoding: "utf8" }),
-  ) as PrometheusPrograms;
+  known ??= { prometheus: pathOf("prometheus"), promtool: pathOf("promtool") };
   return known;
+}
+
+/** Programs of Go: they need no libraries beside them. */
+function pathOf(name: string): string {
+  const program = bringProgram(name, "prometheus");
+  if ("missing" in program) throw new Error(program.missing);
+  return program.path;
 }

@@ -1,14 +1,14 @@
 /**
  * Owns a name server for tests, on a port of 127.0.0.1: says of each name that it was given that its address is 127.0.0.1,
- * as an engine's does of its services, and of all others that they do not exist.
+ * as an engine's does of its services, and a cluster's, and of all others that they do not exist.
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 
 export interface NameServer {
   /** `127.0.0.1:port` */
   readonly address: string;
+  readonly port: number;
   readonly known: Set<string>;
   stop(): Promise<void>;
 }
@@ -35,8 +35,10 @@ export async function startNameServer(): Promise<NameServer> {
   });
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
+  const { port } = socket.address();
   return {
-    address: `127.0.0.1:${(socket.address() as AddressInfo).port}`,
+    address: `127.0.0.1:${port}`,
+    port,
     known,
     async stop() {
       socket.close();
