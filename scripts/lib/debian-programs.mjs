@@ -56,6 +56,7 @@ function unpack(packageName, folder) {
       "install",
       "-y",
       "--download-only",
+      "--reinstall", // else one that is installed without its program on PATH would not be fetched
       "--no-install-recommends",
       ...more.concat(options).flatMap((o) => ["-o", o]),
       packageName,
