@@ -2,7 +2,9 @@
 
 import { PARTICIPANT_KINDS } from "@muster/domain/room";
 import { systemClock as clock } from "@muster/runtime/clock";
+import { createMetrics } from "@muster/runtime/metrics";
 import { beforeAll, expect, test } from "vitest";
+import { httpMeter } from "../src/http-meter.js";
 import type { RestAppDeps } from "../src/rest/rest-app.js";
 import { createRestApp } from "../src/rest/rest-app.js";
 import { WholeOrder } from "../src/rest/schemas.js";
@@ -15,8 +17,9 @@ interface Operation {
   parameters?: { name: string; in: string; required?: boolean; schema?: Json }[];
 }
 
-// Describing calls nothing that it is given.
-const deps = { events: {}, keys, policy, clock, log: silent } as unknown as RestAppDeps;
+// Describing calls nothing that it is given, but is counted as any request.
+const meter = httpMeter(createMetrics({ service: "api" }));
+const deps = { events: {}, keys, policy, meter, clock, log: silent } as unknown as RestAppDeps;
 const app = createRestApp(deps);
 let document: Json & { paths: Record<string, Record<string, Operation>>; components: Json };
 
