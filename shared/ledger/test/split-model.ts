@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import type { JobState } from "@muster/domain/job";
+import { POOL } from "./scene.js";
 
 export interface ModelSplit {
   stable: string;
@@ -107,7 +108,8 @@ export class SplitModel<Job extends DividedJob> {
   #sides(job: Job): Sides | undefined {
     if (job.step > 0) return undefined;
     const isNew = job.splitState === "";
-    const isUndeployed = this.#state.poolOf(job).endsWith("/");
+    // The one agent that is split: a job that was restored can be of another.
+    const isUndeployed = this.#state.poolOf(job) === POOL;
     if (isNew && (job.epoch > 0 || !isUndeployed || this.#split === undefined)) return undefined;
     const sides = isNew ? this.#split : job.sides;
     if (sides === undefined) throw new Error("model: placed, and nobody knows where");
