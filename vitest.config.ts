@@ -4,6 +4,19 @@ import { pool, sources } from "./vitest.sources.js";
 /** In CI a test that is late on a crowded machine gets a second try, which the report shows; here it fails at once. */
 const retry = process.env.CI === undefined ? 0 : 1;
 
+/** Whole houses whose leases and waits are those of production: they mostly wait, and mind no neighbour. */
+const PATIENT = [
+  "test/cluster/{gateways-away,redis-away}.test.ts",
+  "test/{compose,helm,images,sdk,simulate}/**/*.test.ts",
+  "test/watch/{alerts,dashboards,rules}.test.ts",
+];
+/** Houses full of processes against short leases. */
+const ALONE = [
+  "test/{bench,cluster,livekit,sizing}/**/*.test.ts",
+  "test/watch/loaded-panels.test.ts",
+  "test/*.test.ts",
+];
+
 export default defineConfig({
   ...sources,
   test: {
@@ -18,31 +31,41 @@ export default defineConfig({
             "services/*/test/**/*.test.ts",
             "proto/test/**/*.test.ts",
             "test/kit/**/*.test.ts",
-            "test/helm/**/*.test.ts",
           ],
           testTimeout: 30_000,
           retry,
           hookTimeout: 60_000,
-          // They mostly wait, for sockets and timers: two at a time on two cores, where one is the default.
-          maxWorkers: 2,
+          // They mostly wait, for sockets and timers: three at a time on two cores.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
-      // Each of these runs a house full of processes against short leases: one after the other, and with nothing beside.
+      {
+        ...sources,
+        test: {
+          name: "patient",
+          pool,
+          include: PATIENT,
+          testTimeout: 60_000,
+          retry,
+          hookTimeout: 120_000,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      // One after the other, and with nothing beside.
       {
         ...sources,
         test: {
           name: "whole",
           pool,
-          include: [
-            "test/{bench,cluster,compose,images,livekit,sdk,simulate,sizing,watch}/**/*.test.ts",
-            "test/*.test.ts",
-          ],
+          include: ALONE,
+          exclude: PATIENT,
           fileParallelism: false,
           testTimeout: 60_000,
           retry,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
