@@ -64,11 +64,13 @@ export function previousBuild(revision: string | undefined = process.env.PREVIOU
 }
 
 function newestOther(): string {
+  // A checkout for a test run is often the last commit alone.
+  if (git("rev-parse", "--is-shallow-repository") === "true") git("fetch", "--quiet", "--unshallow");
   const ancestors = git("rev-list", "--first-parent", "HEAD").split("\n");
   const found = ancestors.find((commit) => git("diff", "--name-only", commit, "--", ...SOURCES) !== "");
   if (found !== undefined) return found;
   throw new Error(
-    `none of the ${ancestors.length} commits that are here has other sources; fetch more (git fetch --unshallow), or name one: PREVIOUS=<revision>`,
+    `none of the ${ancestors.length} commits that are here has other sources; name one: PREVIOUS=<revision>`,
   );
 }
 
