@@ -7,12 +7,12 @@ const retry = process.env.CI === undefined ? 0 : 1;
 /** Whole houses whose leases and waits are those of production: they mostly wait, and mind no neighbour. */
 const PATIENT = [
   "test/cluster/{gateways-away,redis-away}.test.ts",
-  "test/{compose,helm,images,sdk,simulate}/**/*.test.ts",
+  "test/{compose,helm,images,sdk,simulate,sizing}/**/*.test.ts",
   "test/watch/{alerts,dashboards,rules}.test.ts",
 ];
 /** Houses full of processes against short leases. */
 const ALONE = [
-  "test/{bench,cluster,livekit,sizing}/**/*.test.ts",
+  "test/{bench,cluster,livekit}/**/*.test.ts",
   "test/watch/loaded-panels.test.ts",
   "test/*.test.ts",
 ];

@@ -14,7 +14,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "muster-sizing-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const TINY = ["SOCKETS=50", "SECONDS=1", "WORKERS=20", "JOBS=50", "NAMESPACES=20"];
+// As many jobs as it takes for their memory to stand out from what comes and goes.
+const TINY = ["SOCKETS=50", "SECONDS=1", "WORKERS=20", "JOBS=500", "NAMESPACES=20"];
 
 /** As npm runs it, but for npm itself. */
 const sizing = (args: readonly string[], prefix = "") =>
