@@ -4,7 +4,9 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { systemClock as clock } from "@muster/runtime/clock";
+import { createMetrics } from "@muster/runtime/metrics";
 import { expect, it } from "vitest";
+import { httpMeter } from "../../services/api/src/http-meter.js";
 import { createRestApp, type RestAppDeps } from "../../services/api/src/rest/rest-app.js";
 import { keys, policy, silent } from "../../services/api/test/kit.js";
 import { DASHBOARDS, readDashboard } from "./dashboards.js";
@@ -75,8 +77,9 @@ it.each([
 });
 
 it("the runbook's calls are in the API, its log lines in the sources, its dashboards' panels on them", async () => {
-  // Describing calls nothing that it is given, but for who counts it.
-  const deps = { events: {}, keys, policy, clock, log: silent, meter: { begin: () => () => undefined } };
+  // Describing calls nothing that it is given, but is counted as any request.
+  const meter = httpMeter(createMetrics({ service: "api" }));
+  const deps = { events: {}, keys, policy, meter, clock, log: silent };
   const app = createRestApp(deps as unknown as RestAppDeps);
   const answer = await app.request("/v1/openapi.json");
   const { paths } = (await answer.json()) as { paths: Record<string, Record<string, unknown>> };

@@ -15,6 +15,7 @@ import { SchemaRefused } from "./schema-refused.js";
 import { messageOf, pause, within } from "./timing.js";
 
 const CLAIM_BUILD = loadScript("claim-build", 5);
+const RELEASE_BUILD = loadScript("release-build", 2);
 
 const CLAIM_MS = 5_000;
 const RENEW_EVERY_MS = 1_500;
@@ -92,8 +93,11 @@ export class BuildClaim {
     try {
       // A renewal under way would claim again behind us.
       await within(clock, RELEASE_LIMIT_MS, this.#renewing);
-      await within(clock, RELEASE_LIMIT_MS, redis.zrem(CLAIMS_KEY, ...nodeIds));
-      await within(clock, RELEASE_LIMIT_MS, redis.hdel(BUILDS_KEY, ...nodeIds));
+      await within(
+        clock,
+        RELEASE_LIMIT_MS,
+        runScript(redis, RELEASE_BUILD, [BUILDS_KEY, CLAIMS_KEY], [...nodeIds]),
+      );
     } catch (error) {
       log.warn({ error: messageOf(error) }, "claim not released; it ends by itself");
     }

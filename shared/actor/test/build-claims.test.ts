@@ -4,6 +4,7 @@ import { BUILDS_KEY, CLAIMS_KEY, SCHEMA_KEY } from "@muster/actor/keys";
 import { SchemaRefused } from "@muster/actor/schema-refused";
 import type { Schema } from "@muster/domain/schema";
 import { systemClock } from "@muster/runtime/clock";
+import { countCommands } from "@muster/runtime/redis/command-count";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
@@ -91,6 +92,19 @@ it("two releases at once are taken when nothing runs any more", async () => {
   const old = await running(release(3));
   await old.claim.release();
   expect(await attempt(release(5))).toBe("runs");
+});
+
+it("is given up in one step, so that nobody is half known who dies in the middle of it", async () => {
+  const redis = server.client();
+  const { claim, nodeId } = await running(release(3), { redis, renewEveryMs: 60_000 });
+  expect(await redis.hexists(BUILDS_KEY, nodeId)).toBe(1);
+  const commands = countCommands(redis);
+  await claim.release();
+  const { evalsha, eval: asText = 0, ...others } = commands.byName();
+  expect({ evalsha, others }).toEqual({ evalsha: 1, others: {} });
+  expect(asText).toBeLessThanOrEqual(1);
+  expect(await redis.hexists(BUILDS_KEY, nodeId)).toBe(0);
+  expect(await redis.zscore(CLAIMS_KEY, nodeId)).toBeNull();
 });
 
 it("waits for one that was killed, which nobody released", async () => {
