@@ -11,6 +11,7 @@ import { idFrom } from "@muster/domain/ids";
 import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
+import { HeardBoard } from "@muster/livekit/heard-board";
 import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
 import { ListenerBoard } from "@muster/runtime/events/listener-board";
@@ -161,13 +162,17 @@ export function createApi(deps: ApiDeps): Api {
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;
+  const heard = new HeardBoard({ redis, clock });
   const frontDoor = createFrontDoor({
     ...(url !== undefined && {
       livekit: { url, forward: createLivekitProxy({ url, metrics, clock, log }) },
     }),
     webhook: createWebhookDoor({
       ...{ keys: deps.livekit?.keys ?? keys, clock, log, metrics },
-      take: (facts) => rooms.intake.take(facts),
+      take: async (facts) => {
+        await rooms.intake.take(facts);
+        heard.note();
+      },
     }),
     twirp,
     meter,

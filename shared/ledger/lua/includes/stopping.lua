@@ -48,7 +48,8 @@ end
 -- Ends a live job on somebody's word. Returns the stop to deliver, when a worker holds it; and whether that made room.
 -- `remove_ms`: when its agent is looked for in its room; 0 = nobody can.
 local function terminate_job(job_id, job, cause, reason, until_ms, remove_ms)
-  local held = job.state == "starting" or job.state == "running"
+  -- A worker that reported its end has nothing to stop.
+  local held = (job.state == "starting" or job.state == "running") and job.reported == ""
   local remove_at = remove_ms > 0 and now + remove_ms or nil
   local stop = held and add_stop(job_id, job, reason, until_ms, remove_at) or nil
   return stop, end_job(job_id, job, "canceled", cause, reason, held)
