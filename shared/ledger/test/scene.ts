@@ -245,7 +245,7 @@ export class Scene {
     resumeUnproven = false,
     { silentMs = SILENT_MS, deserted = false, removeMs = 0 } = {},
   ) {
-    const times = { recheckMs: RECHECK_MS, silentMs, removeMs };
+    const times = { recheckMs: RECHECK_MS, silentMs, removeMs, stopMs: STOP_MS };
     return this.ledger.settleOrphan({ ...this.at, job, epoch, verdict, resumeUnproven, deserted, ...times });
   }
 
