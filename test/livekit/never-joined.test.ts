@@ -20,6 +20,20 @@ let muster: LiveMuster;
 let people: People;
 
 const keys = { apiKey: API_KEY, apiSecret: API_SECRET };
+beforeAll(async () => {
+  if (LIVEKIT_SERVER_BIN === "") return;
+  redis = await startRedis();
+  tap = await startWebhookTap();
+  server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
+  people = new People({ ...keys, server });
+}, SDK_DEADLINE_MS);
+afterAll(async () => {
+  await people?.end();
+  await server?.kill();
+  await tap?.stop();
+  await redis?.stop();
+});
+
 const isTold = [
   ["webhooks tell", true],
   ["no webhook tells", false],
@@ -28,61 +42,53 @@ const isTold = [
 describe.skipIf(LIVEKIT_SERVER_BIN === "").each(isTold)(
   "an agent that never joins, where %s",
   { timeout: 2 * SDK_DEADLINE_MS },
-  (_, withWebhooks) => {
+  (how, withWebhooks) => {
+    const roomOf = (name: string) => `${name}, ${how}`;
     beforeAll(async () => {
-      redis = await startRedis();
-      tap = await startWebhookTap();
-      server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
       muster = await startLiveMuster({
         MUSTER_LIVEKIT_URL: server.url,
         MUSTER_WORKER_LIVEKIT_URL: server.wsUrl,
         MUSTER_START_DEADLINE_MS: "6000",
       });
       if (withWebhooks) tap.leadTo(`${muster.url}/webhook`);
-      people = new People({ ...keys, server });
     }, SDK_DEADLINE_MS);
     beforeEach(({ onTestFailed }) => onTestFailed(() => muster.printOutput()));
-    afterAll(async () => {
-      await people?.end();
-      await muster?.stop();
-      await server?.kill();
-      await tap?.stop();
-      await redis?.stop();
-    });
+    afterAll(() => muster?.stop());
 
     it("did not do its job while somebody waits: it is tried again, and fails with its last attempt", async () => {
       await python("broken", { AGENT_BREAKS: "1" });
-      await people.join("caller", "waiting");
-      const job = await ended("waiting", "broken");
+      await people.join("caller", roomOf("waiting"));
+      const job = await ended(roomOf("waiting"), "broken");
       expect(job).toMatchObject({ outcome: "failed", cause: "never_joined", attempts: "3" });
       expect(job.error).toBe("the agent never joined its room");
     });
 
     it("is nobody's failure in an empty room: the job is over, and not tried again", async () => {
       await python("absent", { AGENT_BREAKS: "1" });
-      const job = await ended("empty", "absent");
+      const job = await ended(roomOf("empty"), "absent");
       expect(job).toMatchObject({ outcome: "canceled", cause: "never_joined", attempts: "1" });
     });
 
     it("is not one that came, warmed up first or left soon: its worker is believed", async () => {
       await python("brief", { AGENT_CONNECTS: "1", AGENT_WARMS_UP_S: "3" });
-      await people.join("caller", "brief");
-      expect(await ended("brief", "brief")).toMatchObject({ outcome: "success", attempts: "1" });
+      await people.join("caller", roomOf("brief"));
+      expect(await ended(roomOf("brief"), "brief")).toMatchObject({ outcome: "success", attempts: "1" });
     });
 
     it("of a Node worker is replaced after its start deadline, while somebody waits", async () => {
       const dead = await startNodeWorker({ agentName: "node", url: muster.url, env: { AGENT_DIES: "1" } });
       onTestFinished(() => dead.stop());
-      await people.join("caller", "node");
-      await muster.client.createDispatch("node", "node");
-      await dead.entryIn("node");
+      const room = roomOf("node");
+      await people.join("caller", room);
+      await muster.client.createDispatch(room, "node");
+      await dead.entryIn(room);
       const good = await startNodeWorker({
         agentName: "node",
         url: muster.url,
         env: { AGENT_CONNECTS: "1" },
       });
       onTestFinished(() => good.stop());
-      await good.entryIn("node");
+      await good.entryIn(room);
     });
   },
 );
