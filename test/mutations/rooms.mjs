@@ -30,8 +30,8 @@ export const ROOMS = [
     name: "a dispatch is taken before livekit-server's own workers claimed it",
     breaks: 12,
     file: "services/api/src/rooms/claim-window.ts",
-    find: "< CLAIMED_MS);",
-    replace: "< 0);",
+    find: "restMs(dispatch) > 0);",
+    replace: "restMs(dispatch) > LISTED_MS);",
     caughtBy: adopted("a dispatch is taken over after the time in which they claim it"),
   },
   {

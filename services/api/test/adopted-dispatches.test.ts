@@ -185,10 +185,10 @@ const joins = (identity = THEIRS, marks: Record<string, string> = {}, room = "ro
 
 describe("where livekit-server has workers of its own", () => {
   /** One was seen in another room, by an api that is not there any more. */
-  async function withOwnWorkers() {
+  async function withOwnWorkers(agentName = "another") {
     await start({ roomsEveryMs: NEVER_MS });
-    livekit.rooms.startRoom("before", { agents: [{ agentName: "greeter" }] });
-    claim("greeter", THEIRS, JobStatus.JS_RUNNING, "before");
+    livekit.rooms.startRoom("before", { agents: [{ agentName }] });
+    claim(agentName, THEIRS, JobStatus.JS_RUNNING, "before");
     await told();
     livekit.events.splice(0);
     await api.stop();
@@ -201,6 +201,18 @@ describe("where livekit-server has workers of its own", () => {
     await told();
     expect(await orders("room")).toEqual([]);
     await waitUntil("it is taken over", async () => (await orders("room")).length === 1);
+  });
+
+  test("one of an agent of theirs waits until its job must be listed; if it was not claimed, the next does not", async () => {
+    await withOwnWorkers("greeter");
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "scribe" }, { agentName: "greeter" }] });
+    await told();
+    await waitUntil("the other is taken over", async () => (await orders("room")).length > 0);
+    expect((await orders("room")).map(({ agent }) => agent)).toEqual(["scribe"]);
+    await waitUntil("it is taken over", async () => (await orders("room")).length > 1, { deadlineMs: 9_000 });
+    livekit.rooms.startRoom("next", { agents: [{ agentName: "greeter" }] });
+    await told();
+    expect(await orders("next")).toHaveLength(1);
   });
 
   test("one that they claimed in that time is left to them", async () => {

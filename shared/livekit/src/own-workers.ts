@@ -27,8 +27,9 @@ export class OwnWorkers {
     await this.#redis.pexpire(KEY, OWN_WORKERS_KEEP_MS);
   }
 
-  async areKnown(nowMs: number): Promise<boolean> {
-    return (await this.#redis.zcount(KEY, nowMs - OWN_WORKERS_KEEP_MS, "+inf")) > 0;
+  /** A dispatch of these agents was not claimed in all the time that such workers take. */
+  async forget(agents: readonly string[]): Promise<void> {
+    if (agents.length > 0) await this.#redis.zrem(KEY, ...agents);
   }
 
   /** The agents, the one that was seen last first. */

@@ -28,7 +28,7 @@ export interface AdoptDispatchesDeps {
   ledger: Pick<Ledger, "adoptDispatch">;
   /** undefined: LiveKit cannot be asked; unnamed agents then go to every new room, as LiveKit itself has it. */
   roomService: Pick<RoomService, "listDispatches" | "listParticipants"> | undefined;
-  ownWorkers: Pick<OwnWorkers, "note" | "areKnown">;
+  ownWorkers: Pick<OwnWorkers, "note" | "list" | "forget">;
   known: Pick<KnownNamespaces, "of">;
   acceptOrder: Pick<AcceptOrder, "accept">;
   /** Whose orders they become: LiveKit knows of no projects. */

@@ -1,7 +1,8 @@
 /**
  * How long a dispatch of livekit-server's is left to workers of its own. Not at all where livekit-server is not known to
  * have any. Else it is looked at a second time, after the time in which they claim it, also at who is in the room: a job can
- * show in ListDispatch seconds after its agent does. Remembers only what spares questions.
+ * show in ListDispatch seconds after its agent does. An agent whose own workers were seen is waited for longer, until a
+ * dispatch of it was not claimed. Remembers only what spares questions.
  */
 
 import type { OwnWorkers } from "@muster/livekit/own-workers";
@@ -13,7 +14,7 @@ import { LivesSeen } from "./lives-seen.js";
 
 export interface ClaimWindowDeps {
   roomService: Pick<RoomService, "listParticipants"> | undefined;
-  ownWorkers: Pick<OwnWorkers, "note" | "areKnown">;
+  ownWorkers: Pick<OwnWorkers, "note" | "list" | "forget">;
   clock: Clock;
 }
 
@@ -25,7 +26,9 @@ export interface Claimed {
 }
 
 /** livekit-server chooses a worker within 1 s of the first answer; the worker's own answer takes milliseconds. */
-export const CLAIMED_MS = 1_500;
+const CLAIMED_MS = 1_500;
+/** ListDispatch shows the job only when the look-up of workers is over: 5 s, where it is not cached. */
+const LISTED_MS = 6_000;
 /** A timer may be early by the clock that is read. */
 const TIMER_SLACK_MS = 20;
 /** So often at most it is written down that an agent has workers at livekit-server. */
@@ -57,22 +60,27 @@ export class ClaimWindow {
     await this.#note(listed, nowMs);
     const news = open.filter(({ id }) => !this.#cleared.has(id));
     if (roomService === undefined || news.length === 0) return NOTHING;
-    if (!(await ownWorkers.areKnown(nowMs))) {
+    const known = new Set(await ownWorkers.list(nowMs));
+    if (known.size === 0) {
       for (const { id } of news) this.#cleared.add(id);
       return NOTHING;
     }
     for (const { id } of news) if (!this.#firstSeenMs.has(id)) remember(this.#firstSeenMs, id, nowMs);
-    const young = news.filter(({ id }) => nowMs - (this.#firstSeenMs.get(id) ?? 0) < CLAIMED_MS);
+    const restMs = ({ id, agentName }: AgentDispatch) =>
+      (this.#firstSeenMs.get(id) ?? 0) + (known.has(agentName) ? LISTED_MS : CLAIMED_MS) - nowMs;
+    const young = news.filter((dispatch) => restMs(dispatch) > 0);
     const left = new Set(young.map(({ id }) => id));
     if (left.size < news.length) {
       for (const id of await this.#inRoom(roomService, room, listed)) left.add(id);
     }
-    for (const { id } of news) {
-      if (left.has(id)) continue;
+    const unclaimed = news.filter(({ id }) => !left.has(id));
+    for (const { id } of unclaimed) {
       this.#cleared.add(id);
       this.#firstSeenMs.delete(id);
     }
-    return { left, againMs: young.length > 0 ? CLAIMED_MS + TIMER_SLACK_MS : undefined };
+    await ownWorkers.forget(unclaimed.map(({ agentName }) => agentName).filter((agent) => known.has(agent)));
+    const againMs = Math.min(...young.map(restMs)) + TIMER_SLACK_MS;
+    return { left, againMs: young.length > 0 ? againMs : undefined };
   }
 
   async #note(listed: readonly AgentDispatch[], nowMs: number): Promise<void> {

@@ -24,7 +24,7 @@ export const ownWorkers: Check = {
     return [
       warn(
         `workers of ${names.join(", ")}${more} are registered at livekit-server itself`,
-        "set their LIVEKIT_URL to Muster's url and start them again; until an hour after that, dispatches from tokens wait 1.5 s",
+        "set their LIVEKIT_URL to Muster's url and start them again; for up to an hour after that, dispatches from tokens wait 1.5 s",
       ),
     ];
   },
