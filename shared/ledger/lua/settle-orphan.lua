@@ -1,5 +1,6 @@
 -- settle-orphan: decides on an orphan, by what LiveKit says of its participant: absent, present or unknown.
--- absent: resumed at once; while it was not yet seen to start, from its start deadline on. present: it lives; asked again
+-- absent: resumed at once. An agent that was never seen to join may still be on its way in, whatever its worker says of the
+-- job: until the start deadline its absence is no evidence, and it is asked again then. present: it lives; asked again
 -- after recheck-ms. unknown: waited for until the grace is over, then resumed if its session was known to report (it
 -- would have come back) or `resume-unproven`; else kept. While the guard is up nothing is resumed for want of
 -- knowledge, nor within recheck-ms after: the last ones are still on their way back.
@@ -23,6 +24,7 @@
 -- @arg remove-ms int So long the caller keeps a resumed job to itself, to put an agent that may be there out of the room; 0 = nobody can.
 -- @arg stop-ms int How long the agent of a job that ended is looked for.
 -- @arg recheck-ms int When to ask again.
+-- @arg start-ms int How long an agent may take to join its room, from the start of its job.
 -- @arg silent-ms int How long an orphan is kept at most, from its loss.
 -- @reply resumed serve:string
 -- @reply kept due:int guard:int
@@ -75,6 +77,7 @@ end
 if verdict ~= "present" and record.left_how == "clean" then return finish("success", "agent_left", "") end
 if verdict == "absent" then
   local unseen_until = tonumber(record.unseen_until)
+  if record.participant_sid == "" then unseen_until = math.max(unseen_until, tonumber(record.started_at) + start_ms) end
   if now < unseen_until then return keep(unseen_until, 0) end
   return resume()
 end

@@ -117,8 +117,10 @@ export class RecoveryModel {
     }
     const canAsk = removeMs > 0 && job.isNamed;
     if (verdict === "absent") {
-      return state.nowMs < job.unseenUntil
-        ? this.#keep(id, job, job.unseenUntil, 0)
+      const joinsUntil = job.isJoined ? 0 : job.startedAt + ms.START_MS;
+      const unseenUntil = Math.max(job.unseenUntil, joinsUntil);
+      return state.nowMs < unseenUntil
+        ? this.#keep(id, job, unseenUntil, 0)
         : this.#resume(id, job, deserted, 0, canAsk);
     }
     const recheckAt = state.nowMs + ms.RECHECK_MS;
