@@ -57,6 +57,7 @@ async function resume(test: Bench, job: string): Promise<void> {
     recheckMs: 30_000,
     startMs: 0,
     silentMs: 60_000,
+    stopMs: 20_000,
   });
   expect(reply.status).toBe("resumed");
 }
