@@ -28,6 +28,10 @@ export interface ApiMetrics {
   jobsEnded(outcome: JobOutcome, jobs?: number): void;
   /** A former holder of a job was put out of its room. */
   agentRemoved(): void;
+  /** From where a new order knows what its room is. `made`: LiveKit made it for the order. */
+  orderRoomKnown(from: "livekit" | "made" | "book" | "nobody"): void;
+  /** LiveKit did not answer, and new orders do not ask it for a while; or it answers again. */
+  livekitPaused(isPaused: boolean): void;
 }
 
 const KNOWN_EVENTS = new Map(WEBHOOK_EVENTS.map((event) => [event as string, event]));
@@ -43,6 +47,9 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
   const removed = metrics.counter("agents_removed_total");
   const prevented = metrics.counter("duplicates_prevented_total");
   const ended = metrics.counter("jobs_ended_total");
+  const known = metrics.counter("order_rooms_total");
+  const paused = metrics.gauge("livekit_questions_paused");
+  paused.set({}, 0);
   return {
     orderAccepted: (api) => accepted.add({ api }),
     orderRefused: (api) => refusedOrders.add({ api }),
@@ -56,6 +63,8 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
       removed.add({ reason: "older_epoch" });
       prevented.add({ by: "agent_removed" });
     },
+    orderRoomKnown: (from) => known.add({ from }),
+    livekitPaused: (isPaused) => paused.set({}, isPaused ? 1 : 0),
   };
 }
 
