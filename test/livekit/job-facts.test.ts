@@ -43,6 +43,8 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the job that an agent is given", { t
     });
     people = new People({ ...keys, server });
     rooms = new RoomServiceClient(server.url, API_KEY, API_SECRET);
+    // The first question opens the connection, which can take longer than an order waits.
+    await muster.client.createDispatch("before", "nobody");
     dispatchers = {
       stock: new AgentDispatchClient(server.url, API_KEY, API_SECRET),
       muster: muster.client,
