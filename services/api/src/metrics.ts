@@ -32,6 +32,10 @@ export interface ApiMetrics {
   agentRemoved(reason: "older_epoch" | "served_elsewhere"): void;
   /** A job ended since a worker of livekit-server's own serves its dispatch. */
   dispatchDoubled(): void;
+  /** From where a new order knows what its room is. `made`: LiveKit made it for the order. */
+  orderRoomKnown(from: "livekit" | "made" | "book" | "nobody"): void;
+  /** LiveKit did not answer, and new orders do not ask it for a while; or it answers again. */
+  livekitPaused(isPaused: boolean): void;
 }
 
 const KNOWN_EVENTS = new Map(WEBHOOK_EVENTS.map((event) => [event as string, event]));
@@ -49,6 +53,9 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
   const prevented = metrics.counter("duplicates_prevented_total");
   const ended = metrics.counter("jobs_ended_total");
   const doubled = metrics.counter("dispatches_doubled_total");
+  const known = metrics.counter("order_rooms_total");
+  const paused = metrics.gauge("livekit_questions_paused");
+  paused.set({}, 0);
   return {
     orderAccepted: (api) => accepted.add({ api }),
     orderMerged: (api) => merged.add({ api }),
@@ -64,6 +71,8 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
       if (reason === "older_epoch") prevented.add({ by: "agent_removed" });
     },
     dispatchDoubled: () => doubled.add({}),
+    orderRoomKnown: (from) => known.add({ from }),
+    livekitPaused: (isPaused) => paused.set({}, isPaused ? 1 : 0),
   };
 }
 

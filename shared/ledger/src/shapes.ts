@@ -78,6 +78,9 @@ export interface NewJob {
   type: string;
   pool: string;
   room_sid: string;
+  /** Room message, base64, and when that was said; absent when not known, and where the script is told of the room itself. */
+  room_info?: string;
+  room_info_at?: number;
   /** ParticipantInfo message, base64; empty for a room job. */
   participant_info: string;
   /** When that was said, as the room book has it. */

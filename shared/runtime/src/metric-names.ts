@@ -241,6 +241,16 @@ export const METRICS = {
     help: "Calls to livekit-server's API that are over, by method and by what came of them.",
     labels: { method: OPEN, outcome: OPEN },
   },
+  order_rooms_total: {
+    type: "counter",
+    help: "New orders where rooms are known of, by where the description of their room came from: LiveKit, a room that LiveKit then made for it, the room book while LiveKit does not answer, nobody.",
+    labels: { from: ["livekit", "made", "book", "nobody"] },
+  },
+  livekit_questions_paused: {
+    type: "gauge",
+    help: "1 while new orders do not ask LiveKit for their rooms, since it did not answer in time; 0 while they do.",
+    labels: {},
+  },
   agents_removed_total: {
     type: "counter",
     help: "Agents put out of their room through RoomService: told to stop, lost before their job was given to another, former holders that came back, or beside an agent of livekit-server's own workers.",

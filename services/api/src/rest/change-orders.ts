@@ -11,13 +11,16 @@ import type { OrderQuery } from "../room-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
 import { NewOrderBody, newOrderOf, RepeatHeaders } from "./new-order.js";
 import { changedOrder, isSome } from "./one-order.js";
+import { orderWarnings } from "./order-warnings.js";
 import { problems } from "./problem.js";
-import { IdParams, WholeOrder } from "./schemas.js";
+import { IdParams, MadeOrder, WholeOrder } from "./schemas.js";
 import { wholeOrderView } from "./views.js";
 
 export const ORDERS_PATH = "/v1/orders";
 
 const wholeOrder = { "application/json": { schema: WholeOrder } };
+
+const madeOrder = { "application/json": { schema: MadeOrder } };
 
 const createOrderRoute = createRoute({
   method: "post",
@@ -29,11 +32,11 @@ const createOrderRoute = createRoute({
     body: { required: true, content: { "application/json": { schema: NewOrderBody } } },
   },
   responses: {
-    201: { description: "The order.", content: wholeOrder },
+    201: { description: "The order.", content: madeOrder },
     200: {
       description:
         "The order, made by an earlier call with this key; or, with `merged`, the live one that the agent has in the room.",
-      content: wholeOrder,
+      content: madeOrder,
     },
     ...problems("invalid_argument", "already_exists", "too_large"),
   },
@@ -51,7 +54,7 @@ const deleteOrderRoute = createRoute({
   },
 });
 
-export function changeOrderRoutes({ acceptOrder, withdrawOrder, orders, metrics }: RestDeps) {
+export function changeOrderRoutes({ ledger, acceptOrder, withdrawOrder, orders, metrics }: RestDeps) {
   const routes = newRoutes();
   routes.on(
     "POST",
@@ -75,8 +78,8 @@ export function changeOrderRoutes({ acceptOrder, withdrawOrder, orders, metrics 
       const [parts] = await orders.find({ project: caller.project, room: order.room, order: accepted.order });
       if (!isSome(parts))
         throw new DispatchError("unavailable", "the order was forgotten meanwhile; ask anew");
-      const view = wholeOrderView(parts);
-      return isNew ? c.json(view, 201) : c.json({ ...view, ...(isMerged && { merged: true }) }, 200);
+      const answer = { ...wholeOrderView(parts), warnings: await orderWarnings(ledger, parts) };
+      return isNew ? c.json(answer, 201) : c.json({ ...answer, ...(isMerged && { merged: true }) }, 200);
     })
     .openapi(deleteOrderRoute, async (c) => {
       const { id } = c.req.valid("param");

@@ -33,6 +33,7 @@ export interface RestDeps extends WakeHeldDeps {
     | "wakeNamespace"
     | "setLabels"
     | "measurePool"
+    | "knownPools"
   >;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;
