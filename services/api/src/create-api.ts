@@ -12,6 +12,7 @@ import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
 import { CallBreaker } from "@muster/livekit/call-breaker";
+import { HeardBoard } from "@muster/livekit/heard-board";
 import { OwnWorkers } from "@muster/livekit/own-workers";
 import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
@@ -174,15 +175,17 @@ export function createApi(deps: ApiDeps): Api {
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;
+  const heard = new HeardBoard({ redis, clock });
   const frontDoor = createFrontDoor({
     ...(url !== undefined && {
       livekit: { url, forward: createLivekitProxy({ url, metrics, clock, log }) },
     }),
     webhook: createWebhookDoor({
       ...{ keys: deps.livekit?.keys ?? keys, clock, log, metrics },
-      take(facts) {
+      take: async (facts) => {
         knownRooms.heard();
-        return rooms.intake.take(facts);
+        await rooms.intake.take(facts);
+        heard.note();
       },
     }),
     twirp,

@@ -143,7 +143,10 @@ function timerProblems({ hashes, zsets }: Snapshot): string[] {
     const [kind = "", id = ""] = [timer.replace(/\|.*$/, ""), timer.replace(/^[^|]*\|/, "")];
     const isWanted = {
       order: () => hashes.get(`order:${id}`)?.state === "live",
-      job: () => !["ended", "running", undefined].includes(hashes.get(`job:${id}`)?.state),
+      job: () => {
+        const { state, left_at: leftAt } = hashes.get(`job:${id}`) ?? {};
+        return state === "running" ? leftAt !== undefined : state !== "ended" && state !== undefined;
+      },
       stop: () => hashes.get("stops")?.[id] !== undefined,
       session: () => hashes.has(`session:${id}`) || drainsOf(hashes).some(({ value }) => value === id),
       gateway: () => zsets.get("gateways")?.has(id) ?? false,

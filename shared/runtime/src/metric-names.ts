@@ -113,8 +113,8 @@ export const METRICS = {
   jobs_assigned_total: { type: "counter", help: "Assignments sent to workers.", labels: {} },
   jobs_ended_total: {
     type: "counter",
-    help: "Jobs that ended, by outcome.",
-    labels: { outcome: JOB_OUTCOMES },
+    help: "Jobs that ended, by outcome; apart: never_joined, whose agent never came into a room that was empty, and terminated_by_worker, whose worker refused it for good.",
+    labels: { outcome: [...JOB_OUTCOMES, "never_joined", "terminated_by_worker"] },
   },
   offers_total: {
     type: "counter",
@@ -350,7 +350,9 @@ export const METRICS = {
   redispatches_total: {
     type: "counter",
     help: "Times that a job was sent back to be given to a worker anew, by reason.",
-    labels: { reason: ["undelivered", "never_started", "gateway_lost", "worker_lost", "agent_left"] },
+    labels: {
+      reason: ["undelivered", "never_started", "never_joined", "gateway_lost", "worker_lost", "agent_left"],
+    },
   },
   orphans_settled_total: {
     type: "counter",
