@@ -140,8 +140,8 @@ describe("the agent of a job", () => {
           removeMs: 0,
           recheckMs: 30_000,
           startMs: 0,
-          stopMs: 20_000,
           silentMs: 60_000,
+          stopMs: 20_000,
         },
       });
       const joins = (epoch: number, job = first.job) =>
