@@ -21,6 +21,9 @@
  * at the room, at once and then whenever something is heard of it. Died before that look: the next one makes them. So is
  * the room of any order whose agent has workers for publishers or participants (rooms/order-room.ts).
  *
+ * An order of an agent that is one per room may be merged in step 2 into the live one which the room has: nothing more is to be
+ * done for it, and the script remembers it for a repeat. Namespace by namespace: with a part made in one, the order is made.
+ *
  * An agent that nobody has registered is no error: the order waits in the default namespace.
  */
 
@@ -36,7 +39,7 @@ import type { Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
 import type { KnownRoom } from "./rooms/known-rooms.js";
 import type { OrderRoom } from "./rooms/order-room.js";
-import { refuseAnother } from "./same-order.js";
+import { refuseAnother, refuseAnotherMerged } from "./same-order.js";
 import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 
 export interface AcceptOrderDeps extends UntilIndexedDeps {
@@ -50,8 +53,11 @@ export interface AcceptOrderDeps extends UntilIndexedDeps {
 }
 
 export interface AcceptedOrder {
-  /** `exists`: this call was taken before; what has become of its order is in the ledger. */
-  status: "created" | "exists";
+  /**
+   * `exists`: this call was taken before; what has become of its order is in the ledger. `merged`: its agent is one per room,
+   * and has an order there already, which is `order` then.
+   */
+  status: "created" | "exists" | "merged";
   order: string;
   /** Those that were known when it was made; none for an order on participants. */
   jobs: { id: string; namespace: string; roomInfo: string }[];
@@ -75,6 +81,9 @@ export class AcceptOrder {
     const taken = await Promise.all(
       namespaces.map((namespace) => this.#acceptIn(namespace, order, id, room)),
     );
+    const [first] = taken;
+    if (first !== undefined && taken.every(({ status }) => status === "merged"))
+      return { status: "merged", order: first.into, jobs: [] };
     await orderRoom.look(order, room, namespaces);
     return {
       status: taken.some(({ status }) => status === "created") ? "created" : "exists",
@@ -91,6 +100,10 @@ export class AcceptOrder {
       ...{ namespace, order: id, room: order.room, facts, newJobs },
       waitMs: waitMsOf(order, policy),
     });
+    if (created.status === "merged") {
+      refuseAnotherMerged(order, created.asked);
+      return { status: created.status, into: created.into, jobs: [] };
+    }
     // Somebody came first between the look for an earlier call and this one.
     if (created.status === "exists") await refuseAnother(ledger, order, id, [namespace]);
     const queued = created.status === "created" ? wantingEntry(order, newJobs) : created.queued;
@@ -103,7 +116,7 @@ export class AcceptOrder {
       wanting,
     ]);
     const jobs = newJobs.map((job) => ({ id: job.id, namespace, roomInfo: job.room_info ?? "" }));
-    return { status: created.status, jobs };
+    return { status: created.status, into: id, jobs };
   }
 
   async #create(

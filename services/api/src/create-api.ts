@@ -12,6 +12,8 @@ import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
 import { CallBreaker } from "@muster/livekit/call-breaker";
+import { HeardBoard } from "@muster/livekit/heard-board";
+import { OwnWorkers } from "@muster/livekit/own-workers";
 import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
 import { ListenerBoard } from "@muster/runtime/events/listener-board";
@@ -42,6 +44,7 @@ import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { createRooms } from "./rooms/create-rooms.js";
+import { DoubledAgents } from "./rooms/doubled-agents.js";
 import { FormerAgents } from "./rooms/former-agents.js";
 import { KnownRooms } from "./rooms/known-rooms.js";
 import { MissingRooms } from "./rooms/missing-rooms.js";
@@ -108,6 +111,10 @@ export function createApi(deps: ApiDeps): Api {
   const projects = projectsOf(keys);
   const roomService = deps.livekit && roomServiceOf(deps.livekit, clock, deps.metrics);
   const formerAgents = new FormerAgents({ roomService, metrics, log });
+  const ownWorkers = new OwnWorkers(redis);
+  const doubledAgents = new DoubledAgents({
+    ...{ ledger, roomService, ownWorkers, hints, metrics, policy, clock, log },
+  });
   const reconciler = new ReconcileRoom({
     ...deps,
     metrics,
@@ -117,6 +124,7 @@ export function createApi(deps: ApiDeps): Api {
     enqueue,
     hints,
     formerAgents,
+    doubledAgents,
     projects,
   });
   // Those who take a room in know AcceptOrder, which knows this.
@@ -146,7 +154,7 @@ export function createApi(deps: ApiDeps): Api {
   const definitions = new Definitions({ ledger, log });
   const rooms = createRooms({
     ...{ ...deps, ledger, reconciler, acceptOrder, known, definitions, projects, metrics },
-    ...{ roomService, missingRooms },
+    ...{ roomService, missingRooms, ownWorkers },
   });
   const waking = { ledger, listeners, dueIndex, clock };
   const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy, metrics });
@@ -167,15 +175,17 @@ export function createApi(deps: ApiDeps): Api {
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;
+  const heard = new HeardBoard({ redis, clock });
   const frontDoor = createFrontDoor({
     ...(url !== undefined && {
       livekit: { url, forward: createLivekitProxy({ url, metrics, clock, log }) },
     }),
     webhook: createWebhookDoor({
       ...{ keys: deps.livekit?.keys ?? keys, clock, log, metrics },
-      take(facts) {
+      take: async (facts) => {
         knownRooms.heard();
-        return rooms.intake.take(facts);
+        await rooms.intake.take(facts);
+        heard.note();
       },
     }),
     twirp,
@@ -201,7 +211,9 @@ export function createApi(deps: ApiDeps): Api {
       eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
       await rooms.rounds.stop();
       await missingRooms?.stop();
+      rooms.stop();
       await formerAgents.settled();
+      await doubledAgents.settled();
       while (underWay.size > 0) await Promise.allSettled(underWay);
       await orderRoom.settled(); // looks that the last orders asked for
       await looks.settled();

@@ -83,6 +83,11 @@ export const METRICS = {
     help: "Work orders refused, by the door they came to.",
     labels: { api: ["twirp", "rest", "webhook", "rule"] },
   },
+  orders_merged_total: {
+    type: "counter",
+    help: "Work orders answered with the live one that their agent has in the room, since it is one per room.",
+    labels: { api: ["twirp", "rest", "webhook", "rule"] },
+  },
   orders_expired_total: {
     type: "counter",
     help: "Work orders for participants whose room did not open in the time that they may wait.",
@@ -108,8 +113,8 @@ export const METRICS = {
   jobs_assigned_total: { type: "counter", help: "Assignments sent to workers.", labels: {} },
   jobs_ended_total: {
     type: "counter",
-    help: "Jobs that ended, by outcome.",
-    labels: { outcome: JOB_OUTCOMES },
+    help: "Jobs that ended, by outcome; apart: never_joined, whose agent never came into a room that was empty, and terminated_by_worker, whose worker refused it for good.",
+    labels: { outcome: [...JOB_OUTCOMES, "never_joined", "terminated_by_worker"] },
   },
   offers_total: {
     type: "counter",
@@ -248,8 +253,13 @@ export const METRICS = {
   },
   agents_removed_total: {
     type: "counter",
-    help: "Agents put out of their room through RoomService: told to stop, lost before their job was given to another, or former holders that came back.",
-    labels: { reason: ["stopped", "resumed", "older_epoch"] },
+    help: "Agents put out of their room through RoomService: told to stop, lost before their job was given to another, former holders that came back, or beside an agent of livekit-server's own workers.",
+    labels: { reason: ["stopped", "resumed", "older_epoch", "served_elsewhere"] },
+  },
+  dispatches_doubled_total: {
+    type: "counter",
+    help: "Adopted dispatches that a worker at livekit-server itself serves as well; the job here ended for it.",
+    labels: {},
   },
   redis_commands_total: {
     type: "counter",
@@ -340,7 +350,9 @@ export const METRICS = {
   redispatches_total: {
     type: "counter",
     help: "Times that a job was sent back to be given to a worker anew, by reason.",
-    labels: { reason: ["undelivered", "never_started", "gateway_lost", "worker_lost", "agent_left"] },
+    labels: {
+      reason: ["undelivered", "never_started", "never_joined", "gateway_lost", "worker_lost", "agent_left"],
+    },
   },
   orphans_settled_total: {
     type: "counter",

@@ -33,7 +33,11 @@ const createOrderRoute = createRoute({
   },
   responses: {
     201: { description: "The order.", content: madeOrder },
-    200: { description: "The order, made by an earlier call with this key.", content: madeOrder },
+    200: {
+      description:
+        "The order, made by an earlier call with this key; or, with `merged`, the live one that the agent has in the room.",
+      content: madeOrder,
+    },
     ...problems("invalid_argument", "already_exists", "too_large"),
   },
 });
@@ -68,12 +72,14 @@ export function changeOrderRoutes({ ledger, acceptOrder, withdrawOrder, orders, 
       requireChangeRoom(caller, order.room);
       const accepted = await acceptOrder.accept(order);
       const isNew = accepted.status === "created";
+      const isMerged = accepted.status === "merged";
       if (isNew) metrics.orderAccepted("rest");
+      if (isMerged) metrics.orderMerged("rest");
       const [parts] = await orders.find({ project: caller.project, room: order.room, order: accepted.order });
       if (!isSome(parts))
         throw new DispatchError("unavailable", "the order was forgotten meanwhile; ask anew");
       const answer = { ...wholeOrderView(parts), warnings: await orderWarnings(ledger, parts) };
-      return isNew ? c.json(answer, 201) : c.json(answer, 200);
+      return isNew ? c.json(answer, 201) : c.json({ ...answer, ...(isMerged && { merged: true }) }, 200);
     })
     .openapi(deleteOrderRoute, async (c) => {
       const { id } = c.req.valid("param");

@@ -239,7 +239,12 @@ export const WholeOrder = z
       }),
   })
   .openapi("WholeOrder");
-export const MadeOrder = WholeOrder.extend(warningFields).openapi("MadeOrder");
+const mergedField = {
+  merged: z.boolean().optional().openapi({
+    description: "true: this is an earlier order of the agent in the room, and none was made. Else left out.",
+  }),
+};
+export const MadeOrder = WholeOrder.extend({ ...warningFields, ...mergedField }).openapi("MadeOrder");
 
 const nextCursor = z.string().nullable().openapi({ description: "null behind the last page." });
 const total = z.int().openapi({ description: "In the whole list." });
