@@ -57,7 +57,6 @@ async function resume(test: Bench, job: string): Promise<void> {
     recheckMs: 30_000,
     startMs: 0,
     silentMs: 60_000,
-    stopMs: 20_000,
   });
   expect(reply.status).toBe("resumed");
 }
