@@ -24,6 +24,8 @@ export interface DispatchDesk {
   jobIn(room: string): Promise<JobSeen | undefined>;
   /** The same job as the ledger keeps it: the wire has no word for an orphan. */
   recordIn(room: string): Promise<Record<string, string>>;
+  /** A worker's session as the ledger keeps it. */
+  sessionOf(session: string): Promise<Record<string, string>>;
 }
 
 export interface LiveMuster extends DispatchDesk {
@@ -73,7 +75,8 @@ export function dispatchDesk(url: string, redis: RedisServer): DispatchDesk {
   const records = redis.client();
   const jobIn = async (room: string) => (await client.listDispatch(room))[0]?.state?.jobs[0];
   const recordIn = async (room: string) => records.hgetall(`muster:{default}:job:${(await jobIn(room))?.id}`);
-  return { client, jobIn, recordIn };
+  const sessionOf = (session: string) => records.hgetall(`muster:{default}:session:${session}`);
+  return { client, jobIn, recordIn, sessionOf };
 }
 
 export function printTail(service: ServiceProcess): void {

@@ -110,6 +110,7 @@ export class Assign {
       terminate: false,
       coolMs: policy.coolMs,
       guardMs: policy.guardMs,
+      lateMs: 0,
     });
     return false;
   }

@@ -3,6 +3,7 @@
  * `AGENT_NAME`, `LIVEKIT_URL`, `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET` and `AGENT_RECORD` come from the environment.
  */
 
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { AgentServer, InferenceRunner, initializeLogger, ServerOptions } from "@livekit/agents";
 
@@ -19,6 +20,11 @@ const server = new AgentServer(
     numIdleProcesses: 1,
     simulation: true,
     loadFunc: async () => 0.25,
+    // With AGENT_ANSWERS_AFTER it thinks for so many seconds before it takes a job, as one that asks a database does.
+    requestFunc: async (request) => {
+      await pause(Number(process.env.AGENT_ANSWERS_AFTER ?? 0) * 1_000);
+      await request.accept();
+    },
   }),
 );
 server.event.on("worker_registered", (id) => process.stdout.write(`registered ${id}\n`));
