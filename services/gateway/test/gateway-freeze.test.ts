@@ -89,6 +89,7 @@ it("sends no assignment for a stale yes, obeys stops, and has what is still its 
     verdict: "absent",
     resumeUnproven: true,
     recheckMs: 30_000,
+    startMs: 0,
     silentMs: 60_000,
   });
   expect(settled.status).toBe("resumed");
