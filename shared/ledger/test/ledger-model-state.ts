@@ -7,7 +7,7 @@ import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
 import { tryEjected, watch, wellHealth } from "./ledger-model-health.js";
 import type { ModelJob, ModelSession, ModelStop, ModelTerms } from "./ledger-model-types.js";
-import { choose, learn, NOTHING_LEARNT, six } from "./placement-model.js";
+import { choose, learn, learnLess, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
 import { SplitModel } from "./split-model.js";
 
@@ -223,10 +223,12 @@ export class ModelState {
     this.place(stop.session);
   }
 
-  learnCost(session: ModelSession, jobs: number, load: number): void {
+  learnCost(id: string, session: ModelSession, jobs: number, load: number): void {
     const believed = session.learntCost ?? this.policy.job_load ?? 0.1;
-    const { known, cost } = learn(session.learning, jobs, load, believed);
+    const { known, cost: fromLine } = learn(session.learning, jobs, load, believed);
     session.learning = known;
+    const seen = [...this.held(id).values()].filter((at) => at <= this.nowMs - 1_000).length;
+    const cost = fromLine ?? learnLess(seen, load, believed);
     if (cost === undefined) return;
     session.learntCost = cost;
     const common = this.costs.get(session.pool) ?? cost;

@@ -47,7 +47,7 @@ export class LedgerModel {
     const session = this.state.sessions.get(id);
     if (session?.gateway !== gateway) return "sampled unknown";
     const jobs = [...this.state.held(id).values()].filter((at) => at <= this.state.nowMs).length;
-    if (load >= 0 && load < 1) this.state.learnCost(session, jobs, load);
+    if (load >= 0 && load < 1) this.state.learnCost(id, session, jobs, load);
     session.counts ||= jobCount > 0;
     const miscounted = session.counts && compareCounts(session, jobCount - jobs);
     Object.assign(session, { status, enteringUntil: 0 });
