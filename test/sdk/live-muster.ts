@@ -26,6 +26,8 @@ export interface DispatchDesk {
   recordIn(room: string): Promise<Record<string, string>>;
   /** A worker's session as the ledger keeps it. */
   sessionOf(session: string): Promise<Record<string, string>>;
+  /** The only job of a dispatch, likewise. */
+  recordOf(dispatch: string): Promise<Record<string, string>>;
 }
 
 export interface LiveMuster extends DispatchDesk {
@@ -76,7 +78,11 @@ export function dispatchDesk(url: string, redis: RedisServer): DispatchDesk {
   const jobIn = async (room: string) => (await client.listDispatch(room))[0]?.state?.jobs[0];
   const recordIn = async (room: string) => records.hgetall(`muster:{default}:job:${(await jobIn(room))?.id}`);
   const sessionOf = (session: string) => records.hgetall(`muster:{default}:session:${session}`);
-  return { client, jobIn, recordIn, sessionOf };
+  const recordOf = async (dispatch: string) => {
+    const [job = ""] = await records.zrange(`muster:{default}:order-jobs:${dispatch}`, "0", "0");
+    return records.hgetall(`muster:{default}:job:${job}`);
+  };
+  return { client, jobIn, recordIn, recordOf, sessionOf };
 }
 
 export function printTail(service: ServiceProcess): void {
