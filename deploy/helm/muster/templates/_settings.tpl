@@ -2,5 +2,5 @@
 {{- define "muster.settings" -}}
 gateway: [logLevel, leaseMs, graceMs, retentionMs, drainMs, transport, region, workerLivekitUrl, enableUserDataRecording, enableUserDataRedaction, jobLoadPercent, maxLoadPercent, maxJobsPerWorker, workerLabels, trustedProxies, registerTimeoutMs, offerTimeoutMs, startDeadlineMs, sampleFlushMs, pingIntervalMs, silenceMs]
 dispatcher: [logLevel, leaseMs, drainMs, offerDeadlineMs, graceMs, startDeadlineMs, silentJobBoundMs, resumeWithoutEvidence, presenceRecheckMs, holdMs, retentionMs, livekitUrl]
-api: [logLevel, drainMs, waitBoundMs, maxAttempts, retentionMs, createRooms, webhookKey, livekitUrl]
+api: [logLevel, drainMs, waitBoundMs, maxAttempts, retentionMs, adoptUnnamed, createRooms, webhookKey, livekitUrl]
 {{- end }}

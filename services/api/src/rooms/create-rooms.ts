@@ -38,7 +38,7 @@ export interface RoomsDeps {
   roomService: RoomService | undefined;
   /** undefined: rooms are not created. */
   missingRooms: MissingRooms | undefined;
-  policy: Pick<OrderPolicy, "roomsEveryMs">;
+  policy: Pick<OrderPolicy, "roomsEveryMs" | "adoptUnnamed">;
   clock: Clock;
   log: Log;
 }
