@@ -44,6 +44,7 @@ import { createRooms } from "./rooms/create-rooms.js";
 import { FormerAgents } from "./rooms/former-agents.js";
 import { MissingRooms } from "./rooms/missing-rooms.js";
 import { ReconcileRoom } from "./rooms/reconcile-room.js";
+import { ReopenRooms } from "./rooms/reopen-rooms.js";
 import { WantedRooms } from "./rooms/wanted-rooms.js";
 import { DefinitionStore } from "./rules/definition-store.js";
 import { Definitions } from "./rules/definitions.js";
@@ -103,6 +104,15 @@ export function createApi(deps: ApiDeps): Api {
   const projects = projectsOf(keys);
   const roomService = deps.livekit && roomServiceOf(deps.livekit, clock, deps.metrics);
   const formerAgents = new FormerAgents({ roomService, metrics, log });
+  const wanted = new WantedRooms(redis);
+  const reopenRooms =
+    roomService && policy.createRooms
+      ? new ReopenRooms({
+          ...{ roomService, wanted, clock, log },
+          // It takes rooms in, which the reconciler looks at, which knows this.
+          missingRooms: { want: async (room, waitMs) => missingRooms?.want(room, waitMs) },
+        })
+      : undefined;
   const reconciler = new ReconcileRoom({
     ...deps,
     metrics,
@@ -112,12 +122,13 @@ export function createApi(deps: ApiDeps): Api {
     enqueue,
     hints,
     formerAgents,
+    reopenRooms,
     projects,
   });
   const missingRooms =
     roomService && policy.createRooms
       ? new MissingRooms({
-          ...{ roomService, wanted: new WantedRooms(redis), orders, projects, clock, log },
+          ...{ roomService, wanted, orders, projects, clock, log },
           // Those who take a room in know AcceptOrder, which knows this.
           intake: { take: (facts) => rooms.intake.take(facts) },
         })
@@ -191,6 +202,7 @@ export function createApi(deps: ApiDeps): Api {
       isStopping = true;
       eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
       await rooms.rounds.stop();
+      await reopenRooms?.stop(); // before what it hands over to
       await missingRooms?.stop();
       await formerAgents.settled();
       while (underWay.size > 0) await Promise.allSettled(underWay);

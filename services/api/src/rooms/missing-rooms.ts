@@ -10,6 +10,8 @@
  * 5. It is off the list. While LiveKit is away it stays there, and the rounds try again until nobody waits any more. Not so
  *    one that LiveKit does not take, as it does not take a name as long as ours may be: it holds up no other.
  *
+ * The room has livekit-server's own time-outs: it cannot change those of a room that lives, and an agent that is alone in it
+ * has to be out after them. One that closes while its order waits is made again (reopen-rooms.ts).
  * Must never ask for a room that exists to be made: where its node is gone, that changes its settings.
  */
 
@@ -38,10 +40,6 @@ const MOST_AT_ONCE = 4;
 /** Above this the rounds bring them. */
 const MOST_WAITING = 10_000;
 const LISTED_PER_ROUND = 1_000;
-/** livekit-server's own default: whoever is to come gets at least this time after a short wait, too. */
-const LEAST_EMPTY_TIMEOUT_S = 300;
-/** It is a uint32. */
-const LONGEST_EMPTY_TIMEOUT_S = 2 ** 32 - 1;
 
 export class MissingRooms {
   readonly #deps: MissingRoomsDeps;
@@ -137,14 +135,12 @@ export class MissingRooms {
     });
   }
 
-  async #found({ room, untilMs }: WantedRoom) {
-    const { roomService, clock } = this.#deps;
+  async #found({ room }: WantedRoom) {
+    const { roomService } = this.#deps;
     const { signal } = this.#stopped;
     const [live] = await roomService.listRooms([room], { signal });
     if (live !== undefined) return live;
-    const waitS = Math.ceil((untilMs - clock.now()) / 1000);
-    const emptyTimeoutS = Math.min(LONGEST_EMPTY_TIMEOUT_S, Math.max(LEAST_EMPTY_TIMEOUT_S, waitS));
-    return roomService.createRoom({ name: room, emptyTimeoutS }, { signal });
+    return roomService.createRoom({ name: room }, { signal });
   }
 
   /** Deleted, ended, or bound to a life of the room meanwhile: then nobody waits for another. */
