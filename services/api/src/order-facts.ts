@@ -37,6 +37,7 @@ export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts
     ...(order.roomSid !== undefined && { room_sid: order.roomSid, one_life: 1 }),
     ...(fallback.length > 0 && { fallback: encodeFallback({ agentName: agent, deployment }, fallback) }),
     ...(order.hold && { held: 1 }),
+    ...(order.keepWaiting === true && { keep_waiting: 1 }),
     ...(order.preferences !== undefined && encodePreferences(order.preferences)),
     ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
   };

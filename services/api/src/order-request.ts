@@ -42,6 +42,8 @@ export interface NewOrder {
   fallback: readonly FallbackStep[];
   /** Kept, with its jobs, and offered to nobody until it is released. */
   hold: boolean;
+  /** It waits on when its callers have left and their room has closed; absent: what waits ends then. */
+  keepWaiting?: boolean;
   /** Whom its jobs would rather have; undefined: whoever there is. */
   preferences?: Preferences;
   /**

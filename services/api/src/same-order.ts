@@ -27,6 +27,7 @@ export function askedDigest(order: NewOrder): string {
     // As they came later: what was asked for before there were any is still the same.
     ...(order.fallback.length > 0 ? [order.fallback] : []),
     ...(order.hold ? ["hold"] : []),
+    ...(order.keepWaiting === true ? ["keep_waiting"] : []),
     ...(order.preferences === undefined ? [] : [encodePreferences(order.preferences)]),
   ];
   return createHash("sha256").update(JSON.stringify(content)).digest("base64url");

@@ -68,6 +68,14 @@ export const NewOrderBody = z
     hold: z.boolean().default(false).openapi({
       description: "Its jobs are made and offered to nobody, until it is released.",
     }),
+    keep_waiting: z
+      .boolean()
+      .default(false)
+      .openapi({
+        description:
+          "It waits on when its callers have left, and for the room's next life when their room has closed. Else what still " +
+          "waits ends then as canceled (caller_left, room_closed); callers are all but agents and recorders.",
+      }),
     fallback: z
       .array(FallbackStep)
       .default([])
@@ -131,6 +139,7 @@ export function termsOf(body: OrderTemplateBody): OrderTerms {
     maxAttempts: body.max_attempts,
     fallback: fallbackOf(body),
     hold: body.hold,
+    keepWaiting: body.keep_waiting,
     ...(body.preferences !== undefined && { preferences: preferencesOf(body.preferences) }),
   };
 }
