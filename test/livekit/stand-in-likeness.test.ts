@@ -1,7 +1,7 @@
 /**
  * The stand-in (kit/livekit-stand-in) is what most tests take for livekit-server: here both are asked the same, by LiveKit's
- * own SDK, and must answer the same, but for ids, times and what a node finds out later. Runs where LIVEKIT_SERVER_BIN names
- * a livekit-server.
+ * own SDK, and must answer the same, but for ids, times and what a node finds out later. Runs where a
+ * livekit-server is at hand.
  */
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";

@@ -9,6 +9,7 @@ import {
   durationMs,
   flag,
   host,
+  httpKeepAliveMs,
   keys,
   logLevel,
   port,
@@ -71,6 +72,7 @@ export const apiSchema = z
     redisUrl: redisUrl.describe("Redis, Sentinel or Cluster that holds all state."),
     host: host.default("0.0.0.0").describe("Address to listen on."),
     port: port.default(7883).describe("Port to listen on."),
+    httpKeepAliveMs,
     logLevel: logLevel.default("info").describe("Lines below this level are not written."),
     drainMs: durationMs({ minMs: 0, maxMs: 600_000 })
       .default(2_000)

@@ -52,6 +52,7 @@ const api = await startApi({
   log,
   host: config.host,
   port: config.port,
+  keepAliveMs: config.httpKeepAliveMs,
   drainMs: config.drainMs,
 });
 

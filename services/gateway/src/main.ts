@@ -45,6 +45,7 @@ const gateway = await startGateway({
   version,
   host: config.host,
   port: config.port,
+  keepAliveMs: config.httpKeepAliveMs,
   startTransport: await chooseTransport({ choice: config.transport, log }),
   keys: config.keys,
   policy: policyFrom(config),

@@ -43,6 +43,8 @@ export interface GatewayDeps {
   redis: RedisClient;
   /** A connection of its own for blocked reads. */
   blocking: RedisClient;
+  /** How long an HTTP connection stays open between two requests, in ms. */
+  keepAliveMs?: number;
   /** Everything but agent sockets; absent: `GET /`, /healthz, /readyz and /metrics. */
   http?: (request: Request, remoteAddress: string) => Promise<Response>;
   clock: Clock;
@@ -198,6 +200,7 @@ function listen(rooms: Rooms, ready: () => boolean, deps: GatewayDeps): Promise<
     maxFrameBytes: MAX_FRAME_BYTES,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
     maxBodyBytes: MAX_BODY_BYTES,
+    ...(deps.keepAliveMs !== undefined && { keepAliveMs: deps.keepAliveMs }),
     log,
   });
 }

@@ -8,7 +8,7 @@ import { placementFields } from "@muster/dispatcher/config";
 import { LEASE_MS } from "@muster/domain/timing";
 import { gatewayFields } from "@muster/gateway/config";
 import { livekitFields } from "@muster/livekit/settings";
-import { durationMs, host, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
+import { durationMs, host, httpKeepAliveMs, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
 import { z } from "zod";
 
 const PATH_PROBLEM = "must be the path of a folder";
@@ -28,6 +28,7 @@ export const standaloneSchema = z
       .describe("Folder for the data of its own redis-server; for one Muster at a time."),
     host: host.default("0.0.0.0").describe("Address to listen on."),
     port: port.default(7880).describe("The one port: workers, Twirp, REST, /healthz, /readyz, /metrics."),
+    httpKeepAliveMs,
     logLevel: logLevel.default("info").describe("Lines below this level are not written."),
     leaseMs: durationMs({ minMs: 300, maxMs: 60_000 })
       .default(LEASE_MS)

@@ -98,6 +98,7 @@ export async function startStandalone({
     version,
     host: config.host,
     port: config.port,
+    keepAliveMs: config.httpKeepAliveMs,
     startTransport,
     keys,
     policy: gatewayPolicyFrom(config),

@@ -9,9 +9,11 @@
 -- Where everybody left whom it was for, it is not resumed: it ended well, as with its room.
 -- A job that is not to be resumed (restart policy `never`, or simulated: nobody else can take it) ends as failed, since
 -- a lost worker is a failure. Resuming is no attempt: what its start had counted is taken back.
+-- An agent whose job ends although it may live on is looked for in its room and put out, where somebody can (remove-ms).
+-- Not so one that is given up after silent-ms: nobody asked for its end, and it may be talking to somebody.
 -- Dying after it: a resumed job is due, at once or after remove-ms; one that is kept has its timer.
 -- @key job job:<job>
--- @include ending
+-- @include stopping
 -- @include guarding
 -- @include serving
 -- @arg job string Job id.
@@ -19,7 +21,8 @@
 -- @arg verdict string absent | present | unknown
 -- @arg resume-unproven bool Whether a worker that never reports is taken for dead when its grace is over.
 -- @arg deserted bool Somebody was in its room, and nobody but agents is any more.
--- @arg remove-ms int So long the caller keeps a resumed job to itself, to put an agent that may be there out of the room.
+-- @arg remove-ms int So long the caller keeps a resumed job to itself, to put an agent that may be there out of the room; 0 = nobody can.
+-- @arg stop-ms int How long the agent of a job that ended is looked for.
 -- @arg recheck-ms int When to ask again.
 -- @arg start-ms int How long an agent may take to join its room, from the start of its job.
 -- @arg silent-ms int How long an orphan is kept at most, from its loss.
@@ -37,15 +40,17 @@ if record.state ~= "orphaned" or tonumber(record.epoch) ~= epoch then
   return { "stale", record.state }
 end
 
-local function finish(outcome, cause, message)
-  local got_room = end_job(job, record, outcome, cause, message, false)
+local function finish(outcome, cause, message, may_be_there)
+  local is_stopped = may_be_there and remove_ms > 0 and record.agent_identity ~= ""
+  if is_stopped then stop_orphan(job, record, message, now + stop_ms, now) end
+  local got_room = end_job(job, record, outcome, cause, message, is_stopped)
   return { "ended", outcome, to_serve(record.pool, got_room) }
 end
 
 local function resume()
-  if deserted then return finish("success", "nobody_left", "") end
+  if deserted then return finish("success", "nobody_left", "", true) end
   if guarded_until() <= now then note_outcome(job, record, false, "worker_lost") end
-  if policy_for(record) ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost") end
+  if policy_for(record) ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost", true) end
   forget_orphan(job, record)
   local got_room = release(job, record)
   requeue_started(job, record, verdict == "absent" and now or now + remove_ms)

@@ -86,6 +86,11 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
     check("timer of the back-off", due, zsets.get("deadlines")?.get(`job|${id}`));
   }
 
+  if (state === "parked" && job.held !== "1" && job.alone_until !== undefined) {
+    const due = zsets.get("deadlines")?.get(`job|${id}`) ?? Number.POSITIVE_INFINITY;
+    check("timer not behind its wait for callers who left", true, due <= Number(job.alone_until));
+  }
+
   for (const field of ["room_info", "participant_info"])
     if (job[`${field}_at`] !== undefined)
       check(`${field} that its time is of`, true, job[field] !== undefined);

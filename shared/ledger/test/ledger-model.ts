@@ -232,12 +232,15 @@ export class LedgerModel {
     const job = state.jobs.get(id);
     if (job === undefined) return "unknown";
     if (job.state === "ended") return `final ${job.outcome}`;
-    const isHeld = job.state === "starting" || job.state === "running";
     const isLookedFor = canAsk && job.isNamed;
+    const isHeld = job.state === "starting" || job.state === "running";
+    const isOrphan = job.state === "orphaned" && isLookedFor;
     if (isHeld)
       state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, isLookedFor, isLookedFor && job.isJoined);
-    state.end(id, job, "canceled", "", isHeld);
-    return isHeld ? "terminated stop" : "terminated";
+    else if (isOrphan) state.stopOrphan(id, job, ms.REMOVE_MS);
+    else if (isLookedFor) state.stopFormer(id);
+    state.end(id, job, "canceled", "", isHeld || isOrphan);
+    return isHeld || isOrphan ? "terminated stop" : "terminated";
   }
 
   change(id: string, changes: ModelChanges): string {

@@ -248,7 +248,7 @@ export class Scene {
     resumeUnproven = false,
     { silentMs = SILENT_MS, deserted = false, removeMs = 0, startMs = 0 } = {},
   ) {
-    const times = { recheckMs: RECHECK_MS, startMs, silentMs, removeMs };
+    const times = { recheckMs: RECHECK_MS, startMs, silentMs, removeMs, stopMs: STOP_MS };
     return this.ledger.settleOrphan({ ...this.at, job, epoch, verdict, resumeUnproven, deserted, ...times });
   }
 

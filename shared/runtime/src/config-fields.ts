@@ -30,6 +30,16 @@ export const host = z
 /** Listening ports; `0` would be one that nobody can know. */
 export const port = wholeNumber({ min: 1, max: 65_535 });
 
+/** Longer than the pools of usual balancers: AWS and nginx close after 60 s, Google Cloud after 600 s. */
+export const HTTP_KEEP_ALIVE_MS = 620_000;
+
+/** For every service that answers requests which must not be repeated. */
+export const httpKeepAliveMs = durationMs({ minMs: 1_000, maxMs: 3_600_000 })
+  .default(HTTP_KEEP_ALIVE_MS)
+  .describe(
+    "How long an idle HTTP connection stays open; longer than the proxy in front keeps its own, or some of its requests get 502.",
+  );
+
 export const logLevel = z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` });
 
 /** A whole number within bounds, both included. */

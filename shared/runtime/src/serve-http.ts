@@ -1,11 +1,13 @@
 /**
  * Owns listening for HTTP: the one place that knows @hono/node-server. Says what to do when a port is taken, and ends
- * without cutting off who is being answered, for a while.
+ * without cutting off who is being answered, for a while. A client must be the one that closes an idle connection: a
+ * server that does so may close it while a request is on its way, and the client cannot tell whether that was handled.
  */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { DispatchError } from "@muster/domain/errors";
+import { HTTP_KEEP_ALIVE_MS } from "./config-fields.js";
 import type { Log } from "./log.js";
 
 export interface ServeHttpOptions {
@@ -15,6 +17,8 @@ export interface ServeHttpOptions {
   /** `remoteAddress` is the peer's; undefined when it has gone already. */
   fetch: (request: Request, remoteAddress: string | undefined) => Response | Promise<Response>;
   log: Log;
+  /** How long a connection stays open between two requests, in ms; default HTTP_KEEP_ALIVE_MS. */
+  keepAliveMs?: number;
   /** The setting that moves the port, for the error that says so. */
   portSetting?: string;
 }
@@ -26,6 +30,7 @@ export interface HttpServer {
 }
 
 const CLOSE_DEADLINE_MS = 5_000;
+const CLOSING_KEEP_ALIVE_MS = 1;
 
 /** Throws DispatchError (`failed_precondition`) when the address cannot be listened on, with what to do about it. */
 export async function serveHttp(options: ServeHttpOptions): Promise<HttpServer> {
@@ -33,6 +38,8 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServer> 
   const server = createAdaptorServer({
     fetch: (request, { incoming }) => options.fetch(request, incoming.socket.remoteAddress),
   }) as Server;
+  // Node's headersTimeout and requestTimeout may stay shorter: they begin with the first byte of a request.
+  server.keepAliveTimeout = options.keepAliveMs ?? HTTP_KEEP_ALIVE_MS;
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   log.info({ host, port }, "listening for HTTP");
@@ -41,6 +48,8 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServer> 
     close: () =>
       new Promise((resolve) => {
         const deadline = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
+        // A connection that is answered from now on would otherwise be idle for all of it.
+        server.keepAliveTimeout = CLOSING_KEEP_ALIVE_MS;
         server.close(() => {
           clearTimeout(deadline);
           resolve();

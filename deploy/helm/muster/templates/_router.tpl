@@ -16,6 +16,8 @@ proxy_set_header Connection $connection_upgrade;
 upstream {{ .component }} {
   server {{ include "muster.serviceHost" . }}:{{ (index .root.Values .component).service.port }};
   keepalive 32;
+  # Shorter than the other side keeps them (MUSTER_HTTP_KEEP_ALIVE_MS), or a POST may meet a connection that it has just closed.
+  keepalive_timeout 60s;
 }
 {{- end }}
 
@@ -49,6 +51,8 @@ http {
   proxy_read_timeout {{ .proxyTimeout }};
   proxy_send_timeout {{ .proxyTimeout }};
   proxy_socket_keepalive on;
+  # Longer than the pool of a balancer before us: AWS 60 s, Google Cloud 600 s.
+  keepalive_timeout 620s;
   proxy_buffering off;
   proxy_request_buffering off;
 {{- end }}

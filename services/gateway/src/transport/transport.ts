@@ -75,6 +75,11 @@ export interface TransportDeps<C> {
   maxFrameBytes: number;
   /** What may wait for one slow peer, in bytes. */
   maxBufferedBytes: number;
+  /**
+   * How long an HTTP connection stays open between two requests, in ms; default HTTP_KEEP_ALIVE_MS. uWebSockets.js cannot
+   * be told: there, a request that a proxy forwarded is the last of its connection.
+   */
+  keepAliveMs?: number;
   /** HTTP request bodies above this are answered 413. */
   maxBodyBytes: number;
   log: Log;

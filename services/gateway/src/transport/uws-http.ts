@@ -12,13 +12,16 @@ import { announcesTooMuch, type Body, buildRequest, type RequestHead } from "./h
 import { addressFromBytes } from "./remote-address.js";
 import type { TransportDeps } from "./transport.js";
 
+/** What proxies add to a request. */
+const FORWARDED_HEADERS = new Set(["x-forwarded-for", "x-forwarded-proto", "forwarded", "via", "x-real-ip"]);
+
 export type HttpDeps = Pick<TransportDeps<unknown>, "http" | "maxBodyBytes" | "log">;
 
 /** Settles when the answer has been handed over, or the peer has gone. */
 export async function serveUwsHttp(deps: HttpDeps, res: HttpResponse, req: HttpRequest): Promise<void> {
   const head = readHead(req);
   const remoteAddress = addressFromBytes(res.getRemoteAddress());
-  const out = new UwsOutgoing(res);
+  const out = new UwsOutgoing(res, isForwarded(head));
   if (announcesTooMuch(head, deps.maxBodyBytes)) return refuse(out, 413, tooLarge(deps));
   const body = await firstOfBody(deps, res, out);
   if (out.over) return;
@@ -36,6 +39,14 @@ function readHead(req: HttpRequest): RequestHead {
   const query: string | undefined = req.getQuery();
   const target = query ? `${req.getUrl()}?${query}` : req.getUrl();
   return { method: req.getCaseSensitiveMethod(), target, headers };
+}
+
+/**
+ * The library closes an idle connection after about 30 s and has no setting for it; proxies keep theirs for 60 s and more.
+ * What a proxy then sends on such a connection is lost, and a POST gets 502. So a proxy is told to close each one.
+ */
+function isForwarded({ headers }: RequestHead): boolean {
+  return headers.some(([name]) => FORWARDED_HEADERS.has(name));
 }
 
 function tryBuild(head: RequestHead, body: Body, signal: () => AbortSignal): Request | string {
@@ -96,6 +107,8 @@ function streamedBody(
 
 class UwsOutgoing implements Outgoing {
   readonly #res: HttpResponse;
+  /** The peer is told to close the connection after the answer. */
+  readonly #isLast: boolean;
   #gone = false;
   #abort: AbortController | undefined;
   #ended = false;
@@ -104,8 +117,9 @@ class UwsOutgoing implements Outgoing {
   #atAbort: (() => void) | undefined;
   #atEnd: (() => void) | undefined;
 
-  constructor(res: HttpResponse) {
+  constructor(res: HttpResponse, isLast: boolean) {
     this.#res = res;
+    this.#isLast = isLast;
     res.onAborted(() => {
       this.#gone = true;
       this.#abort?.abort();
@@ -192,5 +206,7 @@ class UwsOutgoing implements Outgoing {
   #writeHead(head: Head): void {
     this.#res.writeStatus(`${head.status} ${head.statusText || STATUS_CODES[head.status]}`);
     for (const [name, value] of head.headers) this.#res.writeHeader(name, value);
+    // Not by end(): after a body in parts the library would write it behind the body. The peer closes.
+    if (this.#isLast) this.#res.writeHeader("connection", "close");
   }
 }

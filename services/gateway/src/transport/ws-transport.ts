@@ -3,8 +3,9 @@
  * that keeps the contract honest. Same behaviour, several times the memory and CPU per worker. Owns the http server and
  * the handshake; the rest is AgentLink, Admission and serveNodeHttp, as for the other one.
  */
-import { createServer, type IncomingMessage, ServerResponse, STATUS_CODES } from "node:http";
+import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { HTTP_KEEP_ALIVE_MS } from "@muster/runtime/config-fields";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { Admission, isAgentPath } from "./admission.js";
 import { AgentLink, type Wire } from "./agent-link.js";
@@ -26,7 +27,6 @@ const HTTP_LINGER_MS = 2_000;
 const CLOSE_TIMEOUT_MS = 8_000;
 /** The same when the transport closes. */
 const CLOSE_LINGER_MS = 100;
-const KEEP_ALIVE_MS = 10_000;
 
 export const startWsTransport: StartTransport = async (deps) => {
   const transport = new WsTransport(deps);
@@ -37,7 +37,7 @@ export const startWsTransport: StartTransport = async (deps) => {
 class WsTransport<C> implements Transport {
   readonly name = "ws";
   readonly #deps: TransportDeps<C>;
-  readonly #server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
+  readonly #server: Server;
   readonly #webSockets: WebSocketServer;
   readonly #admission: Admission<C>;
   readonly #keepAlive: KeepAlive;
@@ -51,6 +51,7 @@ class WsTransport<C> implements Transport {
 
   constructor(deps: TransportDeps<C>) {
     this.#deps = deps;
+    this.#server = createServer({ keepAliveTimeout: deps.keepAliveMs ?? HTTP_KEEP_ALIVE_MS });
     this.#admission = new Admission(deps);
     this.#keepAlive = new KeepAlive({ ...deps, nowMs });
     // `closeTimeout` is newer than the library's types.
