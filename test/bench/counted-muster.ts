@@ -87,6 +87,7 @@ export async function startCountedMuster(url: string, key: string, secret: strin
       retentionMs: 3_600_000,
       maxAttempts: 3,
       createRooms: false,
+      adoptUnnamed: "known",
     }),
     metrics: createMetrics({ service: "api" }),
     randomBytes,

@@ -52,11 +52,9 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("orders beside a real livekit-server"
     await redis?.stop();
   });
 
-  it("the room of an order is made and kept; a person comes into it, and then the agent, when there is one", async () => {
+  it("the room of an order is made; a person comes into it, and then the agent, when there is one", async () => {
     const order = await makeOrder({ room: "made", agent_name: "late" });
     const made = await waitUntil("the room is there", async () => (await rooms.listRooms(["made"]))[0]);
-    // Not livekit-server's own few seconds: somebody who is called may take longer.
-    expect(made.emptyTimeout).toBeGreaterThan(3_000);
     await people.join("caller", "made");
     await worker("late");
     await agentIn("made");

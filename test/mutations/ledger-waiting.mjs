@@ -8,6 +8,46 @@ const inSuite = (suite, test) => ({
 
 export const LEDGER_WAITING = [
   {
+    name: "a job whose callers left for good is offered all the same",
+    breaks: 6,
+    file: `${LUA}includes/claiming.lua`,
+    find: " or is_left_alone(job)",
+    replace: "",
+    caughtBy: inSuite("callers", "gone for good, it is offered to nobody"),
+  },
+  {
+    name: "an offer is accepted for callers who have left for good",
+    breaks: 6,
+    file: `${LUA}accept.lua`,
+    find: 'if alone_until and now >= tonumber(alone_until) then return { "stale", state } end\n',
+    replace: "",
+    caughtBy: inSuite("callers", "offered meanwhile, it is accepted in time"),
+  },
+  {
+    name: "a caller who comes back is not waited for",
+    breaks: 1,
+    file: `${LUA}note-callers.lua`,
+    find: '    redis.call("HDEL", job_of(id), "alone_until")\n',
+    replace: "",
+    caughtBy: inSuite("callers", "back in time, it waits on"),
+  },
+  {
+    name: "callers of a life that ended count as those of the order made after it",
+    breaks: 1,
+    file: `${LUA}end-room-order.lua`,
+    find: "seen_at > tonumber(created_at)",
+    replace: "seen_at > 0",
+    caughtBy: inSuite("callers", "an order that nothing bound yet"),
+  },
+  {
+    name: "a caller who is told of twice counts twice",
+    breaks: 1,
+    file: `${LUA}merge-room.lua`,
+    find: "if is_here and person.counted ~= 1 then",
+    replace: "if is_here then",
+    caughtBy: inSuite("callers", "the book counts them, once each"),
+  },
+  {
     name: "a worker that was lost is a stranger to a job that fell back meanwhile",
     breaks: 2,
     file: `${LUA}migrate-jobs.lua`,
@@ -19,9 +59,9 @@ export const LEDGER_WAITING = [
     name: "a fallback step is gone while gateways may still assert",
     breaks: 5,
     file: "services/dispatcher/src/deadlines.ts",
-    find: "const { state, patienceEndsAtMs } = jobRecord(found.record);\n",
+    find: "const { state, isHeld, patienceEndsAtMs, waitUntilMs } = jobRecord(found.record);\n",
     replace:
-      "const { state } = jobRecord(found.record);\n    const patienceEndsAtMs = Number(found.record.wait_until);\n",
+      "const { state, isHeld, waitUntilMs } = jobRecord(found.record);\n    const patienceEndsAtMs = waitUntilMs;\n",
     caughtBy: {
       file: "services/dispatcher/test/fallback.test.ts",
       test: "goes no step while its own workers may only not be back yet",

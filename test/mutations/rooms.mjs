@@ -104,8 +104,8 @@ export const ROOMS = [
     name: "a dispatch of livekit-server outlives the room's life that it was made in",
     breaks: 3,
     file: `${LUA}end-room-order.lua`,
-    find: 'if state == "live" and not one_life and now < waits_until',
-    replace: 'if state == "live" and now < waits_until',
+    find: 'if state == "live" and not one_life and not had_callers',
+    replace: 'if state == "live" and not had_callers',
     caughtBy: open("ends an order of that life alone"),
   },
   {
@@ -128,8 +128,8 @@ export const ROOMS = [
     name: "a room's life that is over begins again with a late word on it",
     breaks: 7,
     file: `${LUA}merge-room.lua`,
-    find: "if is_over then life.over = 1 end",
-    replace: "life.over = is_over and 1 or 0",
+    find: "if is_over then\n  life.over = 1\n",
+    replace: "life.over = is_over and 1 or 0\nif is_over then\n",
     caughtBy: book("a life that is over keeps nobody"),
   },
   {
@@ -245,6 +245,25 @@ export const ROOMS = [
     find: "if (live !== undefined) return live;",
     replace: 'if (live?.name === "") return live;',
     caughtBy: missing("that is there already is not touched"),
+  },
+  {
+    name: "a room that closed while its order waits is not made again",
+    breaks: 1,
+    file: "services/api/src/rooms/reconcile-room.ts",
+    find: "    if (!look.isLive && goesOn) await this.#wantRoom(look, order);\n",
+    replace: "",
+    caughtBy: missing("that closed before anybody came is made again while the order waits: a webhook"),
+  },
+  {
+    name: "an agent that nobody runs gets an order in each room",
+    breaks: 12,
+    file: "services/api/src/rooms/adopt-dispatches.ts",
+    find: "(isLate || (late === 1",
+    replace: "((late === 2",
+    caughtBy: {
+      file: "services/api/test/adopted-dispatches.test.ts",
+      test: "is left where nobody ever ran such an agent",
+    },
   },
   {
     name: "an agent is put out of its room for its identity alone",

@@ -20,7 +20,7 @@ import { z } from "zod";
 import type { ApiKeys } from "./auth.js";
 import type { EventsDeps } from "./events/start-events.js";
 import { webhookUrls } from "./events/webhook-urls.js";
-import type { OrderPolicy } from "./policy.js";
+import { ADOPT_UNNAMED, type OrderPolicy } from "./policy.js";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -34,6 +34,12 @@ export const intakeFields = {
   retentionMs: durationMs({ minMs: 1_000, maxMs: 30 * DAY_MS })
     .default(RETENTION_MS)
     .describe("How long ended jobs and orders are kept, and with them the memory of request ids."),
+  adoptUnnamed: z
+    .enum(ADOPT_UNNAMED, { error: `must be one of ${ADOPT_UNNAMED.join(", ")}` })
+    .default("known")
+    .describe(
+      "LiveKit's automatic dispatch is taken over: `known`, where a worker without a name was ever seen; `always`; `never`.",
+    ),
   createRooms: flag
     .default(true)
     .describe(
@@ -120,7 +126,7 @@ const ROOMS_EVERY_MS = 15_000;
 const LONGEST_RUN_MS = 30 * DAY_MS;
 
 export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "livekitUrl">): OrderPolicy {
-  const { waitBoundMs, retentionMs, maxAttempts, createRooms, livekitUrl } = config;
+  const { waitBoundMs, retentionMs, maxAttempts, createRooms, adoptUnnamed, livekitUrl } = config;
   return {
     retainMs: retentionMs,
     guardMs: GUARD_MS,
@@ -129,6 +135,7 @@ export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "live
     stopMs: STOP_BOUND_MS,
     removeMs: livekitUrl === undefined ? 0 : REMOVE_AGENT_MS,
     createRooms,
+    adoptUnnamed,
     roomsEveryMs: ROOMS_EVERY_MS,
     keepEntryMs: waitBoundMs + LONGEST_RUN_MS + retentionMs,
   };

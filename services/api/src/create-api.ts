@@ -50,6 +50,7 @@ import { KnownRooms } from "./rooms/known-rooms.js";
 import { MissingRooms } from "./rooms/missing-rooms.js";
 import { OrderRoom } from "./rooms/order-room.js";
 import { ReconcileRoom } from "./rooms/reconcile-room.js";
+import { ReopenRooms } from "./rooms/reopen-rooms.js";
 import type { RoomIntake } from "./rooms/room-intake.js";
 import { RoomLooks } from "./rooms/room-looks.js";
 import { WantedRooms } from "./rooms/wanted-rooms.js";
@@ -115,6 +116,15 @@ export function createApi(deps: ApiDeps): Api {
   const doubledAgents = new DoubledAgents({
     ...{ ledger, roomService, ownWorkers, hints, metrics, policy, clock, log },
   });
+  const wanted = new WantedRooms(redis);
+  const reopenRooms =
+    roomService && policy.createRooms
+      ? new ReopenRooms({
+          ...{ roomService, wanted, clock, log },
+          // It takes rooms in, which the reconciler looks at, which knows this.
+          missingRooms: { want: async (room, waitMs) => missingRooms?.want(room, waitMs) },
+        })
+      : undefined;
   const reconciler = new ReconcileRoom({
     ...deps,
     metrics,
@@ -125,6 +135,7 @@ export function createApi(deps: ApiDeps): Api {
     hints,
     formerAgents,
     doubledAgents,
+    reopenRooms,
     projects,
   });
   // Those who take a room in know AcceptOrder, which knows this.
@@ -132,7 +143,7 @@ export function createApi(deps: ApiDeps): Api {
   const missingRooms =
     roomService && policy.createRooms
       ? new MissingRooms({
-          ...{ roomService, wanted: new WantedRooms(redis), orders, projects, clock, log, intake },
+          ...{ roomService, wanted, orders, projects, clock, log, intake },
         })
       : undefined;
   const breaker = new CallBreaker({
@@ -210,6 +221,7 @@ export function createApi(deps: ApiDeps): Api {
       isStopping = true;
       eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
       await rooms.rounds.stop();
+      await reopenRooms?.stop(); // before what it hands over to
       await missingRooms?.stop();
       rooms.stop();
       await formerAgents.settled();

@@ -43,6 +43,7 @@ export function orderFacts(order: NewOrder, settings: OrderSettings, room: Known
     ...(fallback.length > 0 && { fallback: encodeFallback({ agentName: agent, deployment }, fallback) }),
     ...(order.hold && { held: 1 }),
     ...(order.onePerRoom !== undefined && { one_per_room: order.onePerRoom ? 1 : 0 }),
+    ...(order.keepWaiting === true && { keep_waiting: 1 }),
     ...(order.preferences !== undefined && encodePreferences(order.preferences)),
     ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
   };

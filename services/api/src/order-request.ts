@@ -44,6 +44,8 @@ export interface NewOrder {
   hold: boolean;
   /** Merged into the live order that its agent has in the room; undefined: as the agent's policy says. */
   onePerRoom?: boolean;
+  /** It waits on when its callers have left and their room has closed; absent: what waits ends then. */
+  keepWaiting?: boolean;
   /** Whom its jobs would rather have; undefined: whoever there is. */
   preferences?: Preferences;
   /**

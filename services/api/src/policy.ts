@@ -2,6 +2,9 @@
  * How long things last that the api writes. Made once, from the configuration, where defaults and their doc stand.
  */
 
+export const ADOPT_UNNAMED = ["known", "always", "never"] as const;
+export type AdoptUnnamed = (typeof ADOPT_UNNAMED)[number];
+
 export interface OrderPolicy {
   /** How long an order and its jobs are kept after they ended; a request id is remembered as long. */
   retainMs: number;
@@ -17,6 +20,8 @@ export interface OrderPolicy {
   removeMs: number;
   /** Whether the room of an order is created when it is not there; only with a LiveKit that can be asked. */
   createRooms: boolean;
+  /** Whether LiveKit's automatic dispatch, which names no agent, is taken over: where a worker without a name was ever seen, … */
+  adoptUnnamed: AdoptUnnamed;
   /** How often rooms are looked after whose events may be lost. */
   roomsEveryMs: number;
   /** How long the directory remembers where an order went; longer than any order lives. */

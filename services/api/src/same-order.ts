@@ -28,6 +28,7 @@ export function askedDigest(order: NewOrder): string {
     ...(order.fallback.length > 0 ? [order.fallback] : []),
     ...(order.hold ? ["hold"] : []),
     ...(order.onePerRoom === undefined ? [] : [`one_per_room ${order.onePerRoom}`]),
+    ...(order.keepWaiting === true ? ["keep_waiting"] : []),
     ...(order.preferences === undefined ? [] : [encodePreferences(order.preferences)]),
   ];
   return createHash("sha256").update(JSON.stringify(content)).digest("base64url");

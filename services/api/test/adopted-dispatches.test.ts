@@ -164,6 +164,16 @@ describe("a dispatch that livekit-server made", () => {
   });
 });
 
+/** As a worker without a name does that registers. */
+const remember = () =>
+  api.ledger.rememberAgent({
+    project: "default",
+    agent: "",
+    namespaceName: namespaceName("default", ""),
+    keepMs: 60_000,
+  });
+const unnamed = [expect.objectContaining({ agent: "", state: "live", jobs: 1 })];
+
 /** A worker at livekit-server itself has it. */
 function claim(
   agentName: string,
@@ -311,15 +321,83 @@ describe("two agents of one dispatch in a room", () => {
   });
 });
 
-describe("without a LiveKit to ask", () => {
-  const remember = () =>
-    api.ledger.rememberAgent({
-      project: "default",
-      agent: "",
-      namespaceName: namespaceName("default", ""),
-      keepMs: 60_000,
-    });
+describe("LiveKit's automatic dispatch, which names no agent,", () => {
+  test("is left where nobody ever ran such an agent: nothing of it is in the ledger", async () => {
+    await start({ roomsEveryMs: 100 });
+    livekit.rooms.startRoom("room");
+    livekit.rooms.join("room", "ann");
+    await told();
+    const asked = () => livekit.calls.filter(({ method }) => method === "ListDispatch").length;
+    const before = asked();
+    await waitUntil("it was looked at again", () => asked() >= before + 2);
+    expect(await orders("room")).toEqual([]);
+    expect(await api.redis.keys("muster:{default}:*")).toEqual([]);
+  });
 
+  test("is taken where one is known, also in a room that nobody entered yet", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    await remember();
+    livekit.rooms.startRoom("room");
+    await told();
+    expect(await orders("room")).toEqual(unnamed);
+  });
+
+  test("a worker without a name that comes later is given the rooms that have callers, and no empty ones", async () => {
+    await start({ roomsEveryMs: 100 });
+    for (const room of ["empty", "living", "left", "bots"]) livekit.rooms.startRoom(room);
+    for (const room of ["living", "left"]) livekit.rooms.join(room, "ann");
+    livekit.rooms.leave("left", "ann");
+    livekit.rooms.join("bots", "bot", { kind: "agent" });
+    await told();
+    // Those who know of it only from the ledger give it no more either.
+    await api.stop();
+    await start({ roomsEveryMs: 100 });
+    await remember();
+    await waitUntil("the living one has its order", async () => (await orders("living")).length === 1);
+    const asked = () => livekit.calls.filter(({ method }) => method === "ListDispatch").length;
+    const before = asked();
+    await waitUntil("all were looked at again", () => asked() >= before + 8);
+    for (const room of ["empty", "left", "bots"]) expect(await orders(room)).toEqual([]);
+    expect(await orders("living")).toEqual(unnamed);
+  });
+
+  test("and one of those, once somebody comes, at once", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room");
+    await told();
+    await remember();
+    const before = livekit.events.length;
+    livekit.rooms.join("room", "ann");
+    expect(await livekit.deliver(livekit.events.slice(before), `${api.url}/webhook`)).toEqual([200]);
+    expect(await orders("room")).toEqual(unnamed);
+  });
+
+  test.each([
+    ["always", 1],
+    ["never", 0],
+  ] as const)("with the setting at %s: %d orders", async (adoptUnnamed, expected) => {
+    await start({ roomsEveryMs: NEVER_MS, adoptUnnamed });
+    if (adoptUnnamed === "never") await remember();
+    livekit.rooms.startRoom("room");
+    await told();
+    expect(await orders("room")).toHaveLength(expected);
+  });
+
+  test("of a room that Muster makes is no other", async () => {
+    await start({ roomsEveryMs: NEVER_MS, createRooms: true });
+    await api.twirp("CreateDispatch", { room: "room", agent_name: "agent" } as { room: string });
+    await waitUntil("the room is there", () => livekit.rooms.hasLive("room"));
+    await waitUntil("the order is bound", async () => {
+      const { orders: listed } = await api.ledger.listRoomOrders({
+        ...{ namespace: "default", room: "room", only: "", limit: 10 },
+      });
+      return Object.values(listed).some(({ order }) => (order.room_sid ?? "") !== "");
+    });
+    expect(await orders("room")).toMatchObject([{ agent: "agent" }]);
+  });
+});
+
+describe("without a LiveKit to ask", () => {
   test("unnamed agents go to every new room, once", async () => {
     api = await kit.runApi(server);
     await remember();

@@ -20,6 +20,7 @@ import type { RedisServer } from "@muster/test/kit/redis-server";
 import { signAccessToken } from "@muster/wire/access-token";
 import type { VideoGrant } from "@muster/wire/video-grant";
 import type { EventSettings } from "../src/config.js";
+import type { AdoptUnnamed } from "../src/policy.js";
 import { startApi } from "../src/start-api.js";
 
 export const API_KEY = "devkey";
@@ -36,6 +37,7 @@ export const policy = {
   roomsEveryMs: 600_000,
   keepEntryMs: 120_000,
   createRooms: false,
+  adoptUnnamed: "known" as AdoptUnnamed,
   removeMs: 0,
 };
 
@@ -94,6 +96,7 @@ export async function runApi(
     roomsEveryMs = policy.roomsEveryMs,
     log = silent,
     createRooms = policy.createRooms,
+    adoptUnnamed = policy.adoptUnnamed,
   }: {
     clock?: Clock;
     events?: EventSettings;
@@ -102,6 +105,7 @@ export async function runApi(
     roomsEveryMs?: number;
     log?: Log;
     createRooms?: boolean;
+    adoptUnnamed?: AdoptUnnamed;
   } = {},
 ): Promise<RunningApi> {
   const redis = server.client();
@@ -110,7 +114,15 @@ export async function runApi(
   const api = await startApi({
     ...(events !== undefined && { events }),
     ...(livekitUrl !== undefined && { livekit: { url: livekitUrl, keys } }),
-    ...{ redis, keys, policy: { ...policy, roomsEveryMs, createRooms }, metrics, clock, randomBytes, log },
+    ...{
+      redis,
+      keys,
+      policy: { ...policy, roomsEveryMs, createRooms, adoptUnnamed },
+      metrics,
+      clock,
+      randomBytes,
+      log,
+    },
     ...{ host: "127.0.0.1", port, drainMs },
   });
   const url = `http://127.0.0.1:${port}`;

@@ -10,6 +10,7 @@ export interface OrderBody {
   agent_name?: string;
   namespace?: string;
   target?: object;
+  keep_waiting?: boolean;
 }
 
 export interface SeenOrder {

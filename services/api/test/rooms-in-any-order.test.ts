@@ -13,6 +13,8 @@ import { liveFor, nameOf, whomOf } from "./orders-kit.js";
 import { type House, type HouseOptions, openHouse } from "./rooms-kit.js";
 import { PlayedRoom, type Somebody, type Story, stories } from "./rooms-story.js";
 
+/** What ends with a life that had callers depends on what was heard while it lived; what waits on does not. */
+const KEPT = { keep_waiting: true };
 const ROUND_MS = 200;
 const SECOND_LIFE = "of the next life";
 let server: RedisServer;
@@ -132,9 +134,9 @@ class Telling {
   async #order(of: Made["of"]): Promise<void> {
     const room = this.room.name;
     for (const [kind, { target }] of Object.entries(TARGETS)) {
-      this.#made.push({ id: await house.order({ room, target }), of, kind });
+      this.#made.push({ id: await house.order({ room, target, ...KEPT }), of, kind });
     }
-    this.#made.push({ id: await house.order({ room }), of, kind: "room" });
+    this.#made.push({ id: await house.order({ room, ...KEPT }), of, kind: "room" });
   }
 
   #play(happens: () => void): void {

@@ -120,8 +120,9 @@ export class Deadlines {
   }
 
   /**
-   * The end of a cool-down takes nothing from anybody, and a job that waits is only tried: that is a claim. Its fallback step
-   * and the end of its waiting are not: those who were to take it may only not be back yet. Nor is the end of an order's wait for
+   * The end of a cool-down takes nothing from anybody, and a job that waits is only tried: that is a claim. The end of its
+   * waiting was set by the ledger itself, and nobody who is away can change it. Its fallback step is neither: those who were to
+   * take it may only not be back yet, nor is the end of its wait for callers, who may have come back in the gap. Nor is the end of an order's wait for
    * its room, which may have opened in the gap.
    */
   async #mayFireHeld(timer: string): Promise<boolean> {
@@ -132,8 +133,9 @@ export class Deadlines {
     if (kind !== "job") return false;
     const found = await ledger.readRecord({ namespace, kind: "job", id });
     if (found.status === "unknown") return true;
-    const { state, patienceEndsAtMs } = jobRecord(found.record);
+    const { state, isHeld, patienceEndsAtMs, waitUntilMs } = jobRecord(found.record);
     const isWaiting = state === "queued" || state === "parked";
-    return isWaiting && patienceEndsAtMs > this.#deps.clock.now() + this.#skewMs;
+    const nowMs = this.#deps.clock.now() + this.#skewMs;
+    return isWaiting && (patienceEndsAtMs > nowMs || (waitUntilMs <= nowMs && !isHeld));
   }
 }

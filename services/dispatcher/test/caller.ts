@@ -36,6 +36,8 @@ export interface OrderOptions {
   held?: 1;
   /** For participants, as they come: no job yet, and so long to wait for the room. */
   openForMs?: number;
+  /** How long its job may wait. */
+  waitMs?: number;
 }
 
 export interface SessionOptions {
@@ -65,7 +67,7 @@ export function createCaller(url: string) {
     outbox,
     async order(namespace: string, agent: string, options: OrderOptions = {}) {
       const { upTo = "hint", guardMs = testPolicy.guardMs, maxAttempts = 3, listenMs = 0 } = options;
-      const { fallback, held, openForMs } = options;
+      const { fallback, held, openForMs, waitMs } = options;
       const [order, job] = [newId("order"), newId("job")];
       await createOrder(ledger, index, namespace, {
         order,
@@ -77,6 +79,7 @@ export function createCaller(url: string) {
         ...(fallback !== undefined && { fallback }),
         ...(held !== undefined && { held }),
         ...(openForMs !== undefined && { jobs: [], openForMs }),
+        ...(waitMs !== undefined && { waitMs }),
       });
       if (upTo === "ledger") return { order, job };
       await producer.add(namespace, { id: order, priority: 1001, data: { jobs: [job] } });
@@ -169,9 +172,21 @@ async function createOrder(
     fallback?: { agent: string; afterMs: number };
     held?: 1;
     openForMs?: number;
+    waitMs?: number;
   },
 ) {
-  const { order, jobs, agent, guardMs, maxAttempts, listenMs = 0, fallback, held, openForMs } = request;
+  const {
+    order,
+    jobs,
+    agent,
+    guardMs,
+    maxAttempts,
+    listenMs = 0,
+    fallback,
+    held,
+    openForMs,
+    waitMs = 60_000,
+  } = request;
   const steps = fallback && [{ afterMs: fallback.afterMs, agentName: fallback.agent, deployment: "" }];
   const args = {
     namespace,
@@ -195,7 +210,7 @@ async function createOrder(
     })),
     retainMs: testPolicy.retainMs,
     guardMs,
-    waitMs: 60_000,
+    waitMs,
     listenMs,
   };
   for (let rests = -1; ; ) {

@@ -115,6 +115,21 @@ describe("after a start", () => {
     expect(Date.now() - startedAtMs).toBeGreaterThanOrEqual(1_450);
   });
 
+  it("a job whose waiting time is over expires at once: nobody who is away could change that", async () => {
+    const namespace = stage.freshNamespace();
+    const first = await runDispatcher(stage.redis.url);
+    const { job } = await stage.caller.order(namespace, "greeter", { waitMs: 1_000 });
+    await waitUntil("it waits", async () => (await stage.stateOf(namespace, job)) === "parked");
+    await first.stop();
+    const waitUntilMs = Number((await stage.caller.job(namespace, job)).wait_until);
+    await waitUntil("its time is over", () => Date.now() > waitUntilMs + 50);
+    const startedAtMs = Date.now();
+    await stage.dispatcher({ holdMs: 15_000 });
+    await waitUntil("it expires", async () => (await stage.stateOf(namespace, job)) === "ended");
+    expect(Date.now() - startedAtMs).toBeLessThan(5_000);
+    expect(await stage.caller.job(namespace, job)).toMatchObject({ outcome: "expired" });
+  });
+
   it("an offer that is overdue is let stand for the hold", async () => {
     const namespace = stage.freshNamespace();
     const first = await runDispatcher(stage.redis.url);

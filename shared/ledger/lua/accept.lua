@@ -1,5 +1,5 @@
--- accept: the worker took the offer. Commits only for OFFERED, the same epoch, the same session, and that one live;
--- then, and never otherwise, the gateway sends the assignment. Repeated: the same answer.
+-- accept: the worker took the offer. Commits only for OFFERED, the same epoch, the same session, that one live, and
+-- callers who have not left for good; then, and never otherwise, the gateway sends the assignment. Repeated: the same answer.
 -- Dying after it: the job is an orphan when the gateway's lease ends, and was never seen to start.
 -- @key job job:<job>
 -- @key session session:<session>
@@ -15,8 +15,8 @@
 -- @reply started started-at:int agent-identity:string
 -- @reply stale state:string
 
-local state, holder, held_epoch, started_at, identity, attempts, sticky = unpack(redis.call("HMGET", job_key,
-  "state", "session", "epoch", "started_at", "agent_identity", "attempts", "sticky"))
+local state, holder, held_epoch, started_at, identity, attempts, sticky, alone_until = unpack(redis.call("HMGET", job_key,
+  "state", "session", "epoch", "started_at", "agent_identity", "attempts", "sticky", "alone_until"))
 if not state then return { "stale", "unknown" } end
 holder, held_epoch, identity = holder or "", held_epoch or "0", identity or ""
 if holder ~= session or tonumber(held_epoch) ~= epoch then return { "stale", state } end
@@ -31,6 +31,8 @@ end
 local pool, silent, rejects, ejected_at, cooling_until = unpack(redis.call("HMGET", session_key, "pool", "strikes_silent",
   "strikes_rejects", "ejected_at", "cooling_until"))
 if state ~= "offered" or not pool then return { "stale", state } end
+-- All callers have left: the timer of the offer ends the job (expire-job).
+if alone_until and now >= tonumber(alone_until) then return { "stale", state } end
 
 if identity == "" then identity = agent_identity end
 redis.call("HSET", job_key, "state", "starting", "started_at", now, "updated_at", now, "agent_identity", identity,

@@ -1,9 +1,11 @@
 -- end-room-order: a life of a room is over, and with it an order that was bound to it: nobody is left to be served.
--- What waits ends as canceled; what runs ends as success, since an agent whose room closes has done what it was for,
+-- What waits ends as canceled (`room_closed`); what runs ends as success, since an agent whose room closes has done what it was for,
 -- and is told to stop, in case it did not notice. An order of which no worker ever accepted anything goes back to waiting
 -- for the room's next life, as long as it may wait at all: a room that closed empty was not served, and an order that was
 -- made while the end of the life before was on its way was never meant for that one. Its jobs for participants end: those
--- are gone. Not so an order of one life: whoever made it makes another for the next.
+-- are gone. Not so an order of one life: whoever made it makes another for the next. Nor one that a caller waited for: somebody
+-- (no agent, no recorder) was there after it was made. It was meant for that life, also when nothing had bound it yet; with
+-- `keep_waiting` it goes back to waiting all the same.
 -- An order with more jobs than `limit` is ended by repeating the call. Dying after it: what was not reached is ended by
 -- the repeat, or by its own timer.
 -- @key order order:<order>
@@ -14,6 +16,7 @@
 -- @include awaiting
 -- @arg order string Order id.
 -- @arg room-sid string Sid of the life that is over.
+-- @arg seen-at int When a caller was last known to be there, as the room book has it; 0 = nobody ever was.
 -- @arg stop-ms int How long a worker's place stays taken when it does not confirm.
 -- @arg wait-ms int How long an order may wait to be served, unless it says otherwise.
 -- @arg limit int Jobs ended in one call, at most.
@@ -26,9 +29,11 @@
 -- @reply unknown
 -- @reply unindexed rests:int
 
-local state, bound_to, one_life, created_at, released_at, own_wait_ms, retain_ms = unpack(redis.call("HMGET", order_key,
-  "state", "room_sid", "one_life", "created_at", "released_at", "wait_ms", "retain_ms"))
+local state, bound_to, one_life, created_at, released_at, own_wait_ms, retain_ms, keep_waiting = unpack(redis.call("HMGET",
+  order_key, "state", "room_sid", "one_life", "created_at", "released_at", "wait_ms", "retain_ms", "keep_waiting"))
 if not state then return { "unknown" } end
+local had_callers = seen_at > tonumber(created_at) and not keep_waiting
+if not bound_to and had_callers then bound_to = room_sid end
 if bound_to ~= room_sid then return { "other_life", bound_to or "" } end
 local live_jobs = redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0, "LIMIT", 0, limit)
 if state ~= "live" and #live_jobs == 0 then return { "closed", state } end
@@ -44,13 +49,13 @@ local function was_served()
   return false
 end
 local waits_until = tonumber(released_at or created_at) + (tonumber(own_wait_ms) or wait_ms)
-if state == "live" and not one_life and now < waits_until and not was_served() then
+if state == "live" and not one_life and not had_callers and now < waits_until and not was_served() then
   local serve = {}
   redis.call("HDEL", order_key, "room_sid")
   for _, id in ipairs(redis.call("ZRANGEBYSCORE", order_jobs_key, 0, 0)) do
     local record = read_job(id)
     if record.type == "room" then
-      redis.call("HDEL", job_of(id), "room_sid", "room_info", "room_info_at")
+      redis.call("HDEL", job_of(id), "room_sid", "room_info", "room_info_at", "alone_until")
     else
       local message = "the participant left the room"
       also_serve(serve, record.pool, end_job(id, record, "canceled", "participant_left", message, false))
@@ -68,7 +73,8 @@ for _, id in ipairs(live_jobs) do
   local outcome = (runs or record.state == "orphaned") and "success" or "canceled"
   local held = runs and record.reported == ""
   if held then stops[#stops + 1] = add_stop(id, record, "the room is over", now + stop_ms) end
-  local got_room = end_job(id, record, outcome, "room_finished", "", held)
+  local cause = outcome == "canceled" and "room_closed" or "room_finished"
+  local got_room = end_job(id, record, outcome, cause, "", held)
   outcomes[#outcomes + 1] = outcome
   also_serve(serve, record.pool, got_room)
 end

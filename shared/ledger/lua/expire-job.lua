@@ -17,6 +17,7 @@
 -- @include falling-back
 -- @include suspending
 -- @include siding
+-- @include leaving
 -- @include waking
 -- @arg job string Job id.
 -- @arg guard-ms int After this time a queued job is tried again if nobody did.
@@ -77,6 +78,10 @@ if state == "running" then
   local outcome = record.left_how == "failed" and "failed" or "success"
   local got_room = end_job(job, record, outcome, "agent_left", outcome == "failed" and message or "", false)
   return { "ended", outcome, to_serve(record.pool, got_room), cjson.encode(ejection) }
+end
+
+if is_left_alone(record) and (state == "queued" or state == "parked" or state == "offered") then
+  return { "ended", "canceled", to_serve(record.pool, end_left_job(job, record)), "null" }
 end
 
 -- Not an answer by the offer's deadline: the gateway that asked is gone or late. Nobody is blamed.

@@ -4,6 +4,9 @@
 -- Lives of a room are told apart by sid and ordered by when they began; the latest is the present one, over or not. Where
 -- that was not said, when they were first spoken of stands in.
 -- Answered with the present life as the book then has it, whichever life was spoken of, and those who were spoken of.
+-- Each life counts its callers (everybody but agents and recorders): `callers` is how many are there, `seen_at` when one
+-- was last known to be there. Somebody whose kind nobody told yet is not counted. Of a life that is over, late words can only
+-- tell that one was there at all: then it is taken for there until the end.
 -- Dying after it: whoever brought the facts brings them again, or the reconciler finds them.
 -- @slot room
 -- @include records
@@ -33,8 +36,10 @@ local life = lives[sid] or { created_at = 0, said_at = said_at, over = 0 }
 lives[sid] = life
 if created_at > 0 then life.created_at = created_at end
 life.said_at = math.min(life.said_at, said_at)
-if is_over then life.over = 1 end
-redis.call("HSET", lives_key, sid, cjson.encode(life))
+if is_over then
+  life.over = 1
+  life.over_at = life.over_at or now
+end
 local count, oldest = 0, nil
 for id in pairs(lives) do
   count = count + 1
@@ -46,6 +51,20 @@ local present = latest_life(lives)
 if info ~= "" and lives[sid] then
   local known_at = tonumber(redis.call("HGET", infos_key, sid .. "|said_at") or -1)
   if said_at >= known_at then redis.call("HSET", infos_key, sid, info, sid .. "|said_at", string.format("%.0f", said_at)) end
+end
+
+local function is_caller(person)
+  return person.kind and person.kind ~= "agent" and person.kind ~= "egress"
+end
+
+-- `counted` is kept with the person: 1 while it counts among the callers, 0 once it left, absent before it was known as one.
+local function count_caller(person)
+  if not is_caller(person) then return end
+  local is_here = not person.left_at
+  if is_here or person.counted ~= 0 then life.seen_at = now end
+  if is_here and person.counted ~= 1 then life.callers = (life.callers or 0) + 1 end
+  if not is_here and person.counted == 1 then life.callers = math.max(0, (life.callers or 0) - 1) end
+  person.counted = is_here and 1 or 0
 end
 
 -- Of a life that is over, or was followed by another, nobody is kept.
@@ -70,6 +89,7 @@ local function merge_person(change)
     person.left_reason = person.left_reason or ""
   end
   person.heard_at = now
+  count_caller(person)
   redis.call("HSET", people_of(sid), change.sid, cjson.encode(person))
   return person
 end
@@ -89,8 +109,23 @@ if sid == present and life.over == 0 then
   if redis.call("HLEN", people_of(sid)) % MAX_PEOPLE == MAX_PEOPLE - 1 then forget_left() end
   redis.call("PEXPIRE", people_of(sid), keep_ms)
 end
-for id in pairs(lives) do
-  if id ~= present or lives[id].over == 1 then redis.call("DEL", people_of(id)) end
+for id, one in pairs(lives) do
+  if id ~= present or one.over == 1 then
+    redis.call("DEL", people_of(id))
+    -- They were there until it ended, or until the next life showed that it had.
+    local had_callers = (one.callers or 0) > 0
+    if had_callers or not one.over_at then
+      one.over_at = one.over_at or now
+      if had_callers then one.callers, one.seen_at = 0, one.over_at end
+      redis.call("HSET", lives_key, id, cjson.encode(one))
+    end
+  end
+end
+if lives[sid] then
+  for _, change in ipairs(life.over_at and changes or {}) do
+    if is_caller(change) then life.seen_at = life.seen_at or life.over_at end
+  end
+  redis.call("HSET", lives_key, sid, cjson.encode(life))
 end
 redis.call("PEXPIRE", lives_key, keep_ms)
 redis.call("PEXPIRE", infos_key, keep_ms)

@@ -48,7 +48,11 @@ export interface JobRecord {
   priority: number;
   createdAtMs: number;
   updatedAtMs: number;
-  /** Of one that waits: when its next fallback step is due, or its waiting time is over. */
+  /** Until when it may wait for a worker. */
+  waitUntilMs: number;
+  /** Until when it waits for callers who have left; 0 while one is there, or none ever was. */
+  aloneUntilMs: number;
+  /** Of one that waits: when its next fallback step is due, its wait for callers who left, or its waiting time is over. */
   patienceEndsAtMs: number;
   /** Of the newest offer; 0 until there was one. */
   offeredAtMs: number;
@@ -62,8 +66,14 @@ export interface JobRecord {
   endedAtMs: number;
 }
 
-/** All of its jobs ended; the life of its room did; it waited too long for one; a caller took it back. */
-export const ORDER_CAUSES = ["jobs_ended", "room_finished", "waited_too_long", "deleted"] as const;
+/** All of its jobs ended; the life of its room did; its callers left before anybody came; it waited too long for one; a caller took it back. */
+export const ORDER_CAUSES = [
+  "jobs_ended",
+  "room_finished",
+  "caller_left",
+  "waited_too_long",
+  "deleted",
+] as const;
 export type OrderCause = (typeof ORDER_CAUSES)[number];
 
 export interface OrderRecord {
@@ -90,6 +100,8 @@ export interface OrderRecord {
   preferences: Preferences | undefined;
   /** On hold: none of its jobs is offered to anybody. */
   isHeld: boolean;
+  /** It waits on when its callers have left and their room has closed. */
+  keepsWaiting: boolean;
   /** Expired: its room did not open in the time that it may wait. */
   state: "live" | "ended" | "expired" | "deleted";
   /** Why it ended; empty while it has not. */
@@ -155,6 +167,8 @@ export function jobRecord(hash: Hash): JobRecord {
     priority: number(hash, "priority"),
     createdAtMs: number(hash, "created_at"),
     updatedAtMs: number(hash, "updated_at"),
+    waitUntilMs: number(hash, "wait_until"),
+    aloneUntilMs: number(hash, "alone_until"),
     patienceEndsAtMs: patienceEndsAtMs(hash),
     offeredAtMs: number(hash, "offered_at"),
     startedAtMs: number(hash, "started_at"),
@@ -170,7 +184,8 @@ function patienceEndsAtMs(hash: Hash): number {
   const waitUntil = number(hash, "wait_until");
   const fallbackAfter = number(hash, "fallback_after");
   const began = Math.max(waitUntil - number(hash, "wait_ms"), number(hash, "not_before"));
-  return fallbackAfter === 0 ? waitUntil : Math.min(waitUntil, began + fallbackAfter);
+  const aloneUntil = number(hash, "alone_until") || waitUntil;
+  return Math.min(waitUntil, aloneUntil, fallbackAfter === 0 ? waitUntil : began + fallbackAfter);
 }
 
 export function orderRecord(hash: Hash): OrderRecord {
@@ -192,6 +207,7 @@ export function orderRecord(hash: Hash): OrderRecord {
     fallback: decodeFallback(text(hash, "fallback")),
     preferences: decodePreferences(text(hash, "prefer")),
     isHeld: hash.held === "1",
+    keepsWaiting: hash.keep_waiting === "1",
     state: text(hash, "state") as OrderRecord["state"],
     cause: text(hash, "cause") as OrderRecord["cause"],
     createdAtMs: number(hash, "created_at"),

@@ -61,6 +61,8 @@ export interface OrderFacts {
    */
   room_sid?: string;
   one_life?: 1;
+  /** It waits on when its callers have left and their room has closed, for the room's next life. */
+  keep_waiting?: 1;
   /** Who is asked when nobody takes its jobs, as encodeFallback writes it; absent: nobody else. */
   fallback?: string;
   /** On hold from the start. */
@@ -125,6 +127,18 @@ export interface RoomPerson {
   said_at: number;
   /** When we last heard of it, by the ledger's clock. */
   heard_at: number;
+  /** Of callers (all but agents and recorders): 1 while it counts among those who are there, 0 since it left. */
+  counted?: 0 | 1;
+}
+
+/** One life of a room as the room book has it. A caller is everybody but agents and recorders. */
+export interface RoomLife {
+  sid: string;
+  over: 0 | 1;
+  /** How many are there. */
+  callers: number;
+  /** When one was last known to be there, by the ledger's clock; 0 = nobody ever was. */
+  seen_at: number;
 }
 
 /** A job that a worker says it still runs. */

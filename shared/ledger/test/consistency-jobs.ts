@@ -82,7 +82,13 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
   // Its back-off has not ended: nothing has tried it, and its timer waits for just that.
   if (Number(job.not_before ?? 0) > nowMs && WAITING.includes(state) && job.held !== "1") {
     check("state in back-off", "queued", state);
-    check("timer of the back-off", Number(job.not_before), zsets.get("deadlines")?.get(`job|${id}`));
+    const due = Math.min(Number(job.not_before), Number(job.alone_until ?? Number.POSITIVE_INFINITY));
+    check("timer of the back-off", due, zsets.get("deadlines")?.get(`job|${id}`));
+  }
+
+  if (state === "parked" && job.held !== "1" && job.alone_until !== undefined) {
+    const due = zsets.get("deadlines")?.get(`job|${id}`) ?? Number.POSITIVE_INFINITY;
+    check("timer not behind its wait for callers who left", true, due <= Number(job.alone_until));
   }
 
   for (const field of ["room_info", "participant_info"])

@@ -3,6 +3,7 @@
  * never does. Their jobs are jobs like the others, and live in the same state.
  */
 import type { LedgerModel } from "./ledger-model.js";
+import { waitsAlone } from "./ledger-model-state.js";
 import type { ModelJob } from "./ledger-model-types.js";
 import * as ms from "./scene.js";
 
@@ -14,6 +15,7 @@ interface ModelOrder {
   isHeld: boolean;
   isBound: boolean;
   waitMs: number;
+  createdMs: number;
   /** When it was made or released. */
   sinceMs: number;
   jobs: Set<string>;
@@ -46,7 +48,13 @@ export class OrdersModel {
   create(id: string, asked: Pick<ModelOrder, "hasRoomJob" | "isHeld" | "waitMs">): string {
     if (this.orders.has(id)) return "exists";
     const rest = { state: "live", isOpen: !asked.hasRoomJob, isBound: false } as const;
-    const order: ModelOrder = { ...asked, ...rest, sinceMs: this.#nowMs, jobs: new Set() };
+    const order: ModelOrder = {
+      ...asked,
+      ...rest,
+      createdMs: this.#nowMs,
+      sinceMs: this.#nowMs,
+      jobs: new Set(),
+    };
     this.orders.set(id, order);
     if (asked.hasRoomJob) this.#addJob(order, roomJobOf(id), ms.WAIT_MS);
     return "created";
@@ -62,6 +70,27 @@ export class OrdersModel {
     return `extended ${isNew ? 1 : 0}`;
   }
 
+  /** `seenMs` ago a caller was last there, and none is now; undefined: one is. */
+  noteCallers(id: string, seenMs: number | undefined): string {
+    const order = this.orders.get(id);
+    if (order === undefined) return "unknown";
+    if (!this.#live(id)) return "closed";
+    if (!order.isBound) return "other_life";
+    const job = this.#jobs.state.jobs.get(roomJobOf(id));
+    if (job === undefined || job.state === "ended") return "noted ";
+    const seenAt = this.#nowMs - (seenMs ?? 0);
+    const aloneUntil = seenMs === undefined || seenAt <= order.createdMs ? 0 : seenAt + ms.AWAY_MS;
+    const isBack = job.aloneUntil > 0 && aloneUntil === 0;
+    if (isBack && job.state === "queued" && job.notBefore > this.#nowMs) job.due = job.notBefore;
+    const isNews = job.aloneUntil !== aloneUntil && aloneUntil > 0;
+    job.aloneUntil = aloneUntil;
+    const waits = (job.state === "queued" || job.state === "parked") && !job.isHeld;
+    if (isNews && waits) job.due = Math.min(job.due, aloneUntil);
+    if (!waitsAlone(job, this.#nowMs)) return "noted ";
+    this.#jobs.state.end(roomJobOf(id), job, "canceled", "caller_left");
+    return `noted ${roomJobOf(id)}`;
+  }
+
   closes(id: string): string {
     const order = this.orders.get(id);
     if (order === undefined) return "unknown";
@@ -73,7 +102,8 @@ export class OrdersModel {
     if (isLive && this.#nowMs < order.sinceMs + order.waitMs && !wasServed) {
       order.isBound = false;
       for (const [job, record] of left)
-        if (job !== roomJobOf(id)) this.#jobs.state.end(job, record, "canceled", "participant_left");
+        if (job === roomJobOf(id)) record.aloneUntil = 0;
+        else this.#jobs.state.end(job, record, "canceled", "participant_left");
       return "kept";
     }
     if (isLive) order.state = "ended";

@@ -58,7 +58,13 @@ export class ModelState {
     };
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, orphanedAt: 0 };
     const begins = { offeredAt: 0, startedAt: 0, runningAt: 0 };
-    const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
+    const ends = {
+      waitUntil: this.nowMs + ms.WAIT_MS,
+      aloneUntil: 0,
+      notBefore: 0,
+      graceUntil: 0,
+      unseenUntil: 0,
+    };
     const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
     const presence = { isJoined: false, isDoubted: false };
     const hold = { isOnHold: false, isHeld: false };
@@ -390,8 +396,15 @@ export function dueTimes(job: ModelJob): { fallback: number; last: number } {
   const next = job.steps[job.step + 1];
   const began = Math.max(job.waitUntil - job.waitMs, job.notBefore);
   const fallback = next === undefined ? Number.POSITIVE_INFINITY : began + next.afterMs;
-  return { fallback, last: Math.min(fallback, job.waitUntil) };
+  return { fallback, last: Math.min(fallback, job.aloneUntil || job.waitUntil, job.waitUntil) };
 }
+
+/** Its callers left for good: it is offered to nobody, and ends when its timer comes. */
+export const isLeftAlone = ({ aloneUntil }: ModelJob, nowMs: number): boolean =>
+  aloneUntil > 0 && nowMs >= aloneUntil;
+
+export const waitsAlone = (job: ModelJob, nowMs: number): boolean =>
+  ["queued", "parked", "offered"].includes(job.state) && isLeftAlone(job, nowMs);
 
 /** Of those of one millisecond the first by name, as in a sorted set. False when there is none. */
 function forgetOldest(times: Map<string, number>): boolean {

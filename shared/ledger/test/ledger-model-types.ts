@@ -27,6 +27,8 @@ export interface ModelJob extends DividedJob {
   startedAt: number;
   runningAt: number;
   waitUntil: number;
+  /** Until when it waits for callers who left; 0 while it need not. */
+  aloneUntil: number;
   waitMs: number;
   maxAttempts: number;
   notBefore: number;

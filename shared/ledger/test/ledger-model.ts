@@ -16,7 +16,7 @@ import {
   wentWrong,
 } from "./ledger-model-health.js";
 import { awaitLateAnswer, endLateWait, lengthen, waitsLonger } from "./ledger-model-lateness.js";
-import { dueTimes, ModelState, poolOf } from "./ledger-model-state.js";
+import { dueTimes, isLeftAlone, ModelState, poolOf, waitsAlone } from "./ledger-model-state.js";
 import type { ModelJob, ModelTerms } from "./ledger-model-types.js";
 import { compareCounts } from "./placement-model.js";
 import * as ms from "./scene.js";
@@ -77,7 +77,8 @@ export class LedgerModel {
     const job = state.jobs.get(id);
     if (job === undefined) return "idle unknown";
     if (job.state !== "queued" && job.state !== "parked") return `idle ${job.state}`;
-    if (state.nowMs < job.notBefore || job.isHeld) return `idle ${job.state}`;
+    if (state.nowMs < job.notBefore || job.isHeld || isLeftAlone(job, state.nowMs))
+      return `idle ${job.state}`;
     if (job.isOnHold) {
       state.suspend(job);
       return "held";
@@ -109,7 +110,7 @@ export class LedgerModel {
     if (line.length === 0) return "empty";
     if (!state.hasRoom(pool)) return "no_room";
     for (const [id, job] of line.slice(0, ms.HEADS)) {
-      if (state.nowMs >= job.waitUntil) continue;
+      if (state.nowMs >= job.waitUntil || isLeftAlone(job, state.nowMs)) continue;
       const chosen = state.splits.pick(id, job);
       if (chosen !== undefined) return state.offer(id, job, chosen);
       if (job.state === "queued") Object.assign(job, { state: "parked", due: state.nextLook(job) });
@@ -127,7 +128,8 @@ export class LedgerModel {
       return "started";
     }
     const live = state.sessions.get(session);
-    if (job.state !== "offered" || live === undefined) return `stale ${job.state}`;
+    if (job.state !== "offered" || live === undefined || isLeftAlone(job, state.nowMs))
+      return `stale ${job.state}`;
     state.move(job, "starting");
     Object.assign(live.strikes, { silent: 0, rejects: 0 });
     if (live.ejectedAt > 0 && live.coolingUntil <= state.nowMs) state.timers.set(session, state.nowMs);
@@ -352,6 +354,10 @@ export class LedgerModel {
     const job = state.jobs.get(id);
     if (job === undefined || job.state === "ended" || job.due > state.nowMs) return "idle";
     if (job.state === "running") return job.isDoubted ? this.#doubted(id, job) : "idle";
+    if (waitsAlone(job, state.nowMs)) {
+      state.end(id, job, "canceled", "caller_left");
+      return "ended canceled";
+    }
     if (job.state === "offered") {
       state.release(id, job);
       state.requeue(job, state.nowMs + ms.GUARD_MS);

@@ -3,7 +3,7 @@
  */
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import fc from "fast-check";
-import { CANDIDATE_POOL, LEASE_MS, MAX_ATTEMPTS, POOL, SECOND_POOL, WAIT_MS } from "./scene.js";
+import { AWAY_MS, CANDIDATE_POOL, LEASE_MS, MAX_ATTEMPTS, POOL, SECOND_POOL, WAIT_MS } from "./scene.js";
 
 const job: fc.Arbitrary<string> = fc.constantFrom("AJ_0", "AJ_1", "AJ_2", "AJ_3", "AJ_4", "AJ_5");
 const ramp = fc.constantFrom<{ afterMs: number; percent: number }[]>(
@@ -170,6 +170,13 @@ const FAMILIES = {
     },
     { weight: 4, arbitrary: fc.record({ do: is("roomOpens"), slot, person }) },
     { weight: 3, arbitrary: fc.record({ do: is("roomCloses"), slot }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        ...{ do: is("callers"), slot },
+        seenMs: fc.constantFrom<(number | undefined)[]>(undefined, 0, 0, 5_000, AWAY_MS),
+      }),
+    },
     { weight: 4, arbitrary: fc.record({ do: is("expireOrder"), slot }) },
     {
       weight: 3,

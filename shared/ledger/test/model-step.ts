@@ -282,6 +282,7 @@ export class ModelStep {
       case "openOrder":
       case "roomOpens":
       case "roomCloses":
+      case "callers":
       case "expireOrder":
       case "holdOpen":
       case "releaseOpen":
@@ -404,6 +405,12 @@ export class ModelStep {
         const outcomes = reply.status === "ended" ? ` ${reply.outcomes.join()}` : "";
         return [`${reply.status}${outcomes}`, open.closes(id)];
       }
+      case "callers": {
+        const isHere = op.seenMs === undefined;
+        const reply = await scene.noteCallers(id, isHere ? 1 : 0, scene.nowMs - (op.seenMs ?? 0));
+        const ended = reply.status === "noted" ? ` ${reply.ended.join()}` : "";
+        return [`${reply.status}${ended}`, open.noteCallers(id, op.seenMs)];
+      }
       case "expireOrder":
         return [(await scene.expireOrder(id)).status, open.expire(id)];
       case "holdOpen":
@@ -446,7 +453,7 @@ function splitWords(record: SplitRecord | undefined): string {
 
 type Recovering = "deregister" | "expireGateway" | "assert" | "migrate" | "settle" | "restore";
 type OfOpenOrders =
-  | ("openOrder" | "roomOpens" | "roomCloses" | "expireOrder")
+  | ("openOrder" | "roomOpens" | "roomCloses" | "callers" | "expireOrder")
   | ("holdOpen" | "releaseOpen" | "changeOpen" | "deleteOpen");
 
 function stateWords(reply: { status: string; state?: string }): string {

@@ -207,7 +207,7 @@ onEachRedis("the end of a room", (scene) => {
     expect(reply.outcomes.sort()).toEqual(["canceled", "success"]);
     expect(reply.stops).toMatchObject([{ job: "AJ_runs", session: "AW_1" }]);
     expect(await job("AJ_runs")).toEqual(["ended", "success", "room_finished"]);
-    expect(await job("AJ_waits")).toEqual(["ended", "canceled", "room_finished"]);
+    expect(await job("AJ_waits")).toEqual(["ended", "canceled", "room_closed"]);
     expect(await s.field("order", "AD_1", "state")).toBe("ended");
     expect(await s.endRoom("AD_1")).toEqual({ status: "closed", state: "ended" });
   });
@@ -224,7 +224,7 @@ onEachRedis("the end of a room", (scene) => {
     expect(await s.endRoom("AD_1", "RM_1", 2)).toMatchObject({ status: "ended", more: 1 });
     expect(await s.extend("AD_1", [newJob("AJ_4")])).toEqual({ status: "closed", state: "ended" });
     expect(await s.endRoom("AD_1", "RM_1", 2)).toMatchObject({ status: "ended", more: 0 });
-    expect(await job("AJ_3")).toEqual(["ended", "canceled", "room_finished"]);
+    expect(await job("AJ_3")).toEqual(["ended", "canceled", "room_closed"]);
   });
 
   test("that nobody served leaves the order to the room's next life", async () => {
@@ -243,7 +243,7 @@ onEachRedis("the end of a room", (scene) => {
     await s.order("AD_1", undefined, { room_sid: "RM_1", one_life: 1 });
     expect(await s.extend("AD_1", [], "RM_2")).toEqual({ status: "other_life", roomSid: "RM_1" });
     expect(await s.endRoom("AD_1")).toMatchObject({ status: "ended", outcomes: ["canceled"] });
-    expect(await job("AJ_1")).toEqual(["ended", "canceled", "room_finished"]);
+    expect(await job("AJ_1")).toEqual(["ended", "canceled", "room_closed"]);
   });
 
   test("that nobody served takes back the jobs of an open order, and leaves it to the next life", async () => {

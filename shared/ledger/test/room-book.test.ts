@@ -57,7 +57,7 @@ onEachRedis("the room book", (scene) => {
     });
     const ann = {
       ...{ sid: "PA_1", identity: "ann", kind: "standard", attributes: { at: "2000" }, info: "info-2000" },
-      ...{ joined_at: 2_000, publishes: 1, said_at: 2_000, heard_at: scene().nowMs },
+      ...{ joined_at: 2_000, publishes: 1, said_at: 2_000, heard_at: scene().nowMs, counted: 1 },
     };
     const known = { sid: ROOM_A, live: 1, info: "room", infoAt: 1_000 };
     expect(reply).toEqual({ status: "merged", ...known, people: [ann] });

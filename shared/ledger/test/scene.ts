@@ -46,6 +46,8 @@ export const RECHECK_MS = 30_000;
 export const SILENT_MS = 600_000;
 export const REPORT_MS = 330_000;
 export const REJOIN_MS = 5_000;
+/** How long the last caller may take to come back. */
+export const AWAY_MS = 21_000;
 export const HOLD_MS = 5_000;
 /** How long after a worker's report its unseen agent is asked about. */
 export const CHECK_MS = 2_000;
@@ -406,9 +408,19 @@ export class Scene {
     return this.ledger.rest({ ...this.at, listenMs: this.listenMs });
   }
 
-  async endRoom(order: string, roomSid = "RM_1", limit = 100) {
+  /** What the room book says of the callers in the life that the order is bound to. */
+  async noteCallers(order: string, callers: number, seenAt = this.nowMs, roomSid = "RM_1") {
+    const args = { ...this.at, order, roomSid, callers, seenAt, awayMs: AWAY_MS, limit: 100 };
+    const first = await this.ledger.noteCallers({ ...args, listenMs: this.listenMs, rests: -1 });
+    return first.status === "unindexed"
+      ? this.ledger.noteCallers({ ...args, listenMs: this.listenMs, rests: first.rests })
+      : first;
+  }
+
+  /** `seenAt`: when a caller was last known to be there; 0 = nobody ever was. */
+  async endRoom(order: string, roomSid = "RM_1", limit = 100, seenAt = 0) {
     const times = { stopMs: STOP_MS, waitMs: WAIT_MS, listenMs: this.listenMs };
-    const args = { ...this.at, order, roomSid, ...times, limit };
+    const args = { ...this.at, order, roomSid, seenAt, ...times, limit };
     const first = await this.ledger.endRoomOrder({ ...args, rests: -1 });
     return first.status === "unindexed" ? this.ledger.endRoomOrder({ ...args, rests: first.rests }) : first;
   }

@@ -3,6 +3,7 @@
  * services' schemas, which this package cannot import; a test holds it against them.
  */
 export const KNOWN_VARIABLES: ReadonlySet<string> = new Set([
+  "MUSTER_ADOPT_UNNAMED",
   "MUSTER_API_URL",
   "MUSTER_CREATE_ROOMS",
   "MUSTER_DATA_DIR",

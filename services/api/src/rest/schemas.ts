@@ -145,6 +145,9 @@ const orderFields = {
   cause: z.enum(["", ...ORDER_CAUSES]).openapi({
     description: "Why it ended; empty while it has not. Each of its jobs has a cause of its own.",
   }),
+  keep_waiting: z
+    .boolean()
+    .openapi({ description: "It waits on when its callers have left and their room has closed." }),
   held: z.boolean().openapi({ description: "On hold: none of its jobs is offered to anybody." }),
   room: z.string(),
   room_sid: z

@@ -124,6 +124,7 @@ function orderFields(order: OrderRecord): Omit<z.infer<typeof Order>, "namespace
     state: order.state,
     cause: order.cause,
     held: order.isHeld,
+    keep_waiting: order.keepsWaiting,
     room: order.room,
     room_sid: order.roomSid,
     agent_name: order.agent,

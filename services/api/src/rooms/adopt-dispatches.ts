@@ -4,6 +4,9 @@
  * in each life of its room, under its id, unless livekit-server gave it to a worker of its own. Where livekit-server is known
  * to have such, a dispatch is looked at again after the time in which they claim it, and taken then; else at once.
  *
+ * LiveKit makes one without a name for each room that names no agent, also where nobody ever ran such an agent. It is taken
+ * where a worker without a name was seen by then; comes the first one later, in the rooms that have callers.
+ *
  * 1. The id that stands for it in this life is settled. 2. The order is made. 3. It is marked as made. Died between
  * them: the next look goes on, and makes nothing twice, since the order's id is the one that stands.
  */
@@ -21,16 +24,18 @@ import { AgentDispatch, CreateAgentDispatchRequest } from "@muster/wire/generate
 import type { AcceptOrder } from "../accept-order.js";
 import type { KnownNamespaces } from "../known-namespaces.js";
 import { checkDispatchId, orderOf } from "../order-request.js";
+import type { OrderPolicy } from "../policy.js";
 import { ClaimWindow } from "./claim-window.js";
 import { LivesSeen } from "./lives-seen.js";
 
 export interface AdoptDispatchesDeps {
-  ledger: Pick<Ledger, "adoptDispatch">;
+  ledger: Pick<Ledger, "adoptDispatch" | "listLives">;
   /** undefined: LiveKit cannot be asked; unnamed agents then go to every new room, as LiveKit itself has it. */
   roomService: Pick<RoomService, "listDispatches" | "listParticipants"> | undefined;
   ownWorkers: Pick<OwnWorkers, "note" | "list" | "forget">;
   known: Pick<KnownNamespaces, "of">;
   acceptOrder: Pick<AcceptOrder, "accept">;
+  policy: Pick<OrderPolicy, "adoptUnnamed">;
   /** Whose orders they become: LiveKit knows of no projects. */
   project: string;
   clock: Clock;
@@ -49,6 +54,8 @@ export class AdoptDispatches {
   /** By sid: the look that is to come. */
   readonly #again = new Map<string, () => void>();
   #isStopped = false;
+  /** Those among them whose unnamed dispatch nobody could take. Only spares questions. */
+  readonly #late = new LivesSeen();
 
   constructor(deps: AdoptDispatchesDeps) {
     this.#deps = deps;
@@ -74,9 +81,12 @@ export class AdoptDispatches {
     this.#again.clear();
   }
 
-  /** For each word that is heard of a room: asks at the first, and leaves later ones to the rounds. Never rejects. */
+  /**
+   * For each word that is heard of a room: asks at the first, and while somebody can take by now what nobody could; leaves the
+   * rest to the rounds. Never rejects.
+   */
   async lookOnce(room: string, sid: string): Promise<void> {
-    if (this.#lookedAt.has(sid)) return;
+    if (this.#lookedAt.has(sid) && !(await this.#mayBeTakenNow(sid))) return;
     await this.look(room, sid).catch((error: unknown) => {
       this.#deps.log.warn(
         { error: String(error) },
@@ -86,9 +96,8 @@ export class AdoptDispatches {
   }
 
   async #listed(room: string, sid: string): Promise<AgentDispatch[]> {
-    const { roomService, known, project } = this.#deps;
+    const { roomService } = this.#deps;
     if (roomService !== undefined) return roomService.listDispatches(room);
-    if ((await known.of(project, "")).length === 0) return [];
     const id = idFrom("order", createHash("sha256").update(`unnamed\0${sid}`).digest());
     return [AgentDispatch.create({ id, room })];
   }
@@ -110,8 +119,11 @@ export class AdoptDispatches {
   async #adopt(room: string, sid: string, likeness: string, dispatch: AgentDispatch): Promise<void> {
     const { ledger, acceptOrder, project, log } = this.#deps;
     const args = { room, sid, likeness, id: dispatch.id, keepMs: KEEP_MS };
-    const { id, done } = await ledger.adoptDispatch({ ...args, isDone: false });
+    const isLate = dispatch.agentName === "" && !(await this.#isUnnamedKnown());
+    const { id, done, late } = await ledger.adoptDispatch({ ...args, isDone: false, isLate });
     if (done === 1) return;
+    if (isLate || (late === 1 && !(await this.#hasCallers(room, sid)))) return this.#late.add(sid);
+    this.#late.delete(sid);
     const { agentName, metadata, attributes, deployment, restartPolicy } = dispatch;
     const request = CreateAgentDispatchRequest.create({
       ...{ room, agentName, metadata, attributes, deployment, restartPolicy },
@@ -128,7 +140,24 @@ export class AdoptDispatches {
         "a dispatch of livekit-server is out of bounds; left to it",
       );
     }
-    await ledger.adoptDispatch({ ...args, isDone: true });
+    await ledger.adoptDispatch({ ...args, isDone: true, isLate: false });
+  }
+
+  /** Whether workers without a name can take what LiveKit made for them. */
+  async #isUnnamedKnown(): Promise<boolean> {
+    const { known, policy, project } = this.#deps;
+    if (policy.adoptUnnamed !== "known") return policy.adoptUnnamed === "always";
+    return (await known.of(project, "")).length > 0;
+  }
+
+  async #mayBeTakenNow(sid: string): Promise<boolean> {
+    // Whether LiveKit and Redis answer is seen by the look that follows.
+    return this.#late.has(sid) && (await this.#isUnnamedKnown().catch(() => true));
+  }
+
+  async #hasCallers(room: string, sid: string): Promise<boolean> {
+    const { lives } = await this.#deps.ledger.listLives({ room });
+    return Object.values(lives).some((life) => life.sid === sid && life.callers > 0);
   }
 }
 

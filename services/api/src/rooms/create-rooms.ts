@@ -40,7 +40,7 @@ export interface RoomsDeps {
   ownWorkers: OwnWorkers;
   /** undefined: rooms are not created. */
   missingRooms: MissingRooms | undefined;
-  policy: Pick<OrderPolicy, "roomsEveryMs">;
+  policy: Pick<OrderPolicy, "roomsEveryMs" | "adoptUnnamed">;
   clock: Clock;
   log: Log;
 }

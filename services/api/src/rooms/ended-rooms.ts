@@ -29,12 +29,15 @@ export class EndedRooms {
     this.#deps = deps;
   }
 
-  /** True when the order goes on: it was not served, and waits for the room's next life. */
-  async end(namespace: string, order: string, roomSid: string): Promise<boolean> {
+  /**
+   * True when the order goes on: it was not served, nobody waited for it there, and it waits for the room's next life.
+   * `seenAt`: when a caller was last known to be in that life; 0 = nobody ever was.
+   */
+  async end(namespace: string, order: string, roomSid: string, seenAt: number): Promise<boolean> {
     const { ledger, listeners, hints, metrics, policy } = this.#deps;
     const { stopMs, waitMs } = policy;
     const listenMs = await listeners.listenMs(namespace);
-    const args = { namespace, order, roomSid, stopMs, waitMs, listenMs, limit: JOBS_PER_CALL };
+    const args = { namespace, order, roomSid, seenAt, stopMs, waitMs, listenMs, limit: JOBS_PER_CALL };
     for (;;) {
       const reply = await untilIndexed(this.#deps, namespace, (rests) =>
         ledger.endRoomOrder({ ...args, rests }),

@@ -13,6 +13,10 @@ export class LivesSeen {
     return this.#sids.has(sid);
   }
 
+  delete(sid: string): void {
+    this.#sids.delete(sid);
+  }
+
   add(sid: string): void {
     this.#sids.add(sid);
     const [oldest] = this.#sids;

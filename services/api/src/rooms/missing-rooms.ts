@@ -10,6 +10,8 @@
  * 5. It is off the list. While LiveKit is away it stays there, and the rounds try again until nobody waits any more. Not so
  *    one that LiveKit does not take, as it does not take a name as long as ours may be: it holds up no other.
  *
+ * The room has livekit-server's own time-outs: it cannot change those of a room that lives, and an agent that is alone in it
+ * has to be out after them. One that closes while its order waits is made again (reopen-rooms.ts).
  * Must never ask for a room that exists to be made: where its node is gone, that changes its settings.
  */
 
@@ -40,12 +42,8 @@ const MOST_AT_ONCE = 4;
 /** Above this the rounds bring them. */
 const MOST_WAITING = 10_000;
 const LISTED_PER_ROUND = 1_000;
-/** livekit-server's own default: whoever is to come gets at least this time after a short wait, too. */
-const LEAST_EMPTY_TIMEOUT_S = 300;
 /** What LiveKit said of a room is not asked again for so long. */
 const FRESH_MS = 1_000;
-/** It is a uint32. */
-const LONGEST_EMPTY_TIMEOUT_S = 2 ** 32 - 1;
 
 /** A room that somebody waits for in this process. */
 interface Wish {
@@ -172,7 +170,7 @@ export class MissingRooms {
     });
   }
 
-  async #found({ room: name, untilMs }: WantedRoom, known: KnownRoom | undefined) {
+  async #found({ room: name }: WantedRoom, known: KnownRoom | undefined) {
     const { roomService, clock } = this.#deps;
     const { signal } = this.#stopped;
     if (known?.status === "live" && known.room !== undefined)
@@ -181,9 +179,7 @@ export class MissingRooms {
     const [live] = known?.status === "absent" ? [] : await roomService.listRooms([name], { signal });
     if (live !== undefined) return { room: live, askedAtMs };
     askedAtMs = clock.now();
-    const waitS = Math.ceil((untilMs - askedAtMs) / 1000);
-    const emptyTimeoutS = Math.min(LONGEST_EMPTY_TIMEOUT_S, Math.max(LEAST_EMPTY_TIMEOUT_S, waitS));
-    return { room: await roomService.createRoom({ name, emptyTimeoutS }, { signal }), askedAtMs };
+    return { room: await roomService.createRoom({ name }, { signal }), askedAtMs };
   }
 
   /** Deleted, ended, or bound to a life of the room meanwhile: then nobody waits for another. */

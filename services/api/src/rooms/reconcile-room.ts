@@ -1,7 +1,7 @@
 /**
  * Brings the orders of a room in line with what is known of the room: each participant that matches has its job, what
- * LiveKit saw of an agent is told to its job, former holders are put out, and what was bound to a life that is over ends. Looks at states, never at
- * events, so that it does no harm to be called twice, late, or by several at once: every write is a script that checks
+ * LiveKit saw of an agent is told to its job, former holders are put out, what waits for callers who left is told so, and
+ * what was bound to a life that is over ends. Looks at states, never at events, so that it does no harm to be called twice, late, or by several at once: every write is a script that checks
  * for itself, and ids of jobs are derived.
  */
 
@@ -17,10 +17,12 @@ import type { ApiMetrics } from "../metrics.js";
 import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
 import { AgentsInRoom } from "./agents-in-room.js";
+import { CallersGone, isNews, waitsForCallers } from "./callers-gone.js";
 import type { DoubledAgents } from "./doubled-agents.js";
 import { EndedRooms } from "./ended-rooms.js";
 import type { FormerAgents } from "./former-agents.js";
 import { LeftParticipants } from "./left-participants.js";
+import type { ReopenRooms } from "./reopen-rooms.js";
 import { ReplacedPeople } from "./replaced-people.js";
 import { present, type RoomLook } from "./room-look.js";
 import { type ServedTypes, wantedJobs } from "./wanted-jobs.js";
@@ -40,6 +42,8 @@ export interface ReconcileRoomDeps extends UntilIndexedDeps {
   hints: Hints;
   formerAgents: Pick<FormerAgents, "look">;
   doubledAgents: Pick<DoubledAgents, "look">;
+  /** undefined: rooms are not created. */
+  reopenRooms?: Pick<ReopenRooms, "want"> | undefined;
   metrics: Pick<ApiMetrics, "jobsEnded">;
   /** Whose orders may be for a room: one LiveKit serves them all. */
   projects: readonly string[];
@@ -59,12 +63,14 @@ const PEOPLE_AT_ONCE = 500;
 export class ReconcileRoom implements RoomReconciler {
   readonly #deps: ReconcileRoomDeps;
   readonly #agents: AgentsInRoom;
+  readonly #callers: CallersGone;
   readonly #ended: EndedRooms;
   readonly #left: LeftParticipants;
 
   constructor(deps: ReconcileRoomDeps) {
     this.#deps = deps;
     this.#agents = new AgentsInRoom(deps);
+    this.#callers = new CallersGone(deps);
     this.#ended = new EndedRooms(deps);
     this.#left = new LeftParticipants(deps);
   }
@@ -122,8 +128,9 @@ export class ReconcileRoom implements RoomReconciler {
     // A room's name is used again and again: what is over and done with stays listed for a day.
     if (order.state !== "live" && jobs.every(({ state }) => state === "ended")) return;
     const boundTo = order.roomSid;
-    const isOver = boundTo !== "" && (boundTo !== look.sid || !look.isLive);
-    const goesOn = isOver ? await this.#ended.end(namespace, order.id, boundTo) : order.state === "live";
+    const isOver = !look.isLive || (boundTo !== "" && boundTo !== look.sid);
+    const goesOn = isOver ? await this.#endIn(namespace, look, order) : order.state === "live";
+    if (!look.isLive && goesOn) await this.#wantRoom(look, order);
     if (!look.isLive || !goesOn) return;
     for (const job of jobs) {
       this.#deps.formerAgents.look(job, look.people);
@@ -131,14 +138,35 @@ export class ReconcileRoom implements RoomReconciler {
     }
     await this.#left.settle(namespace, order.id, jobs, look.people);
     await this.#extend(namespace, look, order);
+    if (waitsForCallers(jobs)) await this.#tellOfCallers(namespace, look, { order, jobs });
     if (boundTo === "") await this.#endWhenOver(namespace, look, order);
   }
 
+  /** The life that the order is bound to is over; one that is bound to none can have been meant for the last one. */
+  async #endIn(namespace: string, look: RoomLook, order: OrderRecord): Promise<boolean> {
+    const over = order.roomSid === "" ? look.sid : order.roomSid;
+    const seenAt = (await this.#callers.lives(look.room)).get(over)?.seen_at ?? 0;
+    if (order.roomSid === "" && seenAt <= order.createdAtMs) return order.state === "live";
+    return this.#ended.end(namespace, order.id, over, seenAt);
+  }
+
+  /** It closed, and the order is for its next life. */
+  async #wantRoom({ room, sid }: RoomLook, order: OrderRecord): Promise<void> {
+    const { reopenRooms, policy } = this.#deps;
+    await reopenRooms?.want({ room, sid, waitMs: order.waitMs || policy.waitMs });
+  }
+
+  async #tellOfCallers(namespace: string, look: RoomLook, { order, jobs }: Listed): Promise<void> {
+    const life = (await this.#callers.lives(look.room)).get(look.sid);
+    if (life?.over === 0 && isNews(order, jobs, life)) await this.#callers.tell(namespace, order, look, life);
+  }
+
   /** Whoever took in meanwhile that this life is over did not find the order that was just bound to it. */
-  async #endWhenOver(namespace: string, { room, sid }: RoomLook, order: OrderRecord): Promise<void> {
+  async #endWhenOver(namespace: string, look: RoomLook, order: OrderRecord): Promise<void> {
+    const { room, sid } = look;
     const reply = await this.#deps.ledger.readRoom({ room, cursor: "0", limit: 1 });
     const isOver = reply.status === "found" && (reply.sid !== sid || reply.live === 0);
-    if (isOver) await this.#ended.end(namespace, order.id, sid);
+    if (isOver) await this.#endIn(namespace, look, { ...order, roomSid: sid });
   }
 
   async #extend(namespace: string, look: RoomLook, order: OrderRecord): Promise<void> {

@@ -63,11 +63,11 @@ local function pick(job, scan, prefers)
 end
 
 -- The order of a job that may still be placed, as Redis gave it (empty for a job that has none): the job waits, past
--- its back-off, and the order is live and not on hold. Else nil; second value: true when it is on hold, and the job is not
+-- its back-off, its callers have not left for good, and the order is live and not on hold. Else nil; second value: true when it is on hold, and the job is not
 -- held yet. Third: its preferences, as text. Read whole, for an offer needs it and most jobs are offered at once.
 local function order_to_serve(job)
   local waits = (job.state == "queued" or job.state == "parked") and now >= tonumber(job.not_before)
-  if not waits or job.held == "1" then return nil end
+  if not waits or job.held == "1" or is_left_alone(job) then return nil end
   if job.order == "" then return {} end
   local order, flat = read_hash(order_of(job.order))
   if not order or order.state ~= "live" then return nil end

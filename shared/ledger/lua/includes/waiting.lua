@@ -23,10 +23,17 @@ local function fallback_due(job)
   return waits_since(job) + tonumber(job.fallback_after)
 end
 
--- Until when a job that nobody takes is left as it is: a wish that it gives up, its next fallback step, or the end of its
--- waiting time.
+-- Whether all callers left the room of a job for so long that nobody is to be sent there (includes/leaving).
+local function is_left_alone(job)
+  return job.alone_until ~= "0" and now >= tonumber(job.alone_until)
+end
+
+-- Until when a job that nobody takes is left as it is: a wish that it gives up, its next fallback step, the end of its wait for
+-- callers who left, or the end of its waiting time.
 local function patience_ends(job)
-  return math.min(next_loosening(job) or math.huge, fallback_due(job) or math.huge, tonumber(job.wait_until))
+  local alone_until = job.alone_until ~= "0" and tonumber(job.alone_until) or math.huge
+  return math.min(next_loosening(job) or math.huge, fallback_due(job) or math.huge, alone_until,
+    tonumber(job.wait_until))
 end
 
 -- A job that a split placed is looked at every few seconds, as whoever it waits for can have gone for good (includes/siding).
