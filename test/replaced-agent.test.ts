@@ -103,7 +103,8 @@ async function served(feed: { isTold: boolean; mayAsk: boolean }) {
   });
   await waitUntil("it runs, in its room", async () => {
     const { state, participant_sid: sid } = await parts.job(job);
-    return state === "running" && (sid !== undefined || !feed.isTold);
+    // Told of by webhook, or found by the looks at young jobs.
+    return state === "running" && sid !== undefined;
   });
   const other = await parts.work();
   return { ...parts, worker, job, identity, other };

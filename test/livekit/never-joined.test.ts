@@ -70,7 +70,7 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "").each(isTold)(
     });
 
     it("is not one that came, warmed up first or left soon: its worker is believed", async () => {
-      await python("brief", { AGENT_CONNECTS: "1", AGENT_WARMS_UP_S: "3" });
+      await python("brief", { AGENT_CONNECTS: "1", AGENT_WARMS_UP_S: "3", AGENT_STAYS_S: "2" });
       await people.join("caller", roomOf("brief"));
       expect(await ended(roomOf("brief"), "brief")).toMatchObject({ outcome: "success", attempts: "1" });
     });

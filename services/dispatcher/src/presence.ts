@@ -36,6 +36,8 @@ export interface JoinQuestion extends PresenceQuestion {
   startedAtMs: number;
   /** Until when the agent can have been there, Unix ms. */
   untilMs: number;
+  /** Its worker says that the job is over; else the agent should be there now. */
+  hasEnded: boolean;
 }
 
 export interface Presence {

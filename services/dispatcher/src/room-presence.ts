@@ -44,6 +44,11 @@ const CALL = { overallMs: 1_500 };
 const PEOPLE_AT_ONCE = 500;
 /** Webhooks that came within this time are taken to arrive still. */
 const HEARD_LATELY_MS = 120_000;
+/**
+ * A stay that may be missed. Of a job that is over: one in which no job is done. Of one that runs, as its worker does not say
+ * otherwise: the agent would have to have come, and to be gone already.
+ */
+const UNSEEN_MS = { ended: 1_000, running: 5_000 };
 
 export class RoomPresence implements Presence {
   readonly #deps: RoomPresenceDeps;
@@ -75,7 +80,7 @@ export class RoomPresence implements Presence {
   }
 
   async hasJoined(question: JoinQuestion): Promise<JoinVerdict> {
-    const { namespace, job, epoch, room, agentIdentity, startedAtMs, untilMs } = question;
+    const { namespace, job, epoch, room, agentIdentity, startedAtMs, untilMs, hasEnded } = question;
     if (question.participantSid !== "") return "joined";
     if (agentIdentity === "") return "unknown";
     const there = await this.#askedOr<JoinVerdict>("unknown", async (roomService) => {
@@ -84,7 +89,9 @@ export class RoomPresence implements Presence {
     });
     const canAsk = this.#deps.roomService !== undefined;
     if (there === "joined" || (canAsk && there === "unknown")) return there;
-    if (canAsk && this.#youngJobs?.covers(namespace, job, epoch, startedAtMs, untilMs)) return "never";
+    const unseenMs = this.#youngJobs?.longestUnseenMs(namespace, job, epoch, startedAtMs, untilMs);
+    const mayMissMs = hasEnded ? UNSEEN_MS.ended : UNSEEN_MS.running;
+    if (unseenMs !== undefined && unseenMs <= mayMissMs) return "never";
     return (await this.#wouldBeTold(room)) ? "never" : "unknown";
   }
 

@@ -73,7 +73,11 @@ export class Unjoined {
         Promise.all([
           this.#deps.presence.hasJoined({
             ...{ namespace, job, epoch, room, agentIdentity, participantSid },
-            ...{ startedAtMs: Number(startedAt ?? 0), untilMs: Number(leftAt ?? clock.now()) },
+            ...{
+              startedAtMs: Number(startedAt ?? 0),
+              untilMs: Number(leftAt ?? clock.now()),
+              hasEnded: leftAt !== undefined,
+            },
           }),
           this.#deps.presence.hasCompany(room),
         ]),

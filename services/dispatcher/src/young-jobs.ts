@@ -1,6 +1,6 @@
 /**
  * Looks for the agents of young jobs where no webhook tells that they joined: the rounds over rooms are too far apart to see a
- * short stay. Each agent is looked for every two seconds until it was seen, or until its start deadline; who is seen is told
+ * short stay. Each agent is looked for every 750 ms until it was seen, or until its start deadline; who is seen is told
  * to the ledger. Remembers when it looked in vain, which is evidence that nobody was there. In memory, with bounds: what is
  * not looked for, or was forgotten, is unknown, never absent.
  */
@@ -31,10 +31,8 @@ interface Young {
   cancel(): void;
 }
 
-const FIRST_LOOK_MS = 1_000;
-const LOOK_EVERY_MS = 2_000;
-/** A stay between two looks can be as long as this; a shorter one is not taken for having done a job. */
-const LONGEST_UNSEEN_MS = 3_000;
+const FIRST_LOOK_MS = 500;
+const LOOK_EVERY_MS = 750;
 /** From the offer to the acceptance, and from the start deadline to the question that it asks. */
 const SLACK_MS = 10_000;
 const MOST_WATCHED = 512;
@@ -62,11 +60,11 @@ export class YoungJobs {
     this.#plan(key, young, FIRST_LOOK_MS);
   }
 
-  /** Whether it was looked for so often between these times, Unix ms, that only a moment can have been missed. */
-  covers(namespace: string, job: string, epoch: number, fromMs: number, untilMs: number): boolean {
+  /** The longest stay that can have been missed between these times, Unix ms. */
+  longestUnseenMs(namespace: string, job: string, epoch: number, fromMs: number, untilMs: number): number {
     const looks = this.#young.get(keyOf(namespace, job, epoch))?.looksAtMs ?? [];
     const times = [fromMs, ...looks.filter((at) => at > fromMs && at < untilMs), untilMs];
-    return times.every((at, index) => at - (times[index - 1] ?? at) <= LONGEST_UNSEEN_MS);
+    return Math.max(...times.map((at, index) => at - (times[index - 1] ?? at)));
   }
 
   async stop(): Promise<void> {

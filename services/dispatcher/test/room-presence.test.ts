@@ -170,7 +170,7 @@ describe("that an agent never joined", () => {
   const hasJoined = (asks: "both" | "webhooks", ranForMs: number, participantSid = "") =>
     presence(asks).hasJoined({
       ...{ namespace: "default", job: "AJ_1", epoch: 1, room, agentIdentity: IDENTITY, participantSid },
-      ...{ startedAtMs, untilMs: startedAtMs + ranForMs },
+      ...{ startedAtMs, untilMs: startedAtMs + ranForMs, hasEnded: true },
     });
   const LONG_MS = 60_000;
   beforeEach(() => {
@@ -185,6 +185,7 @@ describe("that an agent never joined", () => {
 
   test("is said of one that had no time to join and do anything, where it can be asked", async () => {
     expect(await hasJoined("both", 500)).toBe("never");
+    expect(await hasJoined("both", 1_001)).toBe("unknown");
     expect(await hasJoined("webhooks", 500)).toBe("unknown");
   });
 

@@ -2,7 +2,8 @@
 
 Connects to a media server with AGENT_CONNECTS only. The variables are those of the Node worker beside it; with
 AGENT_STAYS=1 a job runs until it is told to stop, or until the file <AGENT_RECORD>.<room> is there. With AGENT_BREAKS
-its entry raises before it connects; with AGENT_WARMS_UP_S it connects so many seconds after it began.
+its entry raises before it connects; with AGENT_WARMS_UP_S it connects so many seconds after it began, and
+with AGENT_STAYS_S it leaves so many seconds after that.
 """
 
 import asyncio
@@ -42,6 +43,7 @@ async def entry(ctx: JobContext) -> None:
     await asyncio.sleep(float(os.environ.get("AGENT_WARMS_UP_S", "0")))
     if "AGENT_CONNECTS" in os.environ:
         await ctx.connect()
+        await asyncio.sleep(float(os.environ.get("AGENT_STAYS_S", "0")))
 
     if os.environ.get("AGENT_STAYS") == "1":
         # Beside the entry, not in it: an entry that does not return makes the SDK wait before it shuts down.
