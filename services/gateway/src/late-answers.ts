@@ -9,7 +9,7 @@ import { tellEjection } from "@muster/ledger/tell-ejection";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
 import { answerProblem } from "./answer.js";
 import { lengthened } from "./answer-time.js";
-import type { OffersDeps } from "./offers.js";
+import type { OffersDeps } from "./offers-deps.js";
 import type { OpenOffer } from "./open-offer.js";
 import { untilDone } from "./retry.js";
 import type { Session } from "./session.js";

@@ -6,45 +6,15 @@
 
 import { within } from "@muster/actor/timing";
 import type { OfferMessage } from "@muster/domain/node-message";
-import type { Ledger } from "@muster/ledger/ledger";
 import { tellEjection } from "@muster/ledger/tell-ejection";
-import type { Clock } from "@muster/runtime/clock";
-import type { Log } from "@muster/runtime/log";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
 import { answerProblem } from "./answer.js";
 import { shortened } from "./answer-time.js";
-import type { Assignments } from "./assignments.js";
-import type { DispatcherLink } from "./dispatcher-link.js";
-import type { GatewayMetrics } from "./gateway-metrics.js";
 import { LateAnswers } from "./late-answers.js";
-import type { NamespaceLeases } from "./lease.js";
-import { availabilityRequest, type UserDataFlags } from "./offer-request.js";
+import { availabilityRequest } from "./offer-request.js";
+import type { OffersDeps } from "./offers-deps.js";
 import type { OpenOffer } from "./open-offer.js";
 import type { Session } from "./session.js";
-import type { SessionRecords } from "./session-records.js";
-import type { Sessions } from "./sessions.js";
-
-export interface OffersDeps {
-  ledger: Ledger;
-  sessions: Sessions;
-  records: SessionRecords;
-  leases: NamespaceLeases;
-  assignments: Assignments;
-  link: DispatcherLink;
-  metrics: GatewayMetrics;
-  clock: Clock;
-  log: Log;
-  flags: UserDataFlags;
-  /** How long a worker may take to answer, until it is known to need longer. */
-  offerTimeoutMs: number;
-  /** The longest that any gets; an answer that comes later counts for nothing. */
-  offerTimeoutMaxMs: number;
-  /** An answer that is older is not acted on: its worker may have given up. */
-  maxAnswerAgeMs: number;
-  /** How long a sick worker is offered nothing at first. */
-  coolMs: number;
-  guardMs: number;
-}
 
 /** How long an offer waits for a lease to be held again; it has a deadline of its own in the ledger. */
 const HOLD_LIMIT_MS = 1_000;
