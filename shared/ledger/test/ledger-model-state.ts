@@ -223,15 +223,15 @@ export class ModelState {
 
   /** One that was not seen to run may still be starting. */
   stopOrphan(id: string, job: ModelJob, removeMs: number): void {
-    const endsAt = Math.max(this.nowMs + ms.STOP_MS, job.unseenUntil);
+    const endsAt = Math.max(this.nowMs + ms.STOP_MS, job.isJoined ? 0 : job.unseenUntil);
     const rest = { session: job.session, place: `${id}#${job.epoch}`, looks: 0, isSeen: job.isJoined };
     this.stops.set(`${job.session}|${this.wire(id)}`, { due: this.nowMs + removeMs, endsAt, ...rest });
   }
 
   /** Nobody holds it: its former agent may be there. */
-  stopFormer(id: string): void {
+  stopFormer(id: string, job: ModelJob): void {
     const endsAt = this.nowMs + ms.STOP_MS;
-    const rest = { session: "", place: "", looks: 0, isSeen: false };
+    const rest = { session: "", place: "", looks: 0, isSeen: job.isJoined };
     this.stops.set(`|${this.wire(id)}`, { due: this.nowMs, endsAt, ...rest });
   }
 

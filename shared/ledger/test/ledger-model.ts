@@ -282,7 +282,7 @@ export class LedgerModel {
     if (isHeld)
       state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, isLookedFor, isLookedFor && job.isJoined);
     else if (isOrphan) state.stopOrphan(id, job, ms.REMOVE_MS);
-    else if (isLookedFor) state.stopFormer(id);
+    else if (isLookedFor) state.stopFormer(id, job);
     state.end(id, job, "canceled", "", isHeld || isOrphan);
     return isHeld || isOrphan ? "terminated stop" : "terminated";
   }
