@@ -249,19 +249,13 @@ const outside = [
   }),
   lines({
     title: "Calls to LiveKit",
-    about: "A second, by method and by what came of them.",
-    unit: "reqps",
-    queries: [[perSecond("method, outcome", "muster_livekit_calls_total"), "{{method}}: {{outcome}}"]],
-  }),
-  lines({
-    title: "Rooms of new orders",
     about:
-      "A second, by where the description of the room came from. `nobody`: the agent is told no more than the room's name. " +
-      "paused: apis that do not ask LiveKit at this moment, since it did not answer.",
-    unit: "short",
+      "A second, by method and by what came of them; and new orders, by where the description of their room came from. `nobody`: " +
+      "the agent is told no more than the room's name.",
+    unit: "reqps",
     queries: [
-      [perSecond("from", "muster_order_rooms_total"), "{{from}}"],
-      [sum("", of("muster_livekit_questions_paused")), "paused"],
+      [perSecond("method, outcome", "muster_livekit_calls_total"), "{{method}}: {{outcome}}"],
+      [perSecond("from", "muster_order_rooms_total"), "rooms of new orders: {{from}}"],
     ],
   }),
   lines({
