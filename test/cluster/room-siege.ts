@@ -59,13 +59,11 @@ async function besiege(
     judge: () => judge,
     size: plan.workersPerZone,
   });
+  const kinds = ["gateway", "dispatcher", "api"] as const;
   judge = new Judge({
-    cluster,
-    livekit,
-    callers,
-    agents,
-    promises: plan.promises,
-    hasPlace: () => fleet.hasPlace(),
+    ...{ livekit, callers, agents, promises: plan.promises, hasPlace: () => fleet.hasPlace() },
+    ...{ now: () => performance.now(), conditions: cluster.conditions, fates: cluster.invariants.fates },
+    names: ["redis", ...kinds.flatMap((kind) => cluster.names(kind))],
   });
   const violations: string[] = [];
   // How soon all is well again is the other siege's question; here one call tells that it is.

@@ -5,7 +5,8 @@
 import { jobOfWireId } from "@muster/domain/ids";
 import type { LivekitStandIn } from "../../kit/livekit-stand-in.js";
 import type { RunningJob } from "../../kit/simulated-worker.js";
-import type { Cluster } from "../harness.js";
+import type { Conditions } from "../conditions.js";
+import type { JobFate } from "../invariants.js";
 import {
   GRACE_MS,
   HOLD_MS,
@@ -19,24 +20,29 @@ import type { Callers } from "./callers.js";
 import { type RoomPromises, TIMEOUTS } from "./plan.js";
 
 export interface JudgeDeps {
-  cluster: Cluster;
-  livekit: LivekitStandIn;
-  callers: Callers;
-  agents: Agents;
+  now: () => number;
+  /** What a fault explains, of all who serve. */
+  conditions: Pick<Conditions, "trouble">;
+  names: readonly string[];
+  /** Of the jobs, by id. */
+  fates: ReadonlyMap<string, Pick<JobFate, "order" | "state" | "outcome" | "cause">>;
+  livekit: Pick<LivekitStandIn, "rooms">;
+  callers: Pick<Callers, "calls" | "agentsIn">;
+  agents: Pick<Agents, "isComing">;
   promises: RoomPromises;
   /** Whether some worker could take one more, now. */
   hasPlace: () => boolean;
 }
 
 /** A webhook, a script, an offer and its answer, on a machine that all of this shares. */
-const SLACK_MS = 2_000;
+export const SLACK_MS = 2_000;
 const DEPARTURE_MS = TIMEOUTS.departureS * 1_000;
-const GHOST_MS = DEPARTURE_MS + OFFER_TIMEOUT_MS + SLACK_MS;
-const ALONE_MS = Math.max(TIMEOUTS.emptyS * 1_000, DEPARTURE_MS) + SLACK_MS;
+export const GHOST_MS = DEPARTURE_MS + OFFER_TIMEOUT_MS + SLACK_MS;
+export const ALONE_MS = Math.max(TIMEOUTS.emptyS * 1_000, DEPARTURE_MS) + SLACK_MS;
 /** One attempt that never joins, and the next. */
-const SERVED_MS = START_DEADLINE_MS + OFFER_TIMEOUT_MS + 2 * SLACK_MS;
+export const SERVED_MS = START_DEADLINE_MS + OFFER_TIMEOUT_MS + 2 * SLACK_MS;
 /** What a fault can leave behind before all is as it was. */
-const AFTERMATH_MS = LEASE_MS + HOLD_MS + GRACE_MS + SLACK_MS;
+export const AFTERMATH_MS = LEASE_MS + HOLD_MS + GRACE_MS + SLACK_MS;
 const POLL_MS = 100;
 
 export class Judge {
@@ -52,7 +58,7 @@ export class Judge {
   }
 
   start(): void {
-    this.#ticker = setInterval(() => this.#look(), POLL_MS);
+    this.#ticker = setInterval(() => this.look(), POLL_MS);
   }
 
   stop(): void {
@@ -63,16 +69,16 @@ export class Judge {
   started({ room, wire }: RunningJob): void {
     const { callers, promises } = this.#deps;
     const call = callers.calls.get(room);
-    const nowMs = performance.now();
+    const nowMs = this.#deps.now();
     if (!promises.noGhosts || call?.leftAtMs === undefined || call.presentSinceMs !== undefined) return;
     const goneMs = nowMs - call.leftAtMs;
     if (goneMs > GHOST_MS && this.#isCalm(call.leftAtMs, nowMs))
       this.#found(wire, `${wire} was sent to ${room}, whose caller had gone ${Math.round(goneMs)} ms before`);
   }
 
-  #look(): void {
+  look(): void {
     const { callers, promises, livekit } = this.#deps;
-    const nowMs = performance.now();
+    const nowMs = this.#deps.now();
     const placeMs = this.#lasts("place", this.#deps.hasPlace(), nowMs);
     for (const call of callers.calls.values()) {
       const { room, presentSinceMs } = call;
@@ -106,10 +112,10 @@ export class Judge {
   }
 
   #judgeWait(room: string, waitedMs: number, nowMs: number): void {
-    const { callers, agents, cluster, promises } = this.#deps;
+    const { callers, agents, fates: all, promises } = this.#deps;
     if (agents.isComing(room) || !this.#isCalm(nowMs - waitedMs, nowMs)) return;
     const order = callers.calls.get(room)?.order;
-    const fates = [...cluster.invariants.fates.values()].filter((fate) => fate.order === order);
+    const fates = [...all.values()].filter((fate) => fate.order === order);
     const isGivenUp = fates.some(({ state, outcome }) =>
       promises.neverJoinedIsFailure ? outcome === "failed" : state === "ended",
     );
@@ -129,12 +135,8 @@ export class Judge {
   }
 
   #isCalm(fromMs: number, toMs: number): boolean {
-    const { cluster } = this.#deps;
-    const names = [
-      "redis",
-      ...(["gateway", "dispatcher", "api"] as const).flatMap((kind) => cluster.names(kind)),
-    ];
-    return names.every((name) => cluster.conditions.trouble(name, fromMs - AFTERMATH_MS, toMs) === undefined);
+    const { names, conditions } = this.#deps;
+    return names.every((name) => conditions.trouble(name, fromMs - AFTERMATH_MS, toMs) === undefined);
   }
 
   #found(about: string, problem: string): void {
