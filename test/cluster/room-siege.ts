@@ -20,6 +20,8 @@ import { everyJobEnded, nothingHeld } from "./siege/rest.js";
 /** In the calm a wait is judged; it must be longer than its bound. */
 const CALM_MS = 20_000;
 const STORM_MS = 8_000;
+/** All have hung up, and every worker reports: longer than any of their times. */
+const ENDED_MS = 45_000;
 const WORKER_TROUBLE_EVERY_MS = 1_500;
 
 export async function runRoomSiege(plan: RoomSiegePlan): Promise<RoomSiegeReport> {
@@ -83,7 +85,7 @@ async function besiege(
   }
   await fleet.settle();
   await callers.settle();
-  const lost = await everyJobEnded(cluster);
+  const lost = await everyJobEnded(cluster, ENDED_MS);
   judge.stop();
   const leaked = await nothingHeld(cluster);
   agents.stop();
