@@ -60,6 +60,8 @@ export interface OrderFacts {
   fallback?: string;
   /** On hold from the start. */
   held?: 1;
+  /** Merged into the live order that its agent has in the room: 1, or 0 where it is not whatever the policy says. */
+  one_per_room?: 0 | 1;
   /** Whom its jobs would rather have, as encodePreferences (domain/preferences) writes it. */
   prefer?: string;
   loosens?: string;
@@ -76,6 +78,9 @@ export interface NewJob {
   type: string;
   pool: string;
   room_sid: string;
+  /** Room message, base64, and when that was said; absent when not known, and where the script is told of the room itself. */
+  room_info?: string;
+  room_info_at?: number;
   /** ParticipantInfo message, base64; empty for a room job. */
   participant_info: string;
   /** When that was said, as the room book has it. */
@@ -270,6 +275,8 @@ export interface PlacementPolicy {
   reserved_jobs?: number;
   reserved_load?: number;
   reserved_from?: number;
+  /** An order for an agent that has a live one in the room is merged into that. */
+  one_per_room?: boolean;
 }
 
 /** How the jobs of an agent whose orders name no deployment are divided. Deployments are escaped as in the names of pools. */
