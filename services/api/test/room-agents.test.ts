@@ -56,6 +56,15 @@ describe("the agent of a job", () => {
     expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: agent.sid });
   });
 
+  test("whose connection was aborted never joined", async () => {
+    const { job, identity } = await started("running");
+    house.play((rooms) => rooms.beginJoin(ROOM, identity, { kind: "agent" }));
+    house.play((rooms) => rooms.leave(ROOM, identity));
+    await house.tell();
+    const record = await recordOf(job);
+    expect([record.participant_sid, record.left_at]).toEqual([undefined, undefined]);
+  });
+
   test.each([
     ["CLIENT_INITIATED", "clean"],
     ["PARTICIPANT_REMOVED", "clean"],

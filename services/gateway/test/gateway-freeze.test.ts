@@ -92,7 +92,6 @@ it("sends no assignment for a stale yes, obeys stops, and has what is still its 
     startMs: 0,
     stopMs: 20_000,
     silentMs: 60_000,
-    stopMs: 20_000,
   });
   expect(settled.status).toBe("resumed");
   taker.sample({ load: 0.1 });

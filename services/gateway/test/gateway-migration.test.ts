@@ -58,7 +58,6 @@ async function resume(test: Bench, job: string): Promise<void> {
     startMs: 0,
     stopMs: 20_000,
     silentMs: 60_000,
-    stopMs: 20_000,
   });
   expect(reply.status).toBe("resumed");
 }

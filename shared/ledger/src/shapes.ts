@@ -53,7 +53,10 @@ export interface OrderFacts {
   /** Of an open order's jobs: starts that may fail, and how long each may wait, as the order may for its room; always there. */
   max_attempts?: number;
   wait_ms?: number;
-  /** Sid of the one life of its room that it is for; otherwise it is bound to the first that is heard of. */
+  /**
+   * Sid of the life of its room that it is bound to, where that is known when it is made; otherwise it is bound to the first
+   * that is heard of. With `one_life` it is for that one alone.
+   */
   room_sid?: string;
   one_life?: 1;
   /** Who is asked when nobody takes its jobs, as encodeFallback writes it; absent: nobody else. */
