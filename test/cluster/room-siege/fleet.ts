@@ -2,10 +2,9 @@
 import type { SimulatedWorker } from "../../kit/simulated-worker.js";
 import type { Cluster } from "../harness.js";
 import type { Random } from "../siege/random.js";
-import { JOBS_PER_WORKER } from "../timing.js";
 import type { Agents } from "./agents.js";
 import type { Judge } from "./judge.js";
-import { AGENT, ZONE } from "./plan.js";
+import { AGENT, PLACES, ZONE } from "./plan.js";
 
 export interface FleetDeps {
   cluster: Cluster;
@@ -45,9 +44,7 @@ export class Fleet {
 
   /** By what the workers run: an offer may be under way to the last place. */
   hasPlace(): boolean {
-    return [...this.#workers].some(
-      ({ running, client }) => client.isOpen && running.size < JOBS_PER_WORKER - 1,
-    );
+    return [...this.#workers].some(({ running, client }) => client.isOpen && running.size < PLACES - 1);
   }
 
   killSome(count: number): void {

@@ -20,6 +20,8 @@ export interface RoomSiegePlan extends SiegePlan {
   readonly promises: RoomPromises;
 }
 
+/** Few places on many workers: callers wait in line, and one worker that dies is no outage. */
+export const PLACES = 2;
 export const AGENT = "guide";
 export const ZONE = "lobby";
 /** Of rooms that say nothing of their own. */
@@ -28,7 +30,7 @@ export const TIMEOUTS = { emptyS: 3, departureS: 1 };
 /** What Muster keeps today. */
 const KEPT: RoomPromises = {
   noGhosts: false,
-  noneAlone: true,
+  noneAlone: false,
   everyoneServed: true,
   neverJoinedIsFailure: true,
   noPairs: true,
@@ -38,7 +40,7 @@ export function shortRoomSiege(seed: number, promises: Partial<RoomPromises> = {
   return {
     ...{ seed, faultsMs: 25_000, zones: [ZONE], gateways: 2, dispatchers: 2, apis: 2, store: "single" },
     // At times there are fewer places than callers, who then wait in line.
-    ...{ workersPerZone: 3, ordersPerSecond: 0, callersPerSecond: 4 },
+    ...{ workersPerZone: 8, ordersPerSecond: 0, callersPerSecond: 4 },
     ...{ pauseMs: [100, 800], retentionMs: 20_000 },
     promises: { ...KEPT, ...promises },
   };
@@ -47,7 +49,7 @@ export function shortRoomSiege(seed: number, promises: Partial<RoomPromises> = {
 export function longRoomSiege(seed: number, minutes: number): RoomSiegePlan {
   return {
     ...shortRoomSiege(seed),
-    ...{ faultsMs: minutes * 60_000, gateways: 3, workersPerZone: 12, callersPerSecond: 10 },
+    ...{ faultsMs: minutes * 60_000, gateways: 3, workersPerZone: 20, callersPerSecond: 10 },
     ...{ pauseMs: [500, 2_500], retentionMs: 60_000 },
   };
 }
