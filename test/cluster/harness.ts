@@ -19,8 +19,8 @@ import type { Store } from "./store.js";
 import { JOBS_PER_WORKER, settingsOf } from "./timing.js";
 import { Witness } from "./witness.js";
 
-const KEY = "cluster-key";
-const SECRET = "cluster-secret-that-is-long-enough";
+export const KEY = "cluster-key";
+export const SECRET = "cluster-secret-that-is-long-enough";
 const POLL_MS = 400;
 /** At least so much longer than a look is the pause behind it. */
 const LOOK_SHARE = 5;
@@ -90,8 +90,7 @@ export class Cluster {
     const { witness } = this;
     const open = () => this.#up("gateway");
     this.#workers = new ClusterWorkers({ apiKey: KEY, apiSecret: SECRET, witness, open });
-    const urls = () => this.#up("api").map(({ url }) => url);
-    this.dispatches = new Dispatches({ key: KEY, secret: SECRET, urls });
+    this.dispatches = new Dispatches({ key: KEY, secret: SECRET, urls: () => this.apiUrls });
   }
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
@@ -105,6 +104,11 @@ export class Cluster {
       throw error;
     }
     return cluster;
+  }
+
+  /** Of the apis that run and were not told to stop; one of them may be frozen. */
+  get apiUrls(): readonly string[] {
+    return this.#up("api").map(({ url }) => url);
   }
 
   names(kind: ServiceKind): string[] {

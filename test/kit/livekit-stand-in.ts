@@ -14,9 +14,12 @@ import type { LivekitMethod } from "@muster/wire/livekit-calls";
 import type { Encoding } from "@muster/wire/twirp-body";
 import { type ApiCall, type Endpoint, endpointsOf, grantOf, Refusal } from "./livekit-stand-in/api.js";
 import { answerJoin, deleteRoom } from "./livekit-stand-in/doors.js";
+import type { RoomTimeouts } from "./livekit-stand-in/messages.js";
 import { LivekitRooms } from "./livekit-stand-in/rooms.js";
 import { WebhookSender } from "./livekit-stand-in/webhooks.js";
 import { freePort } from "./ports.js";
+
+const CLOSE_EVERY_MS = 100;
 
 export interface LivekitStandInOptions {
   apiKey?: string;
@@ -34,6 +37,8 @@ export interface LivekitStandInOptions {
   upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Whether a room is made for whoever joins it: room.auto_create. On when not given. */
   autoCreate?: boolean;
+  /** Rooms then end by themselves after these times, or those that they were made with; without, only finishRoom ends one. */
+  timeouts?: RoomTimeouts;
   /** The text of each refusal, in words of another livekit-server. */
   words?: (text: string) => string;
 }
@@ -65,6 +70,7 @@ export class LivekitStandIn {
   readonly #server: Server;
   readonly #sender: WebhookSender;
   readonly #endpoints: ReadonlyMap<string, Endpoint>;
+  readonly #closer: NodeJS.Timeout | undefined;
   readonly #faults: { method: LivekitMethod | "any"; fault: Fault }[] = [];
 
   constructor(port: number, options: LivekitStandInOptions) {
@@ -77,12 +83,14 @@ export class LivekitStandIn {
     this.#options = options;
     this.#sender = new WebhookSender({ key: { apiKey, apiSecret }, nowMs, maxAgeMs: webhookMaxAgeMs });
     this.rooms = new LivekitRooms({
-      nowMs,
+      ...{ nowMs, timeouts: options.timeouts },
       tell: (event) => {
         this.events.push(event);
         if (webhookUrl !== undefined) this.#sender.queue(webhookUrl, event);
       },
     });
+    if (options.timeouts !== undefined)
+      this.#closer = setInterval(() => this.rooms.finishOverdue(), CLOSE_EVERY_MS);
     this.#endpoints = endpointsOf({ rooms: this.rooms, nodeTimeout: () => delay(nodeTimeoutMs) });
     this.#server = createServer((request, response) => void this.#serve(request, response));
     if (options.upgrade !== undefined) this.#server.on("upgrade", options.upgrade);
@@ -124,6 +132,7 @@ export class LivekitStandIn {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#closer);
     if (this.#server.listening) await this.goDown();
     await this.#sender.stop();
   }

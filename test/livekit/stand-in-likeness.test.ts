@@ -103,7 +103,7 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the stand-in, beside a real livekit-
     tap = await startWebhookTap();
     const keys = { apiKey: KEY, apiSecret: SECRET };
     server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
-    standIn = await startLivekitStandIn(keys);
+    standIn = await startLivekitStandIn({ ...keys, timeouts: { emptyS: 60, departureS: 60 } });
   });
   afterAll(async () => {
     await standIn?.stop();
@@ -114,6 +114,19 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the stand-in, beside a real livekit-
 
   it.each(QUESTIONS)("answers the same: %s", async (_, question) => {
     expect(await answerOf(standIn.url, question)).toEqual(await answerOf(server.url, question));
+  });
+
+  it("ends a room that nobody entered, after its time and not before", async () => {
+    const lastedMs = async (url: string) => {
+      const asked = new RoomServiceClient(url, KEY, SECRET);
+      const startedAtMs = performance.now();
+      await asked.createRoom({ name: "brief", emptyTimeout: 2, departureTimeout: 60 });
+      const isOver = async () => (await asked.listRooms(["brief"])).length === 0;
+      await waitUntil("it is over", isOver, { deadlineMs: 10_000 });
+      return performance.now() - startedAtMs;
+    };
+    const [real, played] = await Promise.all([lastedMs(server.url), lastedMs(standIn.url)]);
+    for (const ms of [real, played]) expect(ms).toBeGreaterThan(1_000);
   });
 
   it("tells the same of rooms that were made", async () => {

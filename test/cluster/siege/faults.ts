@@ -14,8 +14,8 @@ export interface FaultsDeps {
   cluster: Cluster;
   plan: SiegePlan;
   random: Random;
-  crew: Crew;
-  recoveries: Recoveries;
+  crew: Pick<Crew, "killSome" | "cutSome" | "size">;
+  recoveries: Pick<Recoveries, "measure" | "violations">;
 }
 
 interface Fault {

@@ -64,7 +64,7 @@ export function tableOf(report: SiegeReport): string {
   ].join("\n");
 }
 
-function lines(counts: ReadonlyMap<string, number>): string[] {
+export function lines(counts: ReadonlyMap<string, number>): string[] {
   return [...counts].sort().map(([word, count]) => `  ${word.padEnd(48)} ${String(count).padStart(6)}`);
 }
 
@@ -81,6 +81,6 @@ function overlapLine({ job, earlier, later, startedAtMs, endedAtMs, cause }: Ove
   return `  ${job}: ${earlier}, then ${later}, ${lasted}; ${cause ?? "NO FAULT EXPLAINS IT"}`;
 }
 
-function section(name: string, found: readonly string[]): string[] {
+export function section(name: string, found: readonly string[]): string[] {
   return [`${name} ${found.length}`, ...found.map((line) => `  ${line}`)];
 }

@@ -10,7 +10,10 @@ const REST_SLACK_MS = 45_000;
 /** What a namespace keeps for good; see INVARIANTS.md of the ledger. The pace of a line goes by itself, in 10 min. */
 const KEPT_FOR_GOOD = new Set(["pools", "costs", "index"]);
 
-export async function everyJobEnded(cluster: Cluster): Promise<string[]> {
+export async function everyJobEnded(
+  cluster: Cluster,
+  deadlineMs = SILENT_JOB_BOUND_MS + REST_SLACK_MS,
+): Promise<string[]> {
   const live = () =>
     [...cluster.invariants.fates]
       .filter(([, { state }]) => state !== "ended")
@@ -20,7 +23,7 @@ export async function everyJobEnded(cluster: Cluster): Promise<string[]> {
       const { queued } = cluster.invariants.moment(namespace);
       return queued === 0 ? [] : [`${namespace}: ${queued} entries in the queue`];
     });
-  return await untilEmpty(cluster, () => [...live(), ...queued()], SILENT_JOB_BOUND_MS + REST_SLACK_MS);
+  return await untilEmpty(cluster, () => [...live(), ...queued()], deadlineMs);
 }
 
 /** Every job has ended: nothing may be held, timed or told any more. */

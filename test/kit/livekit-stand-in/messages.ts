@@ -32,12 +32,19 @@ const KINDS: Readonly<Record<ParticipantKind, number>> = {
   bridge: ParticipantInfo_Kind.BRIDGE,
 };
 
-export function newRoom(name: string, nowMs: number): Room {
+/** Seconds until a room ends that nobody entered, and that everybody left. livekit-server's defaults. */
+export interface RoomTimeouts {
+  emptyS: number;
+  departureS: number;
+}
+export const DEFAULT_TIMEOUTS: RoomTimeouts = { emptyS: 300, departureS: 20 };
+
+export function newRoom(name: string, nowMs: number, { emptyS, departureS } = DEFAULT_TIMEOUTS): Room {
   return Room.create({
     sid: newId("RM_"),
     name,
-    emptyTimeout: 300,
-    departureTimeout: 20,
+    emptyTimeout: emptyS,
+    departureTimeout: departureS,
     creationTime: BigInt(Math.floor(nowMs / 1000)),
     creationTimeMs: BigInt(Math.floor(nowMs)),
     turnPassword: newId(""),

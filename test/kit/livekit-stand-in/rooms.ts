@@ -23,6 +23,7 @@ import {
   newId,
   newParticipant,
   newRoom,
+  type RoomTimeouts,
   thinParticipant,
   thinRoom,
 } from "./messages.js";
@@ -49,11 +50,16 @@ interface LiveRoom {
   room: Room;
   participants: Map<string, { info: ParticipantInfo; options: JoinOptions }>;
   dispatches: AgentDispatch[];
+  /** Nobody is in it but agents and the like: since when, and whether somebody was. */
+  emptySinceMs: number;
+  wasEntered: boolean;
 }
 
 export interface LivekitRoomsDeps {
   nowMs: () => number;
   tell: (event: WebhookEvent) => void;
+  /** Of rooms that say nothing of their own. */
+  timeouts?: RoomTimeouts | undefined;
 }
 
 export class LivekitRooms {
@@ -70,7 +76,10 @@ export class LivekitRooms {
     const there = this.#live.get(name);
     if (there !== undefined) return copyOf(Room, there.room);
     const row = this.#rowOf(name, options);
-    const live = { room: copyOf(Room, row.room), participants: new Map(), dispatches: [] };
+    const live: LiveRoom = {
+      ...{ room: copyOf(Room, row.room), participants: new Map(), dispatches: [] },
+      ...{ emptySinceMs: this.#deps.nowMs(), wasEntered: false },
+    };
     this.#live.set(name, live);
     for (const agent of row.agents.length > 0 ? row.agents : [{}]) this.addDispatch(name, agent);
     this.#counted(live);
@@ -91,6 +100,7 @@ export class LivekitRooms {
     if (live.participants.has(identity)) this.leave(name, identity, "DUPLICATE_IDENTITY");
     const info = newParticipant(identity, options, this.#deps.nowMs());
     live.participants.set(identity, { info, options });
+    if (!isDependent(info)) live.wasEntered = true;
     this.#stored(live, info);
     return copyOf(ParticipantInfo, info);
   }
@@ -130,6 +140,7 @@ export class LivekitRooms {
     info.disconnectReason = DisconnectReason[reason];
     live.participants.delete(identity);
     this.#rows.get(name)?.participants.delete(identity);
+    if (!isDependent(info)) live.emptySinceMs = this.#deps.nowMs();
     this.#counted(live);
     const event = wasActive ? "participant_left" : "participant_connection_aborted";
     this.#tell(event, { room: live.room, participant: info });
@@ -148,6 +159,16 @@ export class LivekitRooms {
     this.#live.delete(name);
     this.#rows.delete(name);
     this.#tell("room_finished", { room: live.room });
+  }
+
+  /** Those whose time is over, as livekit-server closes them by itself: agents keep no room open. */
+  finishOverdue(): void {
+    const nowMs = this.#deps.nowMs();
+    for (const [name, { room, participants, emptySinceMs, wasEntered }] of this.#live) {
+      if ([...participants.values()].some(({ info }) => !isDependent(info))) continue;
+      const timeoutS = wasEntered ? room.departureTimeout : room.emptyTimeout;
+      if (nowMs - emptySinceMs >= timeoutS * 1_000) this.finishRoom(name);
+    }
   }
 
   /**
@@ -195,7 +216,11 @@ export class LivekitRooms {
   #rowOf(name: string, options: RoomOptions): RoomRow {
     let row = this.#rows.get(name);
     if (row === undefined) {
-      row = { room: newRoom(name, this.#deps.nowMs()), agents: [], participants: new Map() };
+      row = {
+        room: newRoom(name, this.#deps.nowMs(), this.#deps.timeouts),
+        agents: [],
+        participants: new Map(),
+      };
       this.#rows.set(name, row);
     }
     const { room } = row;
