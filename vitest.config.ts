@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { OLDEST } from "./scripts/lib/livekit-server.mjs";
 import { pool, sources } from "./vitest.sources.js";
 
 /** In CI a test that is late on a crowded machine gets a second try, which the report shows; here it fails at once. */
@@ -9,6 +10,11 @@ const PATIENT = [
   "test/cluster/{gateways-away,redis-away}.test.ts",
   "test/{compose,helm,images,sdk,simulate,sizing}/**/*.test.ts",
   "test/watch/{alerts,dashboards,rules}.test.ts",
+];
+/** What hears LiveKit speak runs against the oldest livekit-server too. */
+const LIVEKIT_SPEAKS = [
+  "test/livekit/{at-hand,real-rooms,stand-in-likeness}.test.ts",
+  "services/cli/test/doctor-livekit.test.ts",
 ];
 /** Houses full of processes against short leases. */
 const ALONE = [
@@ -66,6 +72,21 @@ export default defineConfig({
           retry,
           hookTimeout: 120_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        ...sources,
+        test: {
+          name: "oldest-livekit",
+          pool,
+          // A program that the environment names is the same in every project: once is enough.
+          include: process.env.LIVEKIT_SERVER_BIN === undefined ? LIVEKIT_SPEAKS : [],
+          env: { LIVEKIT_SERVER_VERSION: OLDEST },
+          fileParallelism: false,
+          testTimeout: 60_000,
+          retry,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

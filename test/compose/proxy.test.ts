@@ -1,6 +1,6 @@
 /**
  * The compose file's way in, run for real: its nginx before two gateways, a dispatcher and an api as processes, and behind
- * them LiveKit: a real one where LIVEKIT_SERVER_BIN names it, else our stand-in. What goes where, and what a gateway that
+ * them LiveKit: a real one where it is at hand, else our stand-in. What goes where, and what a gateway that
  * dies behind the proxy costs. The worker is the compose file's example agent, on the stock Node SDK.
  */
 import { type ChildProcess, spawn } from "node:child_process";

@@ -1,14 +1,19 @@
 /**
- * Owns a real livekit-server for tests: the binary that LIVEKIT_SERVER_BIN names, one node on 127.0.0.1 that keeps its
- * rooms in Redis, so that they outlive it. `go install github.com/livekit/livekit-server/cmd/server@v1.13.5` builds one.
+ * Owns a real livekit-server for tests: one node on 127.0.0.1 that keeps its rooms in Redis, so that they outlive it. The
+ * program is the one that LIVEKIT_SERVER_BIN names, else the one that `npm test` or `node scripts/lib/livekit-server.mjs`
+ * built, of the version that LIVEKIT_SERVER_VERSION names or of the newest.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { builtLivekitServer, NEWEST } from "../../scripts/lib/livekit-server.mjs";
 import { freePort } from "../kit/ports.js";
 import type { RedisServer } from "../kit/redis-server.js";
 import { waitUntil } from "../kit/wait-until.js";
 
-export const { LIVEKIT_SERVER_BIN = "" } = process.env;
+const { LIVEKIT_SERVER_VERSION = NEWEST } = process.env;
+/** Empty when there is none: tests that need one skip, and at-hand.test.ts says so, or fails in CI. */
+export const LIVEKIT_SERVER_BIN =
+  process.env.LIVEKIT_SERVER_BIN ?? builtLivekitServer(LIVEKIT_SERVER_VERSION) ?? "";
 
 export interface LivekitServer {
   readonly url: string;

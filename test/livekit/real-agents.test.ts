@@ -1,6 +1,6 @@
 /**
  * The whole thing, with nothing played: a real livekit-server, a caller over WebRTC, stock workers whose agents come into
- * the room, and Muster between them. Runs where LIVEKIT_SERVER_BIN names a livekit-server.
+ * the room, and Muster between them. Runs where a livekit-server is at hand.
  */
 import { RoomConfiguration, RoomServiceClient } from "livekit-server-sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";

@@ -1,6 +1,6 @@
 /**
  * Muster beside a real livekit-server, with people who come in over WebRTC: its jobs are for those whom LiveKit lists.
- * Runs where LIVEKIT_SERVER_BIN names a livekit-server. With RECORD=1 what it says is kept for recorded-rooms.test.
+ * Runs where a livekit-server is at hand. With RECORD=1 what it says is kept for recorded-rooms.test.
  */
 import { execFileSync } from "node:child_process";
 import { orderRecord } from "@muster/ledger/records";
@@ -21,9 +21,6 @@ const ROUND_MS = 1_000;
 const SETTLED_MS = 20_000;
 /** LiveKit's numbers. */
 const KINDS: readonly Listed["kind"][] = ["standard", "ingress", "egress", "sip", "agent"];
-
-if (LIVEKIT_SERVER_BIN === "")
-  process.stdout.write("skipped: no livekit-server to run beside; LIVEKIT_SERVER_BIN names one\n");
 
 let redis: RedisServer;
 let tap: WebhookTap;

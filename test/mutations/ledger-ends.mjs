@@ -4,6 +4,10 @@ const LUA = "shared/ledger/lua/";
 const running = (test) => ({ file: "shared/ledger/test/running.test.ts", test: `single Redis ${test}` });
 const sessions = (test) => ({ file: "shared/ledger/test/sessions.test.ts", test: `single Redis ${test}` });
 const migration = (test) => ({ file: "shared/ledger/test/migration.test.ts", test: `single Redis ${test}` });
+const stopped = (test) => ({
+  file: "shared/ledger/test/stopped-agents.test.ts",
+  test: `single Redis ${test}`,
+});
 const retries = (test) => ({ file: "shared/ledger/test/retries.test.ts", test: `single Redis ${test}` });
 
 export const LEDGER_ENDS = [
@@ -130,9 +134,41 @@ export const LEDGER_ENDS = [
     name: "the place of a stopped job is freed at once",
     breaks: 2,
     file: `${LUA}includes/stopping.lua`,
-    find: 'end_job(job_id, job, "canceled", cause, reason, held)',
-    replace: 'end_job(job_id, job, "canceled", cause, reason, held and false)',
+    find: 'end_job(job_id, job, "canceled", cause, reason, stop ~= nil)',
+    replace: 'end_job(job_id, job, "canceled", cause, reason, false)',
     caughtBy: running("a terminated job ends at once"),
+  },
+  {
+    name: "the agent of an orphan that is terminated stays in its room",
+    breaks: 2,
+    file: `${LUA}includes/stopping.lua`,
+    find: 'if job.state == "orphaned" then stop = stop_orphan',
+    replace: 'if job.state == "nobody" then stop = stop_orphan',
+    caughtBy: stopped("of a lost worker is looked for too when it was terminated"),
+  },
+  {
+    name: "an agent that may still be starting is given up before its start deadline",
+    breaks: 2,
+    file: `${LUA}includes/stopping.lua`,
+    find: "math.max(until_ms, seen_by)",
+    replace: "until_ms",
+    caughtBy: stopped("that was never seen is looked for until its start deadline"),
+  },
+  {
+    name: "the former agent of a job that waits is left in its room",
+    breaks: 2,
+    file: `${LUA}includes/stopping.lua`,
+    find: "else stop_former(job_id, job, reason, until_ms) end",
+    replace: "else job.left = true end",
+    caughtBy: stopped("whose job waits for another worker is looked for at once"),
+  },
+  {
+    name: "the agent of an orphan that ends as failed is left in its room",
+    breaks: 2,
+    file: `${LUA}settle-orphan.lua`,
+    find: "if is_stopped then stop_orphan",
+    replace: 'if is_stopped and outcome ~= "failed" then stop_orphan',
+    caughtBy: stopped("that ends as failed since it is not to be tried again"),
   },
   {
     name: "a stop is not kept once it was delivered",

@@ -40,6 +40,14 @@ export const LEDGER_RECOVERY = [
     caughtBy: orphans("absence of one never seen to start counts from its start deadline: -1 ms"),
   },
   {
+    name: "an agent that still warms up is taken for gone",
+    breaks: 2,
+    file: `${LUA}settle-orphan.lua`,
+    find: 'if record.participant_sid == "" then unseen_until',
+    replace: "if false then unseen_until",
+    caughtBy: orphans("an agent that warms up is not taken for gone"),
+  },
+  {
     name: "a verdict on an earlier holder counts for the present one",
     breaks: 2,
     file: `${LUA}settle-orphan.lua`,

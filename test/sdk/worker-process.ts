@@ -12,10 +12,12 @@ import { waitUntil } from "../kit/wait-until.js";
 import { API_KEY, API_SECRET } from "./live-muster.js";
 
 export interface AgentEvent {
-  event: "prewarm" | "entry" | "shutdown";
+  event: "prewarm" | "entry" | "joined" | "shutdown";
   atMs: number;
   job?: { id?: string; dispatchId?: string; room?: { name?: string } };
   jobId?: string;
+  /** Of "joined". */
+  room?: string;
   url?: string;
   token?: string;
 }
@@ -25,6 +27,8 @@ export interface SdkWorker {
   output(): string;
   /** The entry that ran for this room; waits for it. */
   entryIn(room: string): Promise<AgentEvent>;
+  /** The agent is in this room (test/livekit/stock-agents.ts); waits for it. */
+  joinedIn(room: string): Promise<AgentEvent>;
   /** Waits until the job's shutdown callback ran. */
   shutdownOf(jobId: string | undefined): Promise<AgentEvent>;
   /** Lets an entry end that stays (Python with AGENT_STAYS). */
@@ -50,8 +54,12 @@ export function startNodeWorker(options: SdkWorkerOptions): Promise<SdkWorker> {
 }
 
 /** Resolves once the worker is registered. */
-export function startPythonWorker(python: string, options: SdkWorkerOptions): Promise<SdkWorker> {
-  return start(python, fileBeside("./python/worker.py"), options);
+export function startPythonWorker(
+  python: string,
+  options: SdkWorkerOptions,
+  script = "worker.py",
+): Promise<SdkWorker> {
+  return start(python, fileBeside(`./python/${script}`), options);
 }
 
 const running = new Set<ChildProcess>();
@@ -90,6 +98,8 @@ async function start(command: string, script: string, options: SdkWorkerOptions)
     events,
     entryIn: (room) =>
       find(`the entry runs for ${room}`, ({ event, job }) => event === "entry" && job?.room?.name === room),
+    joinedIn: (room) =>
+      find(`the agent joined ${room}`, (event) => event.event === "joined" && event.room === room),
     shutdownOf: (id) =>
       find(`job ${id} shut down`, ({ event, jobId }) => event === "shutdown" && jobId === id),
     release: (room) => writeFileSync(`${record}.${room}`, ""),

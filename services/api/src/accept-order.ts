@@ -16,6 +16,9 @@
  * An order that stays open for participants has no job yet in step 2, and none in step 3: its jobs are made by looking
  * at the room, at once and then whenever something is heard of it. Died before that look: the next one makes them.
  *
+ * An order of an agent that is one per room may be merged in step 2 into the live one which the room has: nothing more is to be
+ * done for it, and the script remembers it for a repeat. Namespace by namespace: with a part made in one, the order is made.
+ *
  * An agent that nobody has registered is no error: the order waits in the default namespace.
  */
 
@@ -32,7 +35,7 @@ import type { Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
 import type { MissingRooms } from "./rooms/missing-rooms.js";
 import type { RoomReconciler } from "./rooms/reconcile-room.js";
-import { refuseAnother } from "./same-order.js";
+import { refuseAnother, refuseAnotherMerged } from "./same-order.js";
 import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 
 export interface AcceptOrderDeps extends UntilIndexedDeps {
@@ -49,8 +52,11 @@ export interface AcceptOrderDeps extends UntilIndexedDeps {
 }
 
 export interface AcceptedOrder {
-  /** `exists`: this call was taken before; what has become of its order is in the ledger. */
-  status: "created" | "exists";
+  /**
+   * `exists`: this call was taken before; what has become of its order is in the ledger. `merged`: its agent is one per room,
+   * and has an order there already, which is `order` then.
+   */
+  status: "created" | "exists" | "merged";
   order: string;
   /** Those that were known when it was made; none for an order on participants. */
   jobs: { id: string; namespace: string }[];
@@ -72,6 +78,9 @@ export class AcceptOrder {
     const namespaces = await this.#deps.placement.place(order, id);
     const taken = await Promise.all(namespaces.map((namespace) => this.#acceptIn(namespace, order, id)));
     if (isOpen(order)) await this.#lookAtRoom(order.room);
+    const [first] = taken;
+    if (first !== undefined && taken.every(({ status }) => status === "merged"))
+      return { status: "merged", order: first.into, jobs: [] };
     return {
       status: taken.some(({ status }) => status === "created") ? "created" : "exists",
       order: id,
@@ -87,6 +96,10 @@ export class AcceptOrder {
       ...{ namespace, order: id, room: order.room, facts, newJobs },
       waitMs: waitMsOf(order, policy),
     });
+    if (created.status === "merged") {
+      refuseAnotherMerged(order, created.asked);
+      return { status: created.status, into: created.into, jobs: [] };
+    }
     // Somebody came first between the look for an earlier call and this one.
     if (created.status === "exists") await refuseAnother(ledger, order, id, [namespace]);
     const queued = created.status === "created" ? wantingEntry(order, newJobs) : created.queued;
@@ -95,7 +108,7 @@ export class AcceptOrder {
       enqueue.add(namespace, { order: id, priority: order.priority, jobs: queued }),
       ...(isOver ? [] : [this.#wantRoom(order)]),
     ]);
-    return { status: created.status, jobs: newJobs.map((job) => ({ id: job.id, namespace })) };
+    return { status: created.status, into: id, jobs: newJobs.map((job) => ({ id: job.id, namespace })) };
   }
 
   async #create(

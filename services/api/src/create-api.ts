@@ -11,6 +11,7 @@ import { idFrom } from "@muster/domain/ids";
 import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
+import { OwnWorkers } from "@muster/livekit/own-workers";
 import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
 import { ListenerBoard } from "@muster/runtime/events/listener-board";
@@ -41,6 +42,7 @@ import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { createRooms } from "./rooms/create-rooms.js";
+import { DoubledAgents } from "./rooms/doubled-agents.js";
 import { FormerAgents } from "./rooms/former-agents.js";
 import { MissingRooms } from "./rooms/missing-rooms.js";
 import { ReconcileRoom } from "./rooms/reconcile-room.js";
@@ -103,6 +105,10 @@ export function createApi(deps: ApiDeps): Api {
   const projects = projectsOf(keys);
   const roomService = deps.livekit && roomServiceOf(deps.livekit, clock, deps.metrics);
   const formerAgents = new FormerAgents({ roomService, metrics, log });
+  const ownWorkers = new OwnWorkers(redis);
+  const doubledAgents = new DoubledAgents({
+    ...{ ledger, roomService, ownWorkers, hints, metrics, policy, clock, log },
+  });
   const reconciler = new ReconcileRoom({
     ...deps,
     metrics,
@@ -112,6 +118,7 @@ export function createApi(deps: ApiDeps): Api {
     enqueue,
     hints,
     formerAgents,
+    doubledAgents,
     projects,
   });
   const missingRooms =
@@ -140,7 +147,7 @@ export function createApi(deps: ApiDeps): Api {
   const definitions = new Definitions({ ledger, log });
   const rooms = createRooms({
     ...{ ...deps, ledger, reconciler, acceptOrder, known, definitions, projects, metrics },
-    ...{ roomService, missingRooms },
+    ...{ roomService, missingRooms, ownWorkers },
   });
   const waking = { ledger, listeners, dueIndex, clock };
   const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy, metrics });
@@ -192,7 +199,9 @@ export function createApi(deps: ApiDeps): Api {
       eventsEnd ??= events.stop(); // first: an open stream would hold up the end of the http server
       await rooms.rounds.stop();
       await missingRooms?.stop();
+      rooms.stop();
       await formerAgents.settled();
+      await doubledAgents.settled();
       while (underWay.size > 0) await Promise.allSettled(underWay);
       await hints.settled(); // the last answers' wake-ups
       await producer.close(); // after whoever could still add to the queue

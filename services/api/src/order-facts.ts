@@ -37,6 +37,7 @@ export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts
     ...(order.roomSid !== undefined && { room_sid: order.roomSid, one_life: 1 }),
     ...(fallback.length > 0 && { fallback: encodeFallback({ agentName: agent, deployment }, fallback) }),
     ...(order.hold && { held: 1 }),
+    ...(order.onePerRoom !== undefined && { one_per_room: order.onePerRoom ? 1 : 0 }),
     ...(order.preferences !== undefined && encodePreferences(order.preferences)),
     ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
   };

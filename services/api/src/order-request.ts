@@ -42,6 +42,8 @@ export interface NewOrder {
   fallback: readonly FallbackStep[];
   /** Kept, with its jobs, and offered to nobody until it is released. */
   hold: boolean;
+  /** Merged into the live order that its agent has in the room; undefined: as the agent's policy says. */
+  onePerRoom?: boolean;
   /** Whom its jobs would rather have; undefined: whoever there is. */
   preferences?: Preferences;
   /**
@@ -99,6 +101,13 @@ export function checkTerms(order: OrderTerms): void {
   const problem = deploymentProblem(order.deployment);
   if (problem !== undefined) throw new DispatchError("invalid_argument", problem, "deployment");
   checkTarget(order.target);
+  if (order.onePerRoom === true && order.target.for !== "room") {
+    throw new DispatchError(
+      "invalid_argument",
+      "is for orders whose target is the room; one for participants sends an agent to each",
+      "one_per_room",
+    );
+  }
 }
 
 /** What an order has for its agent. @throws DispatchError `invalid_argument` */

@@ -126,7 +126,14 @@ describe("the agent of a job", () => {
       await ledger.deregisterSession({ ...lost, graceMs: 35_000, guardMs: 3_000 });
       await ledger.settleOrphan({
         ...{ namespace: "default", job: first.job, epoch: 1, verdict: "absent", deserted: false },
-        ...{ resumeUnproven: false, removeMs: 0, recheckMs: 30_000, silentMs: 60_000 },
+        ...{
+          resumeUnproven: false,
+          removeMs: 0,
+          recheckMs: 30_000,
+          startMs: 0,
+          silentMs: 60_000,
+          stopMs: 20_000,
+        },
       });
       const joins = (epoch: number, job = first.job) =>
         house.play((rooms) =>

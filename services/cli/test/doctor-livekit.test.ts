@@ -1,6 +1,6 @@
 /**
  * The doctor beside a real livekit-server: what it takes from the stand-in's answers must be what LiveKit answers. Runs where
- * LIVEKIT_SERVER_BIN names one.
+ * one is at hand.
  */
 import { freePort } from "@muster/test/kit/ports";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";

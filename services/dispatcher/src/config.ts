@@ -15,6 +15,7 @@ import {
   RETENTION_MS,
   RETRY_MS,
   SILENT_JOB_BOUND_MS,
+  START_DEADLINE_MS,
   STOP_BOUND_MS,
 } from "@muster/domain/timing";
 import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
@@ -29,6 +30,9 @@ export const placementFields = {
   graceMs: durationMs({ minMs: 1_000, maxMs: 600_000 })
     .default(GRACE_MS)
     .describe("How long a job waits for its worker to come back after the socket was lost."),
+  startDeadlineMs: durationMs({ minMs: 1_000, maxMs: 600_000 })
+    .default(START_DEADLINE_MS)
+    .describe("From the assignment until the job must have been seen to run."),
   silentJobBoundMs: durationMs({ minMs: 60_000, maxMs: 604_800_000 })
     .default(SILENT_JOB_BOUND_MS)
     .describe("How long a job of a worker that never reports is taken to run."),
@@ -101,6 +105,7 @@ export function policyFrom(config: PlacementConfig): DispatchPolicy {
     holdMs: config.holdMs,
     presenceLimitMs: PRESENCE_LIMIT_MS,
     recheckMs: config.presenceRecheckMs,
+    startMs: config.startDeadlineMs,
     resumeUnproven: config.resumeWithoutEvidence,
     stopMs: STOP_BOUND_MS,
     coolMs: COOL_DOWN_MS,

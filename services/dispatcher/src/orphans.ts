@@ -138,11 +138,11 @@ export class Orphans {
     const { job, upToEpoch: epoch } = agent;
     // A gap while we asked: what was said before it is no evidence after it. The timer asks again.
     if (hold.isHolding()) return;
-    const { resumeUnproven, recheckMs, silentJobMs: silentMs } = policy;
+    const { resumeUnproven, recheckMs, startMs, stopMs, silentJobMs: silentMs } = policy;
     const reply = await ledger.settleOrphan({
       ...{ namespace, job, epoch, verdict, deserted },
       removeMs: roomService === undefined ? 0 : REMOVAL_MS,
-      ...{ resumeUnproven, recheckMs, silentMs },
+      ...{ resumeUnproven, recheckMs, startMs, silentMs, stopMs },
     });
     if (reply.status === "stale") return;
     metrics.orphanSettled(verdict, reply.status);

@@ -23,6 +23,8 @@ export interface DispatchPolicy {
   presenceLimitMs: number;
   /** How soon presence is asked again about an orphan that is kept. */
   recheckMs: number;
+  /** How long an agent may take to join its room, from the start of its job. */
+  startMs: number;
   /** Resume the job of a worker that never reports when its grace is over, without evidence of its death. */
   resumeUnproven: boolean;
   stopMs: number;

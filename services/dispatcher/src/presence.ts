@@ -5,7 +5,8 @@
  */
 
 /**
- * absent   the agent's participant was in the room under this identity and is there no more, or never joined.
+ * absent   the agent's participant is not in the room now: it left, or it has not joined. Before its start deadline an
+ *          agent that was never seen may still be on its way in: the ledger takes absence for evidence only after it.
  * present  it is there now.
  * unknown  no source is configured, or none could be asked.
  */

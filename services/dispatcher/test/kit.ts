@@ -31,6 +31,7 @@ export const testPolicy: DispatchPolicy = {
   holdMs: 0,
   presenceLimitMs: 300,
   recheckMs: 200,
+  startMs: 1,
   resumeUnproven: false,
   stopMs: 500,
   coolMs: 200,

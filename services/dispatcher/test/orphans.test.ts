@@ -11,7 +11,7 @@ const stage = setStage("orphans");
 async function orphan(
   verdict: PresenceVerdict,
   worker: "reporting" | "silent",
-  policy: { graceMs?: number; resumeUnproven?: boolean; silentJobMs?: number } = {},
+  policy: { graceMs?: number; resumeUnproven?: boolean; silentJobMs?: number; startMs?: number } = {},
 ) {
   const namespace = stage.freshNamespace();
   const presence = staticPresence(verdict);
@@ -59,6 +59,20 @@ describe("an orphan whose agent is gone from the room", () => {
     await ledger.deregisterSession({ namespace, session, goodbye: false, graceMs: 60_000, guardMs: 60_000 });
     await stage.dispatcher({ presence: staticPresence("absent") });
     await waitUntil("it is offered again", () => offeredAgain().length > 0);
+  });
+});
+
+describe("an orphan whose agent has not joined yet", () => {
+  it("may still be on its way in until the start deadline; then it is taken for gone", async () => {
+    const startMs = 2_000;
+    const { offeredAgain, presence, dispatcher, job, namespace } = await orphan("absent", "reporting", {
+      ...{ startMs, graceMs: 60_000 },
+    });
+    const startedAtMs = Number((await stage.caller.job(namespace, job)).started_at);
+    await waitUntil("it is offered again", () => offeredAgain().length > 0);
+    expect(Date.now() - startedAtMs).toBeGreaterThanOrEqual(startMs - 50);
+    expect(presence.asked.length).toBeGreaterThanOrEqual(2);
+    expect(await dispatcher.metric('orphans_settled_total{verdict="absent",outcome="kept"}')).toBe(1);
   });
 });
 

@@ -89,7 +89,9 @@ it("sends no assignment for a stale yes, obeys stops, and has what is still its 
     verdict: "absent",
     resumeUnproven: true,
     recheckMs: 30_000,
+    startMs: 0,
     silentMs: 60_000,
+    stopMs: 20_000,
   });
   expect(settled.status).toBe("resumed");
   taker.sample({ load: 0.1 });

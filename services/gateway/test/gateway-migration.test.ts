@@ -55,7 +55,9 @@ async function resume(test: Bench, job: string): Promise<void> {
     verdict: "absent",
     resumeUnproven: true,
     recheckMs: 30_000,
+    startMs: 0,
     silentMs: 60_000,
+    stopMs: 20_000,
   });
   expect(reply.status).toBe("resumed");
 }

@@ -1,5 +1,6 @@
 -- settle-orphan: decides on an orphan, by what LiveKit says of its participant: absent, present or unknown.
--- absent: resumed at once; while it was not yet seen to start, from its start deadline on. present: it lives; asked again
+-- absent: resumed at once. An agent that was never seen to join may still be on its way in, whatever its worker says of the
+-- job: until the start deadline its absence is no evidence, and it is asked again then. present: it lives; asked again
 -- after recheck-ms. unknown: waited for until the grace is over, then resumed if its session was known to report (it
 -- would have come back) or `resume-unproven`; else kept. While the guard is up nothing is resumed for want of
 -- knowledge, nor within recheck-ms after: the last ones are still on their way back.
@@ -8,9 +9,11 @@
 -- Where everybody left whom it was for, it is not resumed: it ended well, as with its room.
 -- A job that is not to be resumed (restart policy `never`, or simulated: nobody else can take it) ends as failed, since
 -- a lost worker is a failure. Resuming is no attempt: what its start had counted is taken back.
+-- An agent whose job ends although it may live on is looked for in its room and put out, where somebody can (remove-ms).
+-- Not so one that is given up after silent-ms: nobody asked for its end, and it may be talking to somebody.
 -- Dying after it: a resumed job is due, at once or after remove-ms; one that is kept has its timer.
 -- @key job job:<job>
--- @include ending
+-- @include stopping
 -- @include guarding
 -- @include serving
 -- @arg job string Job id.
@@ -18,8 +21,10 @@
 -- @arg verdict string absent | present | unknown
 -- @arg resume-unproven bool Whether a worker that never reports is taken for dead when its grace is over.
 -- @arg deserted bool Somebody was in its room, and nobody but agents is any more.
--- @arg remove-ms int So long the caller keeps a resumed job to itself, to put an agent that may be there out of the room.
+-- @arg remove-ms int So long the caller keeps a resumed job to itself, to put an agent that may be there out of the room; 0 = nobody can.
+-- @arg stop-ms int How long the agent of a job that ended is looked for.
 -- @arg recheck-ms int When to ask again.
+-- @arg start-ms int How long an agent may take to join its room, from the start of its job.
 -- @arg silent-ms int How long an orphan is kept at most, from its loss.
 -- @reply resumed serve:string
 -- @reply kept due:int guard:int
@@ -35,15 +40,17 @@ if record.state ~= "orphaned" or tonumber(record.epoch) ~= epoch then
   return { "stale", record.state }
 end
 
-local function finish(outcome, cause, message)
-  local got_room = end_job(job, record, outcome, cause, message, false)
+local function finish(outcome, cause, message, may_be_there)
+  local is_stopped = may_be_there and remove_ms > 0 and record.agent_identity ~= ""
+  if is_stopped then stop_orphan(job, record, message, now + stop_ms, now) end
+  local got_room = end_job(job, record, outcome, cause, message, is_stopped)
   return { "ended", outcome, to_serve(record.pool, got_room) }
 end
 
 local function resume()
-  if deserted then return finish("success", "nobody_left", "") end
+  if deserted then return finish("success", "nobody_left", "", true) end
   if guarded_until() <= now then note_outcome(job, record, false, "worker_lost") end
-  if policy_for(record) ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost") end
+  if policy_for(record) ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost", true) end
   forget_orphan(job, record)
   local got_room = release(job, record)
   requeue_started(job, record, verdict == "absent" and now or now + remove_ms)
@@ -70,6 +77,7 @@ end
 if verdict ~= "present" and record.left_how == "clean" then return finish("success", "agent_left", "") end
 if verdict == "absent" then
   local unseen_until = tonumber(record.unseen_until)
+  if record.participant_sid == "" then unseen_until = math.max(unseen_until, tonumber(record.started_at) + start_ms) end
   if now < unseen_until then return keep(unseen_until, 0) end
   return resume()
 end

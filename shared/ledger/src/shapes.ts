@@ -60,6 +60,8 @@ export interface OrderFacts {
   fallback?: string;
   /** On hold from the start. */
   held?: 1;
+  /** Merged into the live order that its agent has in the room: 1, or 0 where it is not whatever the policy says. */
+  one_per_room?: 0 | 1;
   /** Whom its jobs would rather have, as encodePreferences (domain/preferences) writes it. */
   prefer?: string;
   loosens?: string;
@@ -270,6 +272,8 @@ export interface PlacementPolicy {
   reserved_jobs?: number;
   reserved_load?: number;
   reserved_from?: number;
+  /** An order for an agent that has a live one in the room is merged into that. */
+  one_per_room?: boolean;
 }
 
 /** How the jobs of an agent whose orders name no deployment are divided. Deployments are escaped as in the names of pools. */

@@ -149,6 +149,11 @@ function placeProblems(key: string, members: string[], { hashes }: Snapshot): st
   });
 }
 
+/** Of a job that nobody holds: its former agent is looked for, and nobody told. */
+function isOfNobody({ session, ends_at }: { session: string; ends_at?: number }): boolean {
+  return session === "" && ends_at !== undefined;
+}
+
 function stopProblems({ hashes, zsets, sets }: Snapshot): string[] {
   const stops = hashes.get("stops") ?? {};
   const found = Object.entries(stops).flatMap(([field, text]) => {
@@ -168,10 +173,10 @@ function stopProblems({ hashes, zsets, sets }: Snapshot): string[] {
       ...((zsets.get("deadlines")?.get(`stop|${field}`) ?? 0) <= (stop.ends_at ?? Number.POSITIVE_INFINITY)
         ? []
         : [`stop ${field} outlives the time that its worker has`]),
-      ...(sets.get(`gateway-stops:${stop.gateway}`)?.has(field)
+      ...(isOfNobody(stop) || sets.get(`gateway-stops:${stop.gateway}`)?.has(field)
         ? []
         : [`stop ${field} is told by no gateway`]),
-      ...(zsets.get(`session-jobs:${stop.session}`)?.has(`${stop.job}#${stop.epoch}`)
+      ...(isOfNobody(stop) || zsets.get(`session-jobs:${stop.session}`)?.has(`${stop.job}#${stop.epoch}`)
         ? []
         : [`${field} has no place`]),
     ];

@@ -17,7 +17,7 @@ const SINGLE_KEYS = new Set(
   ),
 );
 const FAMILIES = new Set(
-  "job attempts session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad".split(
+  "job attempts merged session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad".split(
     " ",
   ),
 );
@@ -41,7 +41,7 @@ export async function assertConsistent(redis: RedisClient, namespace: string, no
 
 function keyProblems({ hashes, zsets, sets, lists, volatile }: Snapshot): string[] {
   const found = volatile
-    .filter((key) => key !== "listening" && !/^(pace|sticky):/.test(key))
+    .filter((key) => key !== "listening" && !/^(pace|sticky|merged):/.test(key))
     .map((key) => `${key} would expire by itself`);
   for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys(), ...lists.keys()]) {
     const family = key.slice(0, Math.max(0, key.indexOf(":")));

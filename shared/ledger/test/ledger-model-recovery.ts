@@ -115,10 +115,13 @@ export class RecoveryModel {
       const waits = job.state === "queued" || job.state === "parked";
       return waits && job.resumedEpoch === epoch ? "resumed" : `stale ${job.state}`;
     }
+    const canAsk = removeMs > 0 && job.isNamed;
     if (verdict === "absent") {
-      return state.nowMs < job.unseenUntil
-        ? this.#keep(id, job, job.unseenUntil, 0)
-        : this.#resume(id, job, deserted, 0);
+      const joinsUntil = job.isJoined ? 0 : job.startedAt + ms.START_MS;
+      const unseenUntil = Math.max(job.unseenUntil, joinsUntil);
+      return state.nowMs < unseenUntil
+        ? this.#keep(id, job, unseenUntil, 0)
+        : this.#resume(id, job, deserted, 0, canAsk);
     }
     const recheckAt = state.nowMs + ms.RECHECK_MS;
     if (verdict === "present") {
@@ -130,7 +133,7 @@ export class RecoveryModel {
     const graceEnds =
       until > job.orphanedAt ? Math.max(job.graceUntil, until + ms.RECHECK_MS) : job.graceUntil;
     if (state.nowMs < graceEnds) return this.#keep(id, job, graceEnds, 0);
-    if (job.holderReports || unproven) return this.#resume(id, job, deserted, removeMs);
+    if (job.holderReports || unproven) return this.#resume(id, job, deserted, removeMs, canAsk);
     return this.#keep(id, job, recheckAt, 0);
   }
 
@@ -146,15 +149,15 @@ export class RecoveryModel {
     return `kept ${job.due} ${guard}`;
   }
 
-  #resume(id: string, job: ModelJob, deserted: boolean, removeMs: number): string {
+  #resume(id: string, job: ModelJob, deserted: boolean, removeMs: number, canAsk: boolean): string {
     const state = this.#state;
     if (deserted) {
-      state.end(id, job, "success", "nobody_left");
+      this.#endStopped(id, job, "success", "nobody_left", canAsk);
       return "ended success";
     }
     if (state.guard.until <= state.nowMs) state.splits.note(id, job, false);
     if (!job.restarts) {
-      state.end(id, job, "failed", "worker_lost");
+      this.#endStopped(id, job, "failed", "worker_lost", canAsk);
       return "ended failed";
     }
     const holder = job.session;
@@ -164,6 +167,12 @@ export class RecoveryModel {
     if (state.sessions.has(holder)) job.excluded.add(holder);
     Object.assign(job, { resumedEpoch: job.epoch, attempts: job.attempts - 1 });
     return "resumed";
+  }
+
+  /** Its agent may live on, and is looked for at once. */
+  #endStopped(id: string, job: ModelJob, outcome: string, cause: string, canAsk: boolean): void {
+    if (canAsk) this.#state.stopOrphan(id, job, 0);
+    this.#state.end(id, job, outcome, cause, canAsk);
   }
 
   withdraw(id: string, session: string, epoch: number): string {

@@ -48,7 +48,7 @@ export class ModelState {
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, orphanedAt: 0 };
     const begins = { offeredAt: 0, startedAt: 0, runningAt: 0 };
     const ends = { waitUntil: this.nowMs + ms.WAIT_MS, notBefore: 0, graceUntil: 0, unseenUntil: 0 };
-    const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
+    const rest = { state: "queued" as JobState, holderReports: false, isNamed: false, isJoined: false };
     const hold = { isOnHold: false, isHeld: false };
     const usual = { oneLife: false, waitMs: ms.WAIT_MS, maxAttempts: ms.MAX_ATTEMPTS };
     const asked = { ...usual, steps: [{ pool, afterMs: 0 }], step: 0, ...hold, ...terms };
@@ -139,7 +139,8 @@ export class ModelState {
 
   requeueStarted(job: ModelJob, due: number): void {
     this.requeue(job, due);
-    const over = { unseenUntil: 0, notBefore: 0, runningAt: 0, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
+    const times = { unseenUntil: 0, notBefore: 0, runningAt: 0 };
+    const over = { ...times, resumedEpoch: NEVER, withdrawnEpoch: NEVER, isJoined: false };
     Object.assign(job, { waitUntil: this.nowMs + job.waitMs, ...over });
   }
 
@@ -184,10 +185,24 @@ export class ModelState {
   }
 
   /** `isLookedFor`: somebody can ask LiveKit, and the agent's name is known. */
-  stop(session: string, wire: string, place: string, isLookedFor = false): void {
+  stop(session: string, wire: string, place: string, isLookedFor = false, isSeen = false): void {
     const endsAt = this.nowMs + ms.STOP_MS;
     const due = isLookedFor ? this.nowMs + ms.REMOVE_MS : endsAt;
-    this.stops.set(`${session}|${wire}`, { due, session, place, endsAt, looks: 0, isSeen: false });
+    this.stops.set(`${session}|${wire}`, { due, session, place, endsAt, looks: 0, isSeen });
+  }
+
+  /** One that was not seen to run may still be starting. */
+  stopOrphan(id: string, job: ModelJob, removeMs: number): void {
+    const endsAt = Math.max(this.nowMs + ms.STOP_MS, job.unseenUntil);
+    const rest = { session: job.session, place: `${id}#${job.epoch}`, looks: 0, isSeen: job.isJoined };
+    this.stops.set(`${job.session}|${this.wire(id)}`, { due: this.nowMs + removeMs, endsAt, ...rest });
+  }
+
+  /** Nobody holds it: its former agent may be there. */
+  stopFormer(id: string): void {
+    const endsAt = this.nowMs + ms.STOP_MS;
+    const rest = { session: "", place: "", looks: 0, isSeen: false };
+    this.stops.set(`|${this.wire(id)}`, { due: this.nowMs, endsAt, ...rest });
   }
 
   finishStop(field: string): void {

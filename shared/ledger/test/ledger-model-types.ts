@@ -40,6 +40,8 @@ export interface ModelJob extends DividedJob {
   failedWire: string;
   /** Whether it is known as whom its agent joins: from its first acceptance on. */
   isNamed: boolean;
+  /** Its agent was seen to join the room, under the present attempt. */
+  isJoined: boolean;
   due: number;
   outcome: string;
   cause: string;

@@ -169,6 +169,17 @@ export class LedgerModel {
     return "running";
   }
 
+  /** What LiveKit says: the agent of the job is in its room. */
+  agentJoins(id: string): string {
+    const job = this.state.jobs.get(id);
+    if (job === undefined) return "ignored unknown_job";
+    if (!["starting", "running", "orphaned"].includes(job.state)) return `ignored ${job.state}`;
+    if (!job.isNamed) return "ignored another_identity";
+    job.isJoined = true;
+    if (job.state === "starting") this.state.runsAgain(id, job);
+    return "running";
+  }
+
   report(id: string, from: string, wire: string, status: string): string {
     const { state } = this;
     if (status !== "running" && state.stops.has(`${from}|${wire}`)) {
@@ -219,10 +230,15 @@ export class LedgerModel {
     const job = state.jobs.get(id);
     if (job === undefined) return "unknown";
     if (job.state === "ended") return `final ${job.outcome}`;
+    const isLookedFor = canAsk && job.isNamed;
     const isHeld = job.state === "starting" || job.state === "running";
-    if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, canAsk && job.isNamed);
-    state.end(id, job, "canceled", "", isHeld);
-    return isHeld ? "terminated stop" : "terminated";
+    const isOrphan = job.state === "orphaned" && isLookedFor;
+    if (isHeld)
+      state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, isLookedFor, isLookedFor && job.isJoined);
+    else if (isOrphan) state.stopOrphan(id, job, ms.REMOVE_MS);
+    else if (isLookedFor) state.stopFormer(id);
+    state.end(id, job, "canceled", "", isHeld || isOrphan);
+    return isHeld || isOrphan ? "terminated stop" : "terminated";
   }
 
   change(id: string, changes: ModelChanges): string {

@@ -83,6 +83,7 @@ const CORE = [
   { weight: 3, arbitrary: fc.record({ do: is("serve"), pool: is(POOL, POOL, SECOND_POOL, CANDIDATE_POOL) }) },
   { weight: 10, arbitrary: fc.record({ do: is("accept"), at }) },
   { weight: 3, arbitrary: fc.record({ do: is("seen", "withdraw"), at }) },
+  { weight: 3, arbitrary: fc.record({ do: is("agentJoins"), at }) },
   {
     weight: 4,
     arbitrary: fc.record({

@@ -187,6 +187,12 @@ export class ModelStep {
         const aim = this.#aim(op.at, "starting");
         return [stateWords(await scene.seen(...aim)), model.seen(...aim)];
       }
+      case "agentJoins": {
+        const [id] = this.#aim(op.at, "starting", "running", "orphaned");
+        const reply = await scene.agentJoined(id, "PA_1");
+        const why = reply.status === "ignored" ? reply.reason : "";
+        return [words(reply.status, why), model.agentJoins(id)];
+      }
       case "withdraw": {
         const aim = this.#aim(op.at, "starting");
         return [stateWords(await scene.withdraw(...aim)), this.#recovery.withdraw(...aim)];
@@ -329,7 +335,7 @@ export class ModelStep {
       }
       case "settle": {
         const [id, , epoch] = this.#aim(op.at, "orphaned");
-        const rest = { deserted: op.deserted === 0, removeMs: op.canAsk ? REMOVAL_MS : 0 };
+        const rest = { deserted: op.deserted === 0, removeMs: op.canAsk ? REMOVAL_MS : 0, startMs: START_MS };
         const reply = await scene.settle(id, epoch, op.verdict, op.unproven, rest);
         const detail = reply.status === "kept" ? `${reply.due} ${reply.guard}` : "";
         const real = words(stateWords(reply), detail, reply.status === "ended" ? reply.outcome : "");

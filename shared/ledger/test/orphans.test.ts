@@ -133,6 +133,26 @@ onEachRedis("orphans", (scene) => {
     },
   );
 
+  test.each([
+    [-1, "kept"],
+    [0, "resumed"],
+  ])(
+    "an agent that warms up is not taken for gone, though its worker said that the job runs: %i ms from the start deadline",
+    async (offset, expected) => {
+      const s = scene();
+      await s.worker("AW_1");
+      const epoch = await s.starting("AJ_1", "AW_1");
+      const deadline = s.nowMs + START_MS;
+      s.pass(6_000);
+      await s.report("AJ_1", "AW_1", "running");
+      await s.deregister("AW_1");
+      s.nowMs = deadline + offset;
+      const reply = await s.settle("AJ_1", epoch, "absent", false, { startMs: START_MS });
+      expect(reply).toMatchObject({ status: expected });
+      if (reply.status === "kept") expect(reply.due).toBe(deadline);
+    },
+  );
+
   test("of a worker that never reports, the start deadline is still known when it is over", async () => {
     const s = scene();
     await s.worker("AW_1");

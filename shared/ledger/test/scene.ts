@@ -238,14 +238,15 @@ export class Scene {
     return this.ledger.migrateJobs({ ...this.at, session, claims, ...times });
   }
 
+  /** `startMs`: 0, as when the agent has had its time to join. */
   settle(
     job: string,
     epoch: number,
     verdict: "absent" | "present" | "unknown",
     resumeUnproven = false,
-    { silentMs = SILENT_MS, deserted = false, removeMs = 0 } = {},
+    { silentMs = SILENT_MS, deserted = false, removeMs = 0, startMs = 0 } = {},
   ) {
-    const times = { recheckMs: RECHECK_MS, silentMs, removeMs };
+    const times = { recheckMs: RECHECK_MS, startMs, silentMs, removeMs, stopMs: STOP_MS };
     return this.ledger.settleOrphan({ ...this.at, job, epoch, verdict, resumeUnproven, deserted, ...times });
   }
 

@@ -1,7 +1,7 @@
 /** A job that was stopped, and its agent that may still be in the room: when it is looked for, and what frees its place. */
 import { expect, test } from "vitest";
 import { onEachRedis } from "./on-each-redis.js";
-import { AGAIN_MS, newJob, POOL, REMOVE_MS, STOP_MS } from "./scene.js";
+import { AGAIN_MS, GRACE_MS, newJob, POOL, REMOVE_MS, START_MS, STOP_MS } from "./scene.js";
 
 const STOP = "AW_1|AJ_1";
 
@@ -104,5 +104,98 @@ onEachRedis("the agent of a stopped job", (scene) => {
     expect(await s.expireStop("AW_1|AJ_1")).toMatchObject({ status: "looking", identity: "agent-AJ_1" });
     expect(await s.expireStop("AW_1|AJ_2")).toMatchObject({ status: "looking", identity: "agent-AJ_2" });
     expect(await s.expireStop("AW_1|AJ_3")).toEqual({ status: "idle" });
+  });
+
+  test.each(["terminated", "deleted"] as const)(
+    "of a lost worker is looked for too when it was %s",
+    async (how) => {
+      const s = scene();
+      await s.worker("AW_1");
+      const epoch = await s.orphan("AJ_1", "AW_1");
+      // The same worker, on a new session, which does not say what it runs.
+      await s.worker("AW_2", 0, { cap: 1 });
+      if (how === "terminated") await s.terminate("AJ_1", REMOVE_MS);
+      else await s.deleteOrder("AD_1", 100, REMOVE_MS);
+      s.pass(REMOVE_MS);
+      const agent = { job: "AJ_1", room: "room", identity: "agent-AJ_1", epoch };
+      expect(await s.expireStop(STOP)).toMatchObject({ status: "looking", ...agent });
+      await s.order("AD_2");
+      expect(await s.admit("AJ_2")).toMatchObject({ status: "offered" });
+      await s.confirmStop(STOP, true);
+      expect(await s.confirmStop(STOP)).toEqual({ status: "released", serve: "" });
+      // Whoever comes back with it is told.
+      await s.worker("AW_3");
+      expect(await s.migrate("AW_3", "AJ_1")).toMatchObject({ status: "migrated", stops: ["AJ_1"] });
+    },
+  );
+
+  test("of a lost worker keeps its place on a session that only lapsed", async () => {
+    const s = scene();
+    await s.worker("AW_1", 0, { cap: 1 });
+    await s.orphan("AJ_1", "AW_1");
+    await s.terminate("AJ_1", REMOVE_MS);
+    await s.worker("AW_1", 0, { cap: 1 });
+    expect(await s.assert()).toMatchObject({ stops: [{ job: "AJ_1", session: "AW_1" }] });
+    await s.order("AD_2");
+    expect(await s.admit("AJ_2")).toMatchObject({ status: "parked" });
+    expect(await s.report("AJ_1", "AW_1", "success")).toEqual({ status: "released", serve: POOL });
+  });
+
+  test("that was never seen is looked for until its start deadline", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.order("AD_1");
+    await s.admit("AJ_1");
+    const start = s.nowMs;
+    await s.accept("AJ_1", "AW_1", 1);
+    await s.deregister("AW_1");
+    await s.terminate("AJ_1", REMOVE_MS);
+    s.pass(STOP_MS);
+    expect(await s.expireStop(STOP)).toMatchObject({ status: "looking" });
+    s.pass(start + START_MS - s.nowMs);
+    expect(await s.expireStop(STOP)).toEqual({ status: "released", serve: "" });
+  });
+
+  test("whose job waits for another worker is looked for at once, by nobody's session", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    const epoch = await s.orphan("AJ_1", "AW_1");
+    s.pass(GRACE_MS);
+    await s.settle("AJ_1", epoch, "unknown", false, { removeMs: 1_000 });
+    expect(await s.terminate("AJ_1", REMOVE_MS)).toMatchObject({ status: "terminated", stop: null });
+    const agent = { job: "AJ_1", room: "room", identity: "agent-AJ_1", epoch };
+    expect(await s.expireStop("|AJ_1")).toMatchObject({ status: "looking", ...agent });
+    expect(await s.confirmStop("|AJ_1", true)).toEqual({ status: "seen" });
+    expect(await s.confirmStop("|AJ_1")).toEqual({ status: "released", serve: "" });
+    expect(await s.timer("stop||AJ_1")).toBeUndefined();
+  });
+
+  test.each([
+    ["failed", "is not to be tried again", { restarts: "never" as const, deserted: false }],
+    ["success", "is alone in its room", { restarts: "on_failure" as const, deserted: true }],
+  ])("that ends as %s since it %s is looked for", async (outcome, _why, { restarts, deserted }) => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.order("AD_1", [newJob("AJ_1")], { restart_policy: restarts });
+    await s.admit("AJ_1");
+    await s.accept("AJ_1", "AW_1", 1);
+    await s.report("AJ_1", "AW_1", "running");
+    await s.deregister("AW_1");
+    s.pass(GRACE_MS);
+    const settled = await s.settle("AJ_1", 1, "unknown", false, { deserted, removeMs: 1_000 });
+    expect(settled).toMatchObject({ status: "ended", outcome });
+    expect(await s.expireStop(STOP)).toMatchObject({ status: "looking", identity: "agent-AJ_1" });
+  });
+
+  test("of a lost worker that left its room of its own will is looked for by nobody", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    const epoch = await s.running("AJ_1", "AW_1");
+    await s.agentJoined("AJ_1", "PA_1");
+    await s.deregister("AW_1");
+    await s.agentLeft("AJ_1", "PA_1", "clean");
+    const settled = await s.settle("AJ_1", epoch, "absent", false, { removeMs: 1_000 });
+    expect(settled).toMatchObject({ status: "ended", outcome: "success" });
+    expect(await s.timer(`stop|${STOP}`)).toBeUndefined();
   });
 });

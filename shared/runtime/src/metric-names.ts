@@ -83,6 +83,11 @@ export const METRICS = {
     help: "Work orders refused, by the door they came to.",
     labels: { api: ["twirp", "rest", "webhook", "rule"] },
   },
+  orders_merged_total: {
+    type: "counter",
+    help: "Work orders answered with the live one that their agent has in the room, since it is one per room.",
+    labels: { api: ["twirp", "rest", "webhook", "rule"] },
+  },
   orders_expired_total: {
     type: "counter",
     help: "Work orders for participants whose room did not open in the time that they may wait.",
@@ -238,8 +243,13 @@ export const METRICS = {
   },
   agents_removed_total: {
     type: "counter",
-    help: "Agents put out of their room through RoomService: told to stop, lost before their job was given to another, or former holders that came back.",
-    labels: { reason: ["stopped", "resumed", "older_epoch"] },
+    help: "Agents put out of their room through RoomService: told to stop, lost before their job was given to another, former holders that came back, or beside an agent of livekit-server's own workers.",
+    labels: { reason: ["stopped", "resumed", "older_epoch", "served_elsewhere"] },
+  },
+  dispatches_doubled_total: {
+    type: "counter",
+    help: "Adopted dispatches that a worker at livekit-server itself serves as well; the job here ended for it.",
+    labels: {},
   },
   redis_commands_total: {
     type: "counter",

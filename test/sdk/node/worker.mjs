@@ -1,6 +1,7 @@
 /**
  * A stock Node agent worker as its users run one, less the inference child that a test has no use for.
- * `AGENT_NAME`, `LIVEKIT_URL`, `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET` and `AGENT_RECORD` come from the environment.
+ * `AGENT_NAME`, `LIVEKIT_URL`, `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET` and `AGENT_RECORD` come from the environment;
+ * `AGENT_FILE` names another agent beside this file.
  */
 
 import { fileURLToPath } from "node:url";
@@ -11,7 +12,7 @@ initializeLogger({ pretty: false, level: "warn" });
 
 const server = new AgentServer(
   new ServerOptions({
-    agent: fileURLToPath(new URL("./agent.mjs", import.meta.url)),
+    agent: fileURLToPath(new URL(process.env.AGENT_FILE ?? "./agent.mjs", import.meta.url)),
     agentName: process.env.AGENT_NAME,
     wsURL: process.env.LIVEKIT_URL,
     apiKey: process.env.LIVEKIT_API_KEY,

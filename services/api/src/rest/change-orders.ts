@@ -30,7 +30,11 @@ const createOrderRoute = createRoute({
   },
   responses: {
     201: { description: "The order.", content: wholeOrder },
-    200: { description: "The order, made by an earlier call with this key.", content: wholeOrder },
+    200: {
+      description:
+        "The order, made by an earlier call with this key; or, with `merged`, the live one that the agent has in the room.",
+      content: wholeOrder,
+    },
     ...problems("invalid_argument", "already_exists", "too_large"),
   },
 });
@@ -65,11 +69,14 @@ export function changeOrderRoutes({ acceptOrder, withdrawOrder, orders, metrics 
       requireChangeRoom(caller, order.room);
       const accepted = await acceptOrder.accept(order);
       const isNew = accepted.status === "created";
+      const isMerged = accepted.status === "merged";
       if (isNew) metrics.orderAccepted("rest");
+      if (isMerged) metrics.orderMerged("rest");
       const [parts] = await orders.find({ project: caller.project, room: order.room, order: accepted.order });
       if (!isSome(parts))
         throw new DispatchError("unavailable", "the order was forgotten meanwhile; ask anew");
-      return isNew ? c.json(wholeOrderView(parts), 201) : c.json(wholeOrderView(parts), 200);
+      const view = wholeOrderView(parts);
+      return isNew ? c.json(view, 201) : c.json({ ...view, ...(isMerged && { merged: true }) }, 200);
     })
     .openapi(deleteOrderRoute, async (c) => {
       const { id } = c.req.valid("param");

@@ -68,6 +68,14 @@ export const NewOrderBody = z
     hold: z.boolean().default(false).openapi({
       description: "Its jobs are made and offered to nobody, until it is released.",
     }),
+    one_per_room: z
+      .boolean()
+      .optional()
+      .openapi({
+        description:
+          "Where the agent has a live order for this room already, that is answered, with `merged`, and nothing is made. Only " +
+          "with the room as target. Left out: as the agent's placement policy says.",
+      }),
     fallback: z
       .array(FallbackStep)
       .default([])
@@ -131,6 +139,7 @@ export function termsOf(body: OrderTemplateBody): OrderTerms {
     maxAttempts: body.max_attempts,
     fallback: fallbackOf(body),
     hold: body.hold,
+    ...(body.one_per_room !== undefined && { onePerRoom: body.one_per_room }),
     ...(body.preferences !== undefined && { preferences: preferencesOf(body.preferences) }),
   };
 }

@@ -228,6 +228,10 @@ export const WholeOrder = z
   .object({
     ...orderFields,
     ...privateFields,
+    merged: z.boolean().optional().openapi({
+      description:
+        "true: this is an earlier order of the agent in the room, and none was made. Else left out.",
+    }),
     namespaces: z.array(z.string()).openapi({ description: "Where it has a part." }),
     jobs: z
       .array(
