@@ -33,7 +33,8 @@ const page = [
   "- Durations are `500ms`, `3s`, `2m`, `1h` or `7d`; a bare number is milliseconds.",
   "- `keys` are lines, or a comma-separated list, of `key: secret`; in the file also a map.",
   "- A `redisUrl` is `redis://host:port`, `redis+sentinel://h1:p1,h2:p2/<master>` or `redis+cluster://h1:p1,h2:p2`;",
-  "  `rediss` in place of `redis` speaks TLS.",
+  "  `rediss` in place of `redis` speaks TLS. User and password stand before the hosts, percent-encoded, and are Redis's own:",
+  "  `redis+sentinel://user:password@h1,h2/<master>?sentinelPassword=…&db=0`, where the sentinels ask for one too.",
   "- Services may share one environment: a variable of another service is passed over. One that no service knows is",
   "  warned of, or refused when it looks like a misspelt one. Keys of the file must all be known.",
   ...services.flatMap(([name, schema, about]) => [

@@ -29,8 +29,10 @@ it("a dispatcher: what it had begun goes on elsewhere, once, and its return chan
   cluster.thaw(host);
   // Its own metrics say when it noticed; by then it has read what was sent to it, and done what it was about to do.
   await cluster.until("it knows that it was away", () => cluster.isReady(host), { deadlineMs: 10_000 });
+  // A room each: on a busy machine several are ordered before the next is assigned, and two orders for a room are two jobs.
+  let ordered = 0;
   await cluster.until("work goes on", async () => {
-    await order(`after-${worker.assigned.length}`);
+    await order(`after-${ordered++}`);
     return worker.assigned.length > ORDERS + 5;
   });
   expect([...before].every(([id, fate]) => fates().get(id) === fate)).toBe(true);

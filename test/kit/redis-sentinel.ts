@@ -23,11 +23,16 @@ export interface RedisSentinel {
 const MASTER_NAME = "muster";
 const silent = createLog({ level: "silent", service: "test" });
 
-export async function startRedisSentinel({ sentinels = 1 } = {}): Promise<RedisSentinel> {
+export async function startRedisSentinel({
+  sentinels = 1,
+  sentinelPassword = "",
+} = {}): Promise<RedisSentinel> {
   // It would wait 5 s for more replicas to come.
   const master = await startRedis({ args: ["--repl-diskless-sync-delay", "0"] });
   const replica = await startRedis({ args: ["--replicaof", "127.0.0.1", String(master.port)] });
-  const watching = await Promise.all(Array.from({ length: sentinels }, () => startSentinel(master)));
+  const watching = await Promise.all(
+    Array.from({ length: sentinels }, () => startSentinel(master, sentinelPassword)),
+  );
   return {
     url: `redis+sentinel://${watching.map(({ port }) => `127.0.0.1:${port}`).join(",")}/${MASTER_NAME}`,
     master,
@@ -40,7 +45,7 @@ export async function startRedisSentinel({ sentinels = 1 } = {}): Promise<RedisS
 }
 
 /** Returns once it knows a replica in good health. */
-async function startSentinel(master: RedisServer) {
+async function startSentinel(master: RedisServer, password: string) {
   const directory = await mkdtemp(join(tmpdir(), "muster-sentinel-"));
   const config = join(directory, "sentinel.conf");
   await writeFile(config, "");
@@ -59,6 +64,7 @@ async function startSentinel(master: RedisServer) {
     },
     { deadlineMs: 20_000, everyMs: 50 },
   );
+  if (password !== "") await client.call("ACL", "SETUSER", "default", "resetpass", `>${password}`);
   await closeRedis(client);
   return {
     port: sentinel.port,

@@ -22,6 +22,9 @@ const variable = {
   },
 };
 
+/** What may stand behind the "?" of a Redis url. */
+const REDIS_PARAMETER = "(db=[0-9]+|sentinelPassword=\\$\\(REDIS_PASSWORD\\))";
+
 export const rules = {
   // Names.
   "*.existingSecret": name,
@@ -49,7 +52,7 @@ export const rules = {
   "redis.url": {
     type: "string",
     // No password but the one that Kubernetes puts in.
-    pattern: "^$|^rediss?(\\+sentinel|\\+cluster)?://([^:@/]*(:\\$\\(REDIS_PASSWORD\\))?@)?[^@]+$",
+    pattern: `^$|^rediss?(\\+sentinel|\\+cluster)?://([^:@/]*(:\\$\\(REDIS_PASSWORD\\))?@)?[^@?]+(\\?${REDIS_PARAMETER}(&${REDIS_PARAMETER})*)?$`,
   },
   "livekit.url": { type: "string", pattern: "^$|^(https?|wss?)://[^/@?#]+/?$" },
   "livekit.servicePort": port,
@@ -83,6 +86,10 @@ export const rules = {
   "router.drainSeconds": count(0, 86_400),
   "router.proxyTimeout": intervalText,
   "router.maxBodySize": { type: "string", pattern: "^[0-9]+[kmg]?$" },
+  "router.trustedAs": {
+    type: "string",
+    pattern: "^$|^[0-9a-fA-F.:]+(/[0-9]{1,3})?(, *[0-9a-fA-F.:]+(/[0-9]{1,3})?)*$",
+  },
   "router.resolver": { type: "string", pattern: "^[-a-zA-Z0-9.:\\[\\]]+$" },
   "router.trustedCertificate": { type: "string", pattern: "^/[-_./a-zA-Z0-9]+$" },
   "keda.pollingInterval": count(1, 3_600),

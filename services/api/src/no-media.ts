@@ -3,10 +3,14 @@
  */
 
 export const NO_MEDIA =
-  "dispatch works here, media does not; point LIVEKIT_URL of whoever joins or manages rooms at a livekit-server";
+  "dispatch works here, media does not; set MUSTER_WORKER_LIVEKIT_URL, the LiveKit url that workers are given with each job, " +
+  "and point LIVEKIT_URL of everybody else who joins or manages rooms at a livekit-server";
 
 /** `livekitUrl` as configured; clients join rooms by WebSocket. */
 export function mediaElsewhere(livekitUrl: string): string {
   const url = livekitUrl.replace(/^http/, "ws");
-  return `dispatch works here, media does not; point LIVEKIT_URL of whoever joins rooms at ${url}`;
+  return (
+    "dispatch works here, media does not; set MUSTER_WORKER_LIVEKIT_URL, the LiveKit url that workers are given with each job, " +
+    `and point LIVEKIT_URL of everybody else who joins rooms at ${url}`
+  );
 }

@@ -119,7 +119,8 @@ test("/rtc says where media is", async () => {
     const answer = await fetch(url + path);
     expect(answer.status).toBe(404);
     expect(await answer.text()).toBe(
-      "dispatch works here, media does not; point LIVEKIT_URL of whoever joins rooms at wss://lk.example.com/x",
+      "dispatch works here, media does not; set MUSTER_WORKER_LIVEKIT_URL, the LiveKit url that workers are given with each job, " +
+        "and point LIVEKIT_URL of everybody else who joins rooms at wss://lk.example.com/x",
     );
   }
 });

@@ -26,7 +26,7 @@ test("answers probes, and says in one line what is not here", async () => {
   for (const path of ["/rtc", "/rtc/v1?join_request=x", "/rtc/validate"]) {
     expect(await get(path)).toEqual({
       status: 404,
-      text: expect.stringMatching(/media does not.*LIVEKIT_URL.*$/),
+      text: expect.stringMatching(/media does not.*MUSTER_WORKER_LIVEKIT_URL.* LIVEKIT_URL.*$/),
     });
   }
   expect(await get("/nothing", { method: "POST" })).toEqual({

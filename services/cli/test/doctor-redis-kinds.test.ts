@@ -1,5 +1,6 @@
 /** What the doctor says of Clusters, of Sentinel, and of users with too few rights. */
 import type { RedisClient } from "@muster/runtime/redis/connect";
+import { readPage } from "@muster/test/kit/page-commands";
 import { startRedisCluster } from "@muster/test/kit/redis-cluster";
 import { startRedisSentinel } from "@muster/test/kit/redis-sentinel";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
@@ -82,6 +83,28 @@ test("Sentinel: three that agree; one alone; a name that none knows; a master th
   expect(gone.said("redis-sentinel")).toMatch(
     /the master is said to be at 127.0.0.1:\d+, which is not reached/,
   );
+});
+
+test("Sentinel with passwords of both: as the chart's page writes it; without the sentinels' own", async () => {
+  const password = "p@ss word+1";
+  const set = await startRedisSentinel({ sentinelPassword: password });
+  onTestFinished(() => set.stop());
+  const replica = set.replica.client();
+  await replica.config("SET", "masterauth", password);
+  await set.master.client().config("SET", "requirepass", password);
+  const host = /\/\/([^/]+)\/(\w+)$/.exec(set.url);
+  const page = readPage("KUBERNETES.md");
+  const [, row = ""] = /\| Sentinel \| `([^`]+)` \|/.exec(page) ?? [];
+  const url = row
+    .replaceAll("$(REDIS_PASSWORD)", encodeURIComponent(password))
+    .replace(/@[^@/]+\/mymaster/, `@${host?.[1]}/${host?.[2]}`);
+  const only = { only: ["redis-reach", "redis-sentinel"] };
+  // One sentinel is warned of, and nothing else.
+  expect((await diagnose({ MUSTER_REDIS_URL: url }, only)).troubles).toEqual({ "redis-sentinel": "warn" });
+  const without = await diagnose({ MUSTER_REDIS_URL: url.replace(/\?.*$/, "") }, only);
+  expect(without.troubles).toEqual({ "redis-reach": "fail", "redis-sentinel": "fail" });
+  for (const check of ["redis-reach", "redis-sentinel"])
+    expect(without.said(check)).toContain("sentinelPassword=");
 });
 
 describe("rights", () => {

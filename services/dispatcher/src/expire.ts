@@ -157,10 +157,11 @@ export class Expire {
       const reply = await ledger.expireGateway(args);
       if (reply.status === "idle") return;
       const { sessions, requeued, orphaned, serve } = reply;
-      log.warn(
-        { namespace, gateway, sessions, requeued: requeued.length, orphaned: orphaned.length },
-        "gateway lost",
-      );
+      // None: it lives, and its last worker here has left.
+      if (sessions > 0) {
+        const counts = { sessions, requeued: requeued.length, orphaned: orphaned.length };
+        log.warn({ namespace, gateway, ...counts }, "gateway lost");
+      }
       if (reply.guard === 1) {
         metrics.guardRaised();
         log.error(

@@ -163,7 +163,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
   host.start();
   let isReady = true;
   return {
-    ready: () => isReady && lease.isHeld(),
+    ready: () => isReady && lease.isHeld() && inbox.isRead(),
     hosted: () => host.hostedNames().length,
     async stop(deadlineMs) {
       isReady = false;

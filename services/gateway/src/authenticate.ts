@@ -6,10 +6,11 @@
 import type { BlockList } from "node:net";
 import { DispatchError } from "@muster/domain/errors";
 import type { Clock } from "@muster/runtime/clock";
-import { verifyAccessToken } from "@muster/wire/access-token";
+import { claimedApiKey, verifyAccessToken } from "@muster/wire/access-token";
 import { clientAddress } from "./client-address.js";
 import type { GatewayMetrics, UpgradeRefusal } from "./gateway-metrics.js";
 import { projectOfKey } from "./projects.js";
+import type { RefusedWorkers } from "./refused-workers.js";
 import type { WorkerContext } from "./session.js";
 import type { UpgradeDecision, UpgradeRequest } from "./transport/transport.js";
 
@@ -20,17 +21,22 @@ export interface AuthenticateDeps {
   trustedProxies: BlockList;
   clock: Clock;
   metrics: GatewayMetrics;
+  refusedWorkers: Pick<RefusedWorkers, "refused">;
 }
 
 export function authenticate(
   request: UpgradeRequest,
   deps: AuthenticateDeps,
 ): UpgradeDecision<WorkerContext> {
+  const token = tokenOf(request);
   const refuse = (refusal: UpgradeRefusal, reason: string): UpgradeDecision<WorkerContext> => {
     deps.metrics.upgradeRefused(refusal);
+    const clientIp = clientAddress(request, deps.trustedProxies);
+    deps.refusedWorkers.refused({
+      ...{ reason: refusal, problem: reason, keyId: claimedApiKey(token), clientIp },
+    });
     return { accept: false, status: 401, reason };
   };
-  const token = tokenOf(request);
   if (token === "")
     return refuse("no_token", "token: send one as Authorization: Bearer, or as ?access_token=");
   try {

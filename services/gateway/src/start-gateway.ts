@@ -24,6 +24,7 @@ import { drainSessions } from "./drain.js";
 import { readGatewayMessage } from "./gateway-message.js";
 import type { GatewayPolicy } from "./policy.js";
 import { createGatewayMetrics, type GatewayCounts } from "./prometheus-metrics.js";
+import { RefusedWorkers } from "./refused-workers.js";
 import { createRooms, type Rooms } from "./rooms.js";
 import { acceptSockets } from "./sockets.js";
 import type { StartTransport, Transport } from "./transport/transport.js";
@@ -132,7 +133,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   });
 
   let isReady = false;
-  const ready = () => isReady && lease.isHeld();
+  const ready = () => isReady && lease.isHeld() && inbox.isRead();
   await inbox.open();
   await lease.start();
   leases.start();
@@ -188,11 +189,15 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
 
 function listen(rooms: Rooms, ready: () => boolean, deps: GatewayDeps): Promise<Transport> {
   const { host, port, keys, policy, clock, log } = deps;
+  const refusedWorkers = new RefusedWorkers({ clock, log });
   return deps.startTransport({
     host,
     port,
     authorize: (request) =>
-      authenticate(request, { keys, trustedProxies: policy.trustedProxies, clock, metrics: rooms.metrics }),
+      authenticate(request, {
+        ...{ keys, trustedProxies: policy.trustedProxies, clock, refusedWorkers },
+        metrics: rooms.metrics,
+      }),
     open: acceptSockets(rooms, deps),
     http: deps.http ?? defaultHttp(deps.metrics, ready),
     pingIntervalMs: policy.pingIntervalMs,

@@ -82,7 +82,6 @@ it("sends no assignment for a stale yes, obeys stops, and has what is still its 
   const taker = await test.registered(other, "moved");
   const settled = await test.ledger.settleOrphan({
     deserted: false,
-    stopMs: 20_000,
     removeMs: 0,
     namespace: test.namespace,
     job: movedJob,

@@ -48,7 +48,6 @@ async function resume(test: Bench, job: string): Promise<void> {
   const { epoch } = await test.dispatcher.job(job);
   const reply = await test.ledger.settleOrphan({
     deserted: false,
-    stopMs: 20_000,
     removeMs: 0,
     namespace: test.namespace,
     job,

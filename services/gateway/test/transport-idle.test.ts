@@ -46,6 +46,11 @@ describe("idle connections on ws", () => {
 function inParts() {
   const parts = faucet();
   parts.write("first ");
-  setImmediate(() => setImmediate(() => (parts.write("second"), parts.end())));
+  setImmediate(() =>
+    setImmediate(() => {
+      parts.write("second");
+      parts.end();
+    }),
+  );
   return parts.body;
 }

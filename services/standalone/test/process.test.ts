@@ -1,8 +1,9 @@
 /** Muster as its users start it: a process, its words, its exit codes, and what it leaves behind. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { documentedTable } from "@muster/runtime/config-doc";
 import { freePort } from "@muster/test/kit/ports";
 import { startRedis } from "@muster/test/kit/redis-server";
@@ -19,6 +20,7 @@ import {
   temporaryFolder,
 } from "./standalone-kit.js";
 
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 const KEYS = { key: "own-key", secret: "own-secret-that-is-long-enough-for-hs256" };
 
 async function start(folder = temporaryFolder(), env: Record<string, string> = {}): Promise<Muster> {
@@ -223,3 +225,43 @@ test("a Redis that is given is used, and outlives it", async () => {
   expect(await redis.client().ping()).toBe("PONG");
   expect(() => readFileSync(join(folder, "redis/port"))).toThrow("ENOENT");
 });
+
+describe("npm start", () => {
+  test("ends, with the redis-server that it brought, on the SIGTERM that a service manager sends to npm alone", async () => {
+    const port = await freePort();
+    const env = {
+      ...process.env,
+      MUSTER_HOST: "127.0.0.1",
+      MUSTER_PORT: String(port),
+      MUSTER_DATA_DIR: temporaryFolder(),
+    };
+    const npm = spawn("npm", ["start"], {
+      cwd: root,
+      detached: true,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const group = -(npm.pid ?? 0);
+    cleanUp(() => void endGroup(group));
+    let output = "";
+    for (const stream of [npm.stdout, npm.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
+    const exited = new Promise((resolve) => npm.once("close", resolve));
+    await waitUntil("Muster is ready", () => output.includes("is ready on"), { deadlineMs: 120_000 });
+    npm.kill("SIGTERM");
+    await exited;
+    await waitUntil("nobody of its group runs", () => !isGroupThere(group), { deadlineMs: 15_000 });
+    expect(output).toContain('"step":"redis-server"');
+  }, 180_000);
+});
+
+function isGroupThere(group: number): boolean {
+  try {
+    return process.kill(group, 0);
+  } catch {
+    return false;
+  }
+}
+
+function endGroup(group: number): void {
+  if (isGroupThere(group)) process.kill(group, "SIGKILL");
+}

@@ -22,6 +22,8 @@ const DEFAULT_TTL_MS = 10_000;
 const BLOCK_MS = 1_000;
 /** A blocked read that is silent for longer sits on a dead socket, of which TCP says nothing for minutes. */
 const SILENCE_MS = 4_000;
+/** A read that ends takes BLOCK_MS; without one for this long nothing that is sent here arrives. */
+const UNREAD_MS = 10_000;
 const ENTRIES_PER_READ = 16;
 const RETRY_MS = 200;
 const DEFAULT_CLOSE_LIMIT_MS = 2_000;
@@ -54,6 +56,7 @@ export class Inbox {
   #read = 0;
   /** Of this stream, as told to the listener already. */
   #cutOff = 0;
+  #lastReadAtMs = Number.NEGATIVE_INFINITY;
   #isClosing = false;
   #cancelKeep = (): void => {};
   #keeping: Promise<void> = Promise.resolve();
@@ -64,9 +67,15 @@ export class Inbox {
     this.#key = inboxKey(deps.nodeId);
   }
 
+  /** Whether what is sent here arrives: false when no read ended for UNREAD_MS. For readiness. */
+  isRead(): boolean {
+    return this.#deps.clock.now() - this.#lastReadAtMs < UNREAD_MS;
+  }
+
   /** Makes the stream and begins to read. To be done before the node's lease is taken. Rejects without Redis. */
   async open(): Promise<void> {
     await this.#keep();
+    this.#lastReadAtMs = this.#deps.clock.now();
     this.#scheduleKeep();
     this.#reading = this.#readUntilClosed();
   }
@@ -163,6 +172,7 @@ export class Inbox {
     try {
       const limits = ["COUNT", ENTRIES_PER_READ, "BLOCK", BLOCK_MS] as const;
       const reply = await blocking.xread(...limits, "STREAMS", this.#key, this.#readTo);
+      this.#lastReadAtMs = clock.now();
       return parseEntries(reply?.[0]?.[1] ?? []);
     } finally {
       stopWatching();

@@ -345,3 +345,23 @@ describe("messages through a Redis Cluster", () => {
     }
   });
 });
+
+describe("an inbox that is not read", () => {
+  it("says so after 10 s, for readiness, and no longer once it is read again", async () => {
+    const server = await startRedis();
+    closers.push(() => server.stop());
+    let aheadMs = 0;
+    const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+    const { inbox, blocking } = await openInbox(server, { clock });
+    expect(inbox.isRead()).toBe(true);
+    // A read that began before ends within a second.
+    aheadMs = 11_000;
+    expect(inbox.isRead()).toBe(false);
+    await waitUntil("it was read", () => inbox.isRead());
+    await closeRedis(blocking);
+    aheadMs += 11_000;
+    const closedAtMs = performance.now();
+    await waitUntil("further reads were tried", () => performance.now() - closedAtMs > 1_500);
+    expect(inbox.isRead()).toBe(false);
+  });
+});

@@ -5,7 +5,7 @@
  * the last line of defence, and must not be handed in to begin with.
  */
 import { DispatchError } from "@muster/domain/errors";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -44,11 +44,47 @@ export function createLog({ level, service, destination }: LogOptions): Log {
   }
   const options = {
     level,
-    base: { service },
+    base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     // A wildcard reaches one level down; the lists of fields that we log are flat or one deep.
     redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]), censor: "[redacted]" },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  const root = destination === undefined ? pino(options) : pino(options, destination);
+  return new BoundLog(root, { service });
+}
+
+/**
+ * Writes each key of a line once: what a call says wins over what a child was made with. pino's own children write a key
+ * again that a call repeats; parsers of JSON then take one of the two, or refuse the line.
+ */
+class BoundLog implements Log {
+  readonly #root: Logger;
+  readonly #bound: object;
+
+  constructor(root: Logger, bound: object) {
+    this.#root = root;
+    this.#bound = bound;
+  }
+
+  debug(fields: object, msg: string): void {
+    // The frequent one, mostly off.
+    if (this.#root.isLevelEnabled("debug")) this.#root.debug({ ...this.#bound, ...fields }, msg);
+  }
+
+  info(fields: object, msg: string): void {
+    this.#root.info({ ...this.#bound, ...fields }, msg);
+  }
+
+  warn(fields: object, msg: string): void {
+    this.#root.warn({ ...this.#bound, ...fields }, msg);
+  }
+
+  error(fields: object, msg: string): void {
+    this.#root.error({ ...this.#bound, ...fields }, msg);
+  }
+
+  child(fields: object): Log {
+    return new BoundLog(this.#root, { ...this.#bound, ...fields });
+  }
 }

@@ -27,6 +27,24 @@ test("one JSON object a line: level by name, time, service, fields, static messa
   ]);
 });
 
+test("each key is written once, though a child and a call give it again", () => {
+  const lines: string[] = [];
+  const log = createLog({
+    level: "debug",
+    service: "gateway",
+    destination: { write: (line) => lines.push(line) },
+  });
+  const child = log.child({ namespace: "a", session: "AW_x" }).child({ namespace: "b" });
+  for (const level of ["debug", "info", "warn", "error"] as const)
+    child[level]({ namespace: "c", service: "own", jobs: 1 }, "said");
+  child.info({}, "bound");
+  for (const line of lines) {
+    const keys = [...line.matchAll(/"(\w+)":/g)].map(([, key]) => key);
+    expect(keys, line).toHaveLength(new Set(keys).size);
+  }
+  expect(lines.map((line) => JSON.parse(line).namespace)).toEqual(["c", "c", "c", "c", "b"]);
+});
+
 test("tokens, secrets and metadata are redacted, at the top and one level down", () => {
   const { log, lines } = capture("debug");
   log.warn({ token: "hush", job: { metadata: "hush", id: "AJ_x" }, config: { keys: { a: "hush" } } }, "m");

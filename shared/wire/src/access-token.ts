@@ -48,6 +48,13 @@ export function verifyAccessToken(
   return readClaims(jwt.claims, apiKey, checkTimes(jwt.claims, nowMs));
 }
 
+/** Whose key a token says that it is signed with: not checked, for the log alone. Empty where it says none. */
+export function claimedApiKey(token: string): string {
+  if (token.length > MAX_TOKEN_LENGTH) return "";
+  const issuer = parseJwt(token)?.claims.iss;
+  return typeof issuer === "string" ? issuer : "";
+}
+
 /** Returns when it expires. */
 function checkTimes(claims: JsonClaims, nowMs: number): number {
   const expiresAtMs = timeClaim(claims, "exp");

@@ -35,6 +35,9 @@ MUSTER_PORT: {{ $own.service.port | quote }}
 {{- if and $livekit (has "livekitUrl" (index $known .component)) }}
 MUSTER_LIVEKIT_URL: {{ $livekit | quote }}
 {{- end }}
+{{- if and (eq .component "gateway") .root.Values.router.enabled .root.Values.router.trustedAs (not (hasKey $all "trustedProxies")) }}
+MUSTER_TRUSTED_PROXIES: {{ .root.Values.router.trustedAs | quote }}
+{{- end }}
 {{- range $key, $value := $all }}
 {{- if has $key (index $known $.component) }}
 {{ include "muster.variable" $key }}: {{ include "muster.settingValue" $value | quote }}

@@ -24,6 +24,7 @@ export interface RestDeps extends WakeHeldDeps {
   ledger: Pick<
     Ledger,
     | "listRecords"
+    | "listRoomOrders"
     | "readRecord"
     | "findPosition"
     | "explainJob"

@@ -23,6 +23,7 @@ import { type EventRouteDeps, eventRoutes } from "./events.js";
 import { explainRoutes } from "./explain.js";
 import { holdOrderRoutes } from "./hold-orders.js";
 import { jobRoutes } from "./jobs.js";
+import { knownParameters, RouteTable } from "./known-parameters.js";
 import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
 import { orderRoutes } from "./orders.js";
 import { patchOrderRoutes } from "./patch-order.js";
@@ -75,6 +76,7 @@ const documentRoute = createRoute({
 export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   const { keys, metrics, meter, clock, log } = deps;
   const app = newRoutes();
+  const routes = new RouteTable(app);
   app.use(ALL_PATHS, async (c, next) => {
     const ended = meter.begin(c.req.method);
     await next();
@@ -86,9 +88,10 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
     if (c.req.path !== DOCUMENT_PATH) c.set("caller", authenticate(c.req.raw, keys, clock.now()));
     await next();
   });
+  app.use(ALL_PATHS, knownParameters(routes));
   app.use(
     ALL_PATHS,
-    bodyBound((path) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES)),
+    bodyBound((path) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES), routes),
   );
   app.use(ALL_PATHS, wholeTexts);
   app.route("/", workerRoutes(deps));

@@ -7,7 +7,7 @@ import { z } from "@hono/zod-openapi";
 import { EJECTION_REASONS, HEALTH_STATES } from "@muster/domain/ejection";
 import { isId } from "@muster/domain/ids";
 import { JOB_OUTCOMES, JOB_STATES } from "@muster/domain/job";
-import { MAX_ERROR_BYTES } from "@muster/domain/limits";
+import { MAX_ERROR_BYTES, MAX_ROOM_NAME_BYTES } from "@muster/domain/limits";
 import { isNamespacePart } from "@muster/domain/namespace";
 import { JOB_TYPES } from "@muster/domain/pool";
 import { ORDER_CAUSES } from "@muster/ledger/records";
@@ -46,6 +46,19 @@ const paging = {
 
 export const WorkersQuery = z.object(paging);
 export const StateQuery = z.object({ ...paging, state: z.enum(["live", "ended"]).default("live") });
+
+export const OrdersQuery = StateQuery.extend({
+  room: z
+    .string()
+    .refine((text) => text !== "" && Buffer.byteLength(text) <= MAX_ROOM_NAME_BYTES, {
+      error: `must be 1-${MAX_ROOM_NAME_BYTES} bytes`,
+    })
+    .optional()
+    .openapi({
+      description:
+        "Only those of this room, of its newest 1,000. A token for one room must ask for that room.",
+    }),
+});
 
 export const TerminateBody = z
   .object({

@@ -1,6 +1,6 @@
 /**
  * Owns how Muster connects to Redis: one server, Sentinel or Cluster, the same way in every process. Together with its
- * neighbours in this folder the only code that knows ioredis. A connection is never closed by an error: it comes back.
+ * neighbours in this folder the only code that knows ioredis. No error ends a connection for good: it comes back, or is begun anew.
  * Replies keep their RESP2 shapes (`replyMapping: "legacy"`): BullMQ breaks on the others.
  */
 import type { ClusterOptions, DNSLookupFunction, RedisOptions } from "ioredis";
@@ -37,7 +37,12 @@ const LOADING_RECHECK_MS = 200;
 /** Quick at first and never slow: an outage should end for us when it ends for Redis. */
 const retryDelayMs = (attempt: number): number => Math.min(50 * attempt, 500);
 
+/** Between the end of a client that nobody closed and its next beginning. */
+const ANEW_MS = 500;
+
 const blockingClients = new WeakSet<RedisClient>();
+/** Those that were told to end. */
+const closedClients = new WeakSet<RedisClient>();
 
 /** Connects in the background; commands wait for it. Throws DispatchError when the url cannot be read. */
 export function connectRedis({ url, name, log, blocking = false }: ConnectOptions): RedisClient {
@@ -49,8 +54,33 @@ export function connectRedis({ url, name, log, blocking = false }: ConnectOption
       : new Redis({ ...shared, ...serverOptions(target), retryStrategy: retryDelayMs });
   if (client instanceof Cluster) endLateNodes(client);
   if (blocking) blockingClients.add(client);
-  watchConnection(client, log.child({ redis: describeRedisUrl(url), connection: name }));
+  const ownLog = log.child({ redis: describeRedisUrl(url), connection: name });
+  watchConnection(client, ownLog);
+  beginAnew(client, ownLog);
   return client;
+}
+
+/**
+ * ioredis gives a client up for good when what it asks before it dials throws: a Sentinel whose answer is nonsense is enough.
+ * Whoever holds the client, BullMQ included, would get an error for each command from then on. So it is told to connect
+ * again, for as long as nobody closed it.
+ */
+function beginAnew(client: RedisClient, log: Log): void {
+  let isTold = false;
+  client.on("ready", () => {
+    isTold = false;
+  });
+  client.on("end", () => {
+    if (closedClients.has(client)) return;
+    if (!isTold) log.error({}, "redis client gave up; it is begun anew until it connects");
+    isTold = true;
+    setTimeout(() => {
+      if (closedClients.has(client) || client.status !== "end") return;
+      client.connect().catch(() => {
+        // Told as an error of the connection; it ends once more, and this begins anew.
+      });
+    }, ANEW_MS);
+  });
 }
 
 /**
@@ -65,6 +95,7 @@ function endLateNodes(cluster: Cluster): void {
 
 /** Ends a connection for good: asks politely for what is in flight to finish, but only for a second. */
 export async function closeRedis(client: RedisClient): Promise<void> {
+  closedClients.add(client);
   if (client.status === "end") return;
   const ended = new Promise<void>((resolve) => client.once("end", () => resolve()));
   // What blocks would be waited for in full, and what is not connected has nobody to ask.

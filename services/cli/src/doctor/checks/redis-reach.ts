@@ -1,5 +1,6 @@
 /** Whether Redis answers as the services would ask it, is new enough for our scripts, and takes writes. */
 
+import type { RedisTarget } from "@muster/runtime/redis/url";
 import { describeRedisUrl } from "@muster/runtime/redis/url";
 import type { Check } from "../check.js";
 import { type Finding, fail, ok, warn } from "../finding.js";
@@ -9,6 +10,11 @@ import { redisOf } from "../surroundings.js";
 
 /** ZADD GT, XTRIM MINID and XADD NOMKSTREAM, which scripts use; HELLO, which connections begin with, is of 6.0. */
 const OLDEST = [6, 2] as const;
+/** With a password missing, or a wrong one. */
+export const REFUSED_PASSWORD = /WRONGPASS|NOAUTH|invalid.*password/i;
+/** Theirs is not that of the Redis behind them. */
+export const SENTINEL_PASSWORD =
+  "give the sentinels' own password, percent-encoded: MUSTER_REDIS_URL=redis+sentinel://…/<master>?sentinelPassword=…";
 /** What the tests run on. */
 const TESTED = [7, 0] as const;
 
@@ -20,7 +26,12 @@ export const redisReach: Check = {
     const where = describeRedisUrl(surroundings.settings.redisUrl ?? "");
     const reached = await redis.reach();
     if ("problem" in reached) {
-      return [fail(`${where} cannot be used: ${reached.problem}`, remedyFor(reached.problem, where))];
+      return [
+        fail(
+          `${where} cannot be used: ${reached.problem}`,
+          remedyFor(reached.problem, where, redis.target.kind),
+        ),
+      ];
     }
     const findings: Finding[] = [];
     for (const master of await redis.masters()) {
@@ -86,8 +97,10 @@ export function isOlder(version: string, [major, minor]: readonly [number, numbe
   return own < major || (own === major && ownMinor < minor);
 }
 
-function remedyFor(problem: string, where: string): string {
-  if (/WRONGPASS|NOAUTH|invalid.*password/i.test(problem)) {
+function remedyFor(problem: string, where: string, kind: RedisTarget["kind"]): string {
+  if (REFUSED_PASSWORD.test(problem)) {
+    // Their words come in ours: "All sentinels are unreachable … Last error: …".
+    if (kind === "sentinel" && /sentinel/i.test(problem)) return SENTINEL_PASSWORD;
     return "give user and password, percent-encoded: MUSTER_REDIS_URL=redis://user:password@host:6379";
   }
   if (/ENOTFOUND|EAI_AGAIN/.test(problem))

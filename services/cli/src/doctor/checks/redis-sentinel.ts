@@ -6,6 +6,7 @@ import type { Check } from "../check.js";
 import { type Finding, fail, ok, Skip, warn } from "../finding.js";
 import { whyUnreachable } from "../reach-port.js";
 import { redisOf } from "../surroundings.js";
+import { REFUSED_PASSWORD, SENTINEL_PASSWORD } from "./redis-reach.js";
 
 const REACH_MS = 2_000;
 /** With two, one that is lost leaves no majority. */
@@ -26,7 +27,9 @@ export const redisSentinel: Check = {
       const reached = await redis.node(host, "sentinel");
       if ("problem" in reached) {
         findings.push(
-          warn(`${name} does not answer: ${reached.problem}`, "start it, or leave it out of the url"),
+          REFUSED_PASSWORD.test(reached.problem)
+            ? fail(`${name} asks for a password: ${reached.problem}`, SENTINEL_PASSWORD)
+            : warn(`${name} does not answer: ${reached.problem}`, "start it, or leave it out of the url"),
         );
         continue;
       }

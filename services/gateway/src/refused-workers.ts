@@ -1,0 +1,86 @@
+/**
+ * Tells the log of workers that were refused at the door: a rotation that went wrong is thousands of refusals, and one cause.
+ * One line for each reason, key id and address, and again with a count while it goes on. Bounded in memory and in lines,
+ * since whoever dials chooses the key id. Never logs a token.
+ */
+
+import type { Clock } from "@muster/runtime/clock";
+import type { Log } from "@muster/runtime/log";
+import type { UpgradeRefusal } from "./gateway-metrics.js";
+
+/** The same refusal is told again after this, with the number of those in between. */
+const AGAIN_MS = 10_000;
+/** All lines together in that time; what is above is counted into the next line. */
+const MOST_LINES = 20;
+/** Reasons, key ids and addresses that are remembered; the one longest untold goes first. */
+const MOST_KNOWN = 256;
+const MAX_KEY_ID = 64;
+
+export interface RefusedWorker {
+  reason: UpgradeRefusal;
+  /** What it was told. */
+  problem: string;
+  /** As it claims; empty where its token has none. */
+  keyId: string;
+  clientIp: string;
+}
+
+interface Told {
+  atMs: number;
+  since: number;
+}
+
+export class RefusedWorkers {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #log: Log;
+  readonly #told = new Map<string, Told>();
+  #windowAtMs = Number.NEGATIVE_INFINITY;
+  #lines = 0;
+  /** Refusals without a line of their own, since the last line. */
+  #untold = 0;
+
+  constructor({ clock, log }: { clock: Pick<Clock, "now">; log: Log }) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  refused({ reason, problem, keyId, clientIp }: RefusedWorker): void {
+    const nowMs = this.#clock.now();
+    const apiKey = keyId.slice(0, MAX_KEY_ID);
+    const name = `${problem}\n${apiKey}\n${clientIp}`;
+    const told = this.#told.get(name);
+    if (told !== undefined && nowMs - told.atMs < AGAIN_MS) {
+      told.since += 1;
+      return;
+    }
+    if (!this.#mayWrite(nowMs)) {
+      this.#untold += 1;
+      return;
+    }
+    this.#remember(name, nowMs);
+    const again = told === undefined ? {} : { again: told.since };
+    const others = this.#untold === 0 ? {} : { others: this.#untold };
+    this.#untold = 0;
+    this.#log.warn({ reason, problem, apiKey, clientIp, ...again, ...others }, "worker refused");
+  }
+
+  #mayWrite(nowMs: number): boolean {
+    if (nowMs - this.#windowAtMs >= AGAIN_MS) {
+      this.#windowAtMs = nowMs;
+      this.#lines = 0;
+    }
+    this.#lines += 1;
+    return this.#lines <= MOST_LINES;
+  }
+
+  #remember(name: string, nowMs: number): void {
+    this.#told.delete(name);
+    this.#told.set(name, { atMs: nowMs, since: 0 });
+    if (this.#told.size <= MOST_KNOWN) return;
+    for (const [oldest, { since }] of this.#told) {
+      this.#untold += since;
+      this.#told.delete(oldest);
+      return;
+    }
+  }
+}
