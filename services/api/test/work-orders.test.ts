@@ -90,9 +90,9 @@ test("all its terms are kept, shown, and go with its job", async () => {
   };
   const order = await make(asked);
   expect(order).toMatchObject(asked);
-  const { namespaces: _namespaces, jobs, warnings: _warnings, ...detail } = order;
+  const { namespaces: _namespaces, jobs, ...detail } = order;
   expect(await read(`/v1/orders/${order.id}`)).toEqual({ ...detail, namespace: "" });
-  const { metadata: _metadata, attributes: _attributes, ...inList } = detail;
+  const { metadata: _metadata, attributes: _attributes, warnings: _warnings, ...inList } = detail;
   expect((await read("/v1/orders")).orders).toEqual([{ ...inList, namespace: "" }]);
   const job = await recordOf("job", jobs[0]?.id ?? "");
   expect(job).toMatchObject({ wait_ms: "90000", max_attempts: "7" });
