@@ -3,6 +3,7 @@
 import { RoomPresence } from "@muster/dispatcher/room-presence";
 import type { OfferMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
+import { HeardBoard } from "@muster/livekit/heard-board";
 import { roomServiceOf } from "@muster/livekit/settings";
 import { systemClock } from "@muster/runtime/clock";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -42,7 +43,10 @@ async function servedRoom(asks: boolean) {
   const house = keep(await openHouse(server, { asks }));
   const { url } = house.livekit;
   const roomService = asks ? roomServiceOf({ url, keys }, systemClock) : undefined;
-  const presence = new RoomPresence({ ledger: createLedger(server.client()), roomService });
+  const presence = new RoomPresence({
+    ...{ ledger: createLedger(server.client()), roomService, clock: systemClock, startMs: 30_000 },
+    heard: new HeardBoard({ redis: server.client(), clock: systemClock }),
+  });
   const times = { graceMs: NEVER_MS, recheckMs: NEVER_MS, presenceLimitMs: BOUND_MS };
   const dispatcher = keep(await runDispatcher(server.url, { presence, ...times }));
   const gateway = keep(await runGateway(server.url));

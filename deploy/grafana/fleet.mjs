@@ -229,9 +229,12 @@ const losses = [
   lines({
     title: "Agents put out of their room",
     about:
-      "Within each point. stopped: told to stop and did not. resumed: before its job went elsewhere. older_epoch: a former holder came back.",
+      "Within each point. stopped: told to stop and did not. resumed: before its job went elsewhere. older_epoch: a former holder came back. served_elsewhere: beside an agent of a worker at livekit-server itself, of dispatches as counted by doubled.",
     unit: "short",
-    queries: [[times("reason", "muster_agents_removed_total"), "{{reason}}"]],
+    queries: [
+      [times("reason", "muster_agents_removed_total"), "{{reason}}"],
+      [times("", "muster_dispatches_doubled_total"), "doubled"],
+    ],
   }),
   lines({
     title: "Outages: guards, held time-outs, a Redis that forgot",

@@ -254,6 +254,17 @@ const outside = [
     queries: [[perSecond("method, outcome", "muster_livekit_calls_total"), "{{method}}: {{outcome}}"]],
   }),
   lines({
+    title: "Rooms of new orders",
+    about:
+      "A second, by where the description of the room came from. `nobody`: the agent is told no more than the room's name. " +
+      "paused: apis that do not ask LiveKit at this moment, since it did not answer.",
+    unit: "short",
+    queries: [
+      [perSecond("from", "muster_order_rooms_total"), "{{from}}"],
+      [sum("", of("muster_livekit_questions_paused")), "paused"],
+    ],
+  }),
+  lines({
     title: "Room configurations that are missing",
     about:
       "Within each point: a room that started was to have a room configuration that there is none of, by what named it.",

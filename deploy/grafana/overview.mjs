@@ -160,11 +160,13 @@ const dispatch = [
 const work = [
   lines({
     title: "Orders taken in",
-    about: "Orders for agents, a second, by the door they came through; and those that were refused.",
+    about:
+      "Orders for agents, a second, by the door they came through; those that were refused; and those that were answered with the live order of an agent that is one per room.",
     unit: "reqps",
     queries: [
       [perSecond("api", "muster_orders_accepted_total"), "{{api}}"],
       [perSecond("", "muster_orders_refused_total"), "refused"],
+      [perSecond("", "muster_orders_merged_total"), "merged"],
     ],
     meanings: ["refused"],
     runbook: ["MusterApiFails", "MusterIntakeNotTaken"],

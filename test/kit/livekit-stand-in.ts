@@ -34,6 +34,8 @@ export interface LivekitStandInOptions {
   upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Whether a room is made for whoever joins it: room.auto_create. On when not given. */
   autoCreate?: boolean;
+  /** The text of each refusal, in words of another livekit-server. */
+  words?: (text: string) => string;
 }
 
 /** What happens to a call instead of its answer, or before it. */
@@ -134,8 +136,12 @@ export class LivekitStandIn {
       await this.#answer(request, response);
     } catch (error) {
       if (response.headersSent) response.destroy();
-      else refuse(response, asRefusal(error));
+      else refuse(response, this.#worded(asRefusal(error)));
     }
+  }
+
+  #worded({ status, code, message }: Refusal): Refusal {
+    return new Refusal(status, code, this.#options.words?.(message) ?? message);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

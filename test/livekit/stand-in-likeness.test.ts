@@ -1,11 +1,11 @@
 /**
  * The stand-in (kit/livekit-stand-in) is what most tests take for livekit-server: here both are asked the same, by LiveKit's
- * own SDK, and must answer the same, but for ids, times and what a node finds out later. Runs where a
+ * own SDK, and must answer the same, but for ids, times and what a node finds out later. Of errors the status and the code
+ * count: their words change from one livekit-server to the next, and nothing of ours may hang on them. Runs where a
  * livekit-server is at hand.
  */
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
-import { text } from "node:stream/consumers";
 import { AccessToken, AgentDispatchClient, RoomAgentDispatch, RoomServiceClient } from "livekit-server-sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LivekitStandIn, startLivekitStandIn } from "../kit/livekit-stand-in.js";
@@ -77,7 +77,8 @@ async function joinToken(): Promise<string> {
 async function saidAt(url: string, token?: string) {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const answer = await fetch(url, { headers });
-  return { status: answer.status, text: await answer.text() };
+  const said = await answer.text();
+  return { status: answer.status, ...(answer.ok && { said }) };
 }
 
 /** fetch keeps these headers to itself. */
@@ -87,7 +88,8 @@ async function upgradeAt(url: string) {
     "sec-websocket-key": Buffer.alloc(16).toString("base64"),
   };
   const [answer] = (await once(request(url, { headers }).end(), "response")) as [IncomingMessage];
-  return { status: answer.statusCode, text: await text(answer) };
+  answer.resume();
+  return { status: answer.statusCode };
 }
 
 let redis: RedisServer;
@@ -126,9 +128,8 @@ async function answerOf(url: string, question: Question): Promise<unknown> {
   const rooms = new RoomServiceClient(url, KEY, SECRET);
   const dispatches = new AgentDispatchClient(url, KEY, SECRET);
   const answer = await question({ rooms, dispatches, url }).catch((error: unknown) => {
-    const { status, code, message = "" } = error as { status?: number; code?: string; message?: string };
-    const [said = ""] = message.split(", error: ");
-    return { refused: { status, code, said: said.replace(/eyJ[\w.-]+/, "(the token)") } };
+    const { status, code } = error as { status?: number; code?: string };
+    return { refused: { status, code } };
   });
   return JSON.parse(JSON.stringify(answer ?? null, sameForBoth));
 }

@@ -8,7 +8,36 @@ const neverOpen = (test) => ({
 });
 const resting = (test) => ({ file: "shared/ledger/test/resting.test.ts", test: `single Redis ${test}` });
 
+const onePerRoom = (test) => ({
+  file: "shared/ledger/test/one-per-room.test.ts",
+  test: `single Redis ${test}`,
+});
+
 export const LEDGER_ORDERS = [
+  {
+    name: "an order is merged into one that has ended",
+    breaks: 12,
+    file: `${LUA}create-order.lua`,
+    find: 'if state == "live" and agent == facts.agent and target',
+    replace: "if agent == facts.agent and target",
+    caughtBy: onePerRoom("one that has ended does not count"),
+  },
+  {
+    name: "a merged call that is repeated makes an order",
+    breaks: 3,
+    file: `${LUA}create-order.lua`,
+    find: '      redis.call("HSET", merged_of(order), "into", into, "asked", asked)\n',
+    replace: '      redis.call("EXISTS", merged_of(order))\n',
+    caughtBy: onePerRoom("a repeat is answered the same when the first has ended meanwhile"),
+  },
+  {
+    name: "an order of the next life is merged into that of the last",
+    breaks: 12,
+    file: `${LUA}create-order.lua`,
+    find: 'target == "room" and is_same_life then',
+    replace: 'target == "room" then',
+    caughtBy: onePerRoom("an order for another life of the room is made"),
+  },
   {
     name: "an order is created again by each repeat",
     breaks: 3,

@@ -6,7 +6,41 @@ const losses = (test) => ({ file: "shared/ledger/test/losses.test.ts", test: `si
 const migration = (test) => ({ file: "shared/ledger/test/migration.test.ts", test: `single Redis ${test}` });
 const sessions = (test) => ({ file: "shared/ledger/test/sessions.test.ts", test: `single Redis ${test}` });
 
+const unjoined = (test) => ({ file: "shared/ledger/test/unjoined.test.ts", test: `single Redis ${test}` });
+
 export const LEDGER_RECOVERY = [
+  {
+    name: "a success without an agent in the room is believed",
+    breaks: 7,
+    file: `${LUA}report.lua`,
+    find: "and presence_is_known() then",
+    replace: "and false then",
+    caughtBy: unjoined("is doubted when its worker reports success"),
+  },
+  {
+    name: "a worker that is doubted keeps its place",
+    breaks: 7,
+    file: `${LUA}includes/unjoined.lua`,
+    find: "return release(job_id, job), due",
+    replace: "return false, due",
+    caughtBy: unjoined("is doubted when its worker reports success"),
+  },
+  {
+    name: "what never joined an empty room is tried again",
+    breaks: 7,
+    file: `${LUA}settle-unjoined.lua`,
+    find: 'if not company then\n    note_outcome(job, record, false, "never_joined")\n    return',
+    replace: 'if false then\n    note_outcome(job, record, false, "never_joined")\n    return',
+    caughtBy: unjoined("is over when nobody is there"),
+  },
+  {
+    name: "presence is not asked about a silent worker's job",
+    breaks: 2,
+    file: `${LUA}expire-job.lua`,
+    find: 'if record.agent_identity ~= "" and presence_is_known() then',
+    replace: "if false then",
+    caughtBy: unjoined("never joined while somebody waits: it is stopped"),
+  },
   {
     name: "the grace is over at once",
     breaks: 2,

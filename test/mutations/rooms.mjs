@@ -13,7 +13,51 @@ const missing = (test) => ({ file: "services/api/test/missing-rooms.test.ts", te
 const seen = (test) => ({ file: "services/api/test/room-agents.test.ts", test });
 const door = (test) => ({ file: "services/api/test/webhook-door.test.ts", test });
 
+const adopted = (test) => ({ file: "services/api/test/adopted-dispatches.test.ts", test });
+
 export const ROOMS = [
+  {
+    name: "a dispatch whose job was cancelled counts as served",
+    breaks: 12,
+    file: "shared/livekit/src/served-by-livekit.ts",
+    find: "&& status !== JobStatus.JS_CANCELLED",
+    replace: "",
+    caughtBy: adopted(
+      "is taken over at once when all that livekit-server has of it is a job that was cancelled",
+    ),
+  },
+  {
+    name: "a dispatch is taken before livekit-server's own workers claimed it",
+    breaks: 12,
+    file: "services/api/src/rooms/claim-window.ts",
+    find: "restMs(dispatch) > 0);",
+    replace: "restMs(dispatch) > LISTED_MS);",
+    caughtBy: adopted("a dispatch is taken over after the time in which they claim it"),
+  },
+  {
+    name: "a dispatch is taken although an agent of it is in the room",
+    breaks: 12,
+    file: "services/api/src/rooms/claim-window.ts",
+    find: "left.add(id);\n    }",
+    replace: "left.delete(id);\n    }",
+    caughtBy: adopted("so is one whose agent is in the room before its job is listed"),
+  },
+  {
+    name: "ours stays beside the agent of livekit-server's worker",
+    breaks: 12,
+    file: "services/api/src/rooms/doubled-agents.ts",
+    find: "if (theirs.has(job.id)) await",
+    replace: "if (!theirs.has(job.id)) await",
+    caughtBy: adopted("end with theirs alone when ours came first"),
+  },
+  {
+    name: "an agent of another Muster counts as one of livekit-server's workers",
+    breaks: 12,
+    file: "shared/livekit/src/served-by-livekit.ts",
+    find: "isAgent && agentMarks(attributes) === undefined",
+    replace: "isAgent",
+    caughtBy: adopted("are not two when the other is of another dispatch, or of another Muster"),
+  },
   {
     name: "a leave counts for whoever joined under that identity since",
     breaks: 2,

@@ -2,6 +2,9 @@
  * Takes a work order in: three steps, each of which can be repeated by anybody. Owns their order and nothing of what
  * they write. An order that was answered is kept; one that was not is repeated by its caller, with the same ids.
  *
+ * Beside step 1 LiveKit is asked what the room is, so that the job is made with what its agent is to be told of it; for 100
+ * ms at most, and not at all while it does not answer (rooms/known-rooms.ts).
+ *
  * 1. Placement. The namespaces that know the agent, or the default one. Unless it is the default one alone, where
  *    everybody looks, the choice is entered in the project's directory. Died after it: the directory names places where
  *    nothing is; whoever looks there finds nothing, and the repeat takes the same choice from it.
@@ -11,10 +14,15 @@
  *    repeat makes the others.
  * 3. The queue entry, and behind it the wake-up of the dispatcher. Died after the entry: the order is durable and in the
  *    queue, only later by one look at the index; the repeat adds an entry under the same id, which changes nothing.
- * At the same time the room is put on the list of wanted ones, where Muster creates rooms (rooms/missing-rooms.ts).
+ * At the same time the room is put on the list of wanted ones, where Muster creates rooms (rooms/missing-rooms.ts). When
+ * LiveKit has just said that it is not there, the entry waits for the room, for 100 ms at most: its agent is to know it.
  *
  * An order that stays open for participants has no job yet in step 2, and none in step 3: its jobs are made by looking
- * at the room, at once and then whenever something is heard of it. Died before that look: the next one makes them.
+ * at the room, at once and then whenever something is heard of it. Died before that look: the next one makes them. So is
+ * the room of any order whose agent has workers for publishers or participants (rooms/order-room.ts).
+ *
+ * An order of an agent that is one per room may be merged in step 2 into the live one which the room has: nothing more is to be
+ * done for it, and the script remembers it for a repeat. Namespace by namespace: with a part made in one, the order is made.
  *
  * An agent that nobody has registered is no error: the order waits in the default namespace.
  */
@@ -22,17 +30,16 @@
 import type { CreateOrderArgs } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { NewJob } from "@muster/ledger/shapes";
-import type { Log } from "@muster/runtime/log";
 import type { Enqueue } from "./enqueue.js";
 import type { KnownListeners } from "./known-listeners.js";
-import { firstJobs, isOpen, orderFacts, waitMsOf } from "./order-facts.js";
+import { firstJobs, orderFacts, waitMsOf } from "./order-facts.js";
 import { orderIdOf } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
 import type { Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
-import type { MissingRooms } from "./rooms/missing-rooms.js";
-import type { RoomReconciler } from "./rooms/reconcile-room.js";
-import { refuseAnother } from "./same-order.js";
+import type { KnownRoom } from "./rooms/known-rooms.js";
+import type { OrderRoom } from "./rooms/order-room.js";
+import { refuseAnother, refuseAnotherMerged } from "./same-order.js";
 import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 
 export interface AcceptOrderDeps extends UntilIndexedDeps {
@@ -40,20 +47,20 @@ export interface AcceptOrderDeps extends UntilIndexedDeps {
   placement: Placement;
   listeners: Pick<KnownListeners, "listenMs">;
   enqueue: Enqueue;
-  reconciler: RoomReconciler;
-  /** Absent: an order waits for its room. */
-  missingRooms?: Pick<MissingRooms, "want"> | undefined;
+  orderRoom: Pick<OrderRoom, "known" | "wanted" | "look">;
   randomBytes: (size: number) => Uint8Array;
   policy: OrderPolicy;
-  log: Log;
 }
 
 export interface AcceptedOrder {
-  /** `exists`: this call was taken before; what has become of its order is in the ledger. */
-  status: "created" | "exists";
+  /**
+   * `exists`: this call was taken before; what has become of its order is in the ledger. `merged`: its agent is one per room,
+   * and has an order there already, which is `order` then.
+   */
+  status: "created" | "exists" | "merged";
   order: string;
   /** Those that were known when it was made; none for an order on participants. */
-  jobs: { id: string; namespace: string }[];
+  jobs: { id: string; namespace: string; roomInfo: string }[];
 }
 
 export class AcceptOrder {
@@ -69,9 +76,15 @@ export class AcceptOrder {
    */
   async accept(order: NewOrder): Promise<AcceptedOrder> {
     const id = orderIdOf(order, this.#deps.randomBytes);
-    const namespaces = await this.#deps.placement.place(order, id);
-    const taken = await Promise.all(namespaces.map((namespace) => this.#acceptIn(namespace, order, id)));
-    if (isOpen(order)) await this.#lookAtRoom(order.room);
+    const { placement, orderRoom } = this.#deps;
+    const [namespaces, room] = await Promise.all([placement.place(order, id), orderRoom.known(order)]);
+    const taken = await Promise.all(
+      namespaces.map((namespace) => this.#acceptIn(namespace, order, id, room)),
+    );
+    const [first] = taken;
+    if (first !== undefined && taken.every(({ status }) => status === "merged"))
+      return { status: "merged", order: first.into, jobs: [] };
+    await orderRoom.look(order, room, namespaces);
     return {
       status: taken.some(({ status }) => status === "created") ? "created" : "exists",
       order: id,
@@ -79,23 +92,31 @@ export class AcceptOrder {
     };
   }
 
-  async #acceptIn(namespace: string, order: NewOrder, id: string) {
-    const { ledger, enqueue, policy } = this.#deps;
-    const facts = orderFacts(order, policy);
-    const newJobs = firstJobs(namespace, order, id, policy);
+  async #acceptIn(namespace: string, order: NewOrder, id: string, room: KnownRoom) {
+    const { ledger, enqueue, orderRoom, policy } = this.#deps;
+    const facts = orderFacts(order, policy, room);
+    const newJobs = firstJobs(namespace, order, id, policy, room);
     const created = await this.#create({
       ...{ namespace, order: id, room: order.room, facts, newJobs },
       waitMs: waitMsOf(order, policy),
     });
+    if (created.status === "merged") {
+      refuseAnotherMerged(order, created.asked);
+      return { status: created.status, into: created.into, jobs: [] };
+    }
     // Somebody came first between the look for an earlier call and this one.
     if (created.status === "exists") await refuseAnother(ledger, order, id, [namespace]);
     const queued = created.status === "created" ? wantingEntry(order, newJobs) : created.queued;
     const isOver = created.status === "exists" && created.state !== "live";
+    const wanting = isOver ? undefined : orderRoom.wanted(order, room, { namespace, order: id });
+    // Its room is being made: whoever is asked first is to hear of it too.
+    if (room.status === "absent") await wanting;
     await Promise.all([
       enqueue.add(namespace, { order: id, priority: order.priority, jobs: queued }),
-      ...(isOver ? [] : [this.#wantRoom(order)]),
+      wanting,
     ]);
-    return { status: created.status, jobs: newJobs.map((job) => ({ id: job.id, namespace })) };
+    const jobs = newJobs.map((job) => ({ id: job.id, namespace, roomInfo: job.room_info ?? "" }));
+    return { status: created.status, into: id, jobs };
   }
 
   async #create(
@@ -107,24 +128,6 @@ export class AcceptOrder {
     return untilIndexed(this.#deps, order.namespace, (rests) =>
       ledger.createOrder({ ...order, retainMs, guardMs, listenMs, rests }),
     );
-  }
-
-  /** What livekit-server made a dispatch for has its room from there. */
-  async #wantRoom(order: NewOrder): Promise<void> {
-    const { missingRooms, policy } = this.#deps;
-    if (order.repeat?.by === "id") return;
-    await missingRooms?.want(order.room, waitMsOf(order, policy));
-  }
-
-  /** The order is kept by now: what cannot be seen of its room at this moment is no reason to refuse it. */
-  async #lookAtRoom(room: string): Promise<void> {
-    const { reconciler, log } = this.#deps;
-    await reconciler.room(room).catch((error: unknown) => {
-      log.warn(
-        { error: String(error) },
-        "the room of a new order was not looked at; the next look makes its jobs",
-      );
-    });
   }
 }
 

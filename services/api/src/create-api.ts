@@ -11,6 +11,9 @@ import { idFrom } from "@muster/domain/ids";
 import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import { createLedger } from "@muster/ledger/ledger";
+import { CallBreaker } from "@muster/livekit/call-breaker";
+import { HeardBoard } from "@muster/livekit/heard-board";
+import { OwnWorkers } from "@muster/livekit/own-workers";
 import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
 import { ListenerBoard } from "@muster/runtime/events/listener-board";
@@ -41,10 +44,15 @@ import { createLivekitProxy } from "./proxy/livekit-proxy.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { createRooms } from "./rooms/create-rooms.js";
+import { DoubledAgents } from "./rooms/doubled-agents.js";
 import { FormerAgents } from "./rooms/former-agents.js";
+import { KnownRooms } from "./rooms/known-rooms.js";
 import { MissingRooms } from "./rooms/missing-rooms.js";
+import { OrderRoom } from "./rooms/order-room.js";
 import { ReconcileRoom } from "./rooms/reconcile-room.js";
 import { ReopenRooms } from "./rooms/reopen-rooms.js";
+import type { RoomIntake } from "./rooms/room-intake.js";
+import { RoomLooks } from "./rooms/room-looks.js";
 import { WantedRooms } from "./rooms/wanted-rooms.js";
 import { DefinitionStore } from "./rules/definition-store.js";
 import { Definitions } from "./rules/definitions.js";
@@ -113,6 +121,10 @@ export function createApi(deps: ApiDeps): Api {
           missingRooms: { want: async (room, waitMs) => missingRooms?.want(room, waitMs) },
         })
       : undefined;
+  const ownWorkers = new OwnWorkers(redis);
+  const doubledAgents = new DoubledAgents({
+    ...{ ledger, roomService, ownWorkers, hints, metrics, policy, clock, log },
+  });
   const reconciler = new ReconcileRoom({
     ...deps,
     metrics,
@@ -123,35 +135,37 @@ export function createApi(deps: ApiDeps): Api {
     hints,
     formerAgents,
     reopenRooms,
+    doubledAgents,
     projects,
   });
+  // Those who take a room in know AcceptOrder, which knows this.
+  const intake: RoomIntake = { take: (facts) => rooms.intake.take(facts) };
   const missingRooms =
     roomService && policy.createRooms
       ? new MissingRooms({
-          ...{ roomService, wanted, orders, projects, clock, log },
-          // Those who take a room in know AcceptOrder, which knows this.
-          intake: { take: (facts) => rooms.intake.take(facts) },
+          ...{ roomService, wanted, orders, projects, clock, log, intake },
         })
       : undefined;
-  const acceptOrder = new AcceptOrder({
-    ...{
-      ledger,
-      placement,
-      listeners,
-      dueIndex,
-      enqueue,
-      reconciler,
-      missingRooms,
-      clock,
-      randomBytes,
-      policy,
-      log,
+  const breaker = new CallBreaker({
+    clock,
+    onChange(isPaused) {
+      metrics.livekitPaused(isPaused);
+      if (isPaused)
+        log.warn({}, "LiveKit does not answer; new orders do not ask it for their rooms for a while");
+      else log.info({}, "LiveKit answers again; new orders ask it for their rooms");
     },
+  });
+  const asking = { ledger, roomService, breaker, metrics, clock, log };
+  const knownRooms = new KnownRooms(asking);
+  const looks = new RoomLooks({ ...asking, intake });
+  const orderRoom = new OrderRoom({ ...asking, knownRooms, looks, missingRooms, reconciler, policy });
+  const acceptOrder = new AcceptOrder({
+    ...{ ledger, placement, listeners, dueIndex, enqueue, orderRoom, clock, randomBytes, policy },
   });
   const definitions = new Definitions({ ledger, log });
   const rooms = createRooms({
     ...{ ...deps, ledger, reconciler, acceptOrder, known, definitions, projects, metrics },
-    ...{ roomService, missingRooms },
+    ...{ roomService, missingRooms, ownWorkers },
   });
   const waking = { ledger, listeners, dueIndex, clock };
   const withdrawOrder = new WithdrawOrder({ ...waking, orders, hints, policy, metrics });
@@ -172,13 +186,18 @@ export function createApi(deps: ApiDeps): Api {
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;
+  const heard = new HeardBoard({ redis, clock });
   const frontDoor = createFrontDoor({
     ...(url !== undefined && {
       livekit: { url, forward: createLivekitProxy({ url, metrics, clock, log }) },
     }),
     webhook: createWebhookDoor({
       ...{ keys: deps.livekit?.keys ?? keys, clock, log, metrics },
-      take: (facts) => rooms.intake.take(facts),
+      take: async (facts) => {
+        knownRooms.heard();
+        await rooms.intake.take(facts);
+        heard.note();
+      },
     }),
     twirp,
     meter,
@@ -204,8 +223,12 @@ export function createApi(deps: ApiDeps): Api {
       await rooms.rounds.stop();
       await reopenRooms?.stop(); // before what it hands over to
       await missingRooms?.stop();
+      rooms.stop();
       await formerAgents.settled();
+      await doubledAgents.settled();
       while (underWay.size > 0) await Promise.allSettled(underWay);
+      await orderRoom.settled(); // looks that the last orders asked for
+      await looks.settled();
       await hints.settled(); // the last answers' wake-ups
       await producer.close(); // after whoever could still add to the queue
       await eventsEnd;

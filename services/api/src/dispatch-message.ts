@@ -7,7 +7,7 @@ import { wireStatus } from "@muster/domain/job";
 import { fieldOf } from "@muster/domain/namespace";
 import { JOB_TYPES } from "@muster/domain/pool";
 import type { JobRecord } from "@muster/ledger/records";
-import type { AgentDispatch, Job } from "@muster/wire/generated/livekit";
+import type { AgentDispatch, Job, Room } from "@muster/wire/generated/livekit";
 import {
   AgentDispatch as AgentDispatchMessage,
   AgentDispatchState as AgentDispatchStateMessage,
@@ -16,6 +16,7 @@ import {
   JobState as JobStateMessage,
   Room as RoomMessage,
 } from "@muster/wire/generated/livekit";
+import { decodeParticipant, decodeRoom } from "@muster/wire/job-message";
 import type { AcceptedOrder } from "./accept-order.js";
 import type { NewOrder } from "./order-request.js";
 import type { OrderPart } from "./room-orders.js";
@@ -63,7 +64,7 @@ export function createdMessage(order: NewOrder, accepted: AcceptedOrder, nowMs: 
         JobMessage.create({
           id: job.id,
           dispatchId: accepted.order,
-          room: RoomMessage.create({ name: room }),
+          room: roomMessage({ room, roomSid: "", roomInfo: job.roomInfo }),
           namespace: fieldOf(job.namespace),
           metadata,
           agentName: agent,
@@ -82,7 +83,8 @@ function jobMessage({ namespace, order }: OrderPart, job: JobRecord): Job {
     id: job.id,
     dispatchId: order.id,
     type: JOB_TYPES.indexOf(job.type),
-    room: RoomMessage.create({ name: job.room, sid: job.roomSid }),
+    room: roomMessage(job),
+    participant: job.participantInfo === "" ? null : decodeParticipant(bytesOf(job.participantInfo)),
     namespace: fieldOf(namespace),
     metadata: order.metadata,
     agentName: order.agent,
@@ -98,6 +100,15 @@ function jobMessage({ namespace, order }: OrderPart, job: JobRecord): Job {
       workerId: job.session,
     }),
   });
+}
+
+/** As the job's agent was, or is to be, told of it. */
+function roomMessage({ room, roomSid, roomInfo }: Pick<JobRecord, "room" | "roomSid" | "roomInfo">): Room {
+  return roomInfo === "" ? RoomMessage.create({ name: room, sid: roomSid }) : decodeRoom(bytesOf(roomInfo));
+}
+
+function bytesOf(base64: string): Uint8Array {
+  return Buffer.from(base64, "base64");
 }
 
 function restartPolicyNumber(policy: NewOrder["restartPolicy"]): number {

@@ -15,6 +15,8 @@ export interface ApiMetrics {
   /** Not counted again when the call is repeated. */
   orderAccepted(api: OrderDoor): void;
   orderRefused(api: OrderDoor): void;
+  /** Answered with the live order that its agent has in the room; again when the call is repeated. */
+  orderMerged(api: OrderDoor): void;
   /** Any call, by why it was refused or failed. */
   refused(reason: DispatchErrorCode): void;
   /** A webhook that was answered with 200, by the name of its event as LiveKit gave it. */
@@ -26,8 +28,14 @@ export interface ApiMetrics {
   drainChanged(change: "begun" | "undone"): void;
   /** By a call, or with its room. */
   jobsEnded(outcome: JobOutcome, jobs?: number): void;
-  /** A former holder of a job was put out of its room. */
-  agentRemoved(): void;
+  /** An agent was put out of its room: a former holder of a job, or one beside an agent of livekit-server's own workers. */
+  agentRemoved(reason: "older_epoch" | "served_elsewhere"): void;
+  /** A job ended since a worker of livekit-server's own serves its dispatch. */
+  dispatchDoubled(): void;
+  /** From where a new order knows what its room is. `made`: LiveKit made it for the order. */
+  orderRoomKnown(from: "livekit" | "made" | "book" | "nobody"): void;
+  /** LiveKit did not answer, and new orders do not ask it for a while; or it answers again. */
+  livekitPaused(isPaused: boolean): void;
 }
 
 const KNOWN_EVENTS = new Map(WEBHOOK_EVENTS.map((event) => [event as string, event]));
@@ -35,6 +43,7 @@ const KNOWN_EVENTS = new Map(WEBHOOK_EVENTS.map((event) => [event as string, eve
 export function apiMetrics(metrics: Metrics): ApiMetrics {
   const accepted = metrics.counter("orders_accepted_total");
   const refusedOrders = metrics.counter("orders_refused_total");
+  const merged = metrics.counter("orders_merged_total");
   const refusals = metrics.counter("refusals_total");
   const webhooks = metrics.counter("webhooks_received_total");
   const refusedWebhooks = metrics.counter("webhooks_refused_total");
@@ -43,8 +52,13 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
   const removed = metrics.counter("agents_removed_total");
   const prevented = metrics.counter("duplicates_prevented_total");
   const ended = metrics.counter("jobs_ended_total");
+  const doubled = metrics.counter("dispatches_doubled_total");
+  const known = metrics.counter("order_rooms_total");
+  const paused = metrics.gauge("livekit_questions_paused");
+  paused.set({}, 0);
   return {
     orderAccepted: (api) => accepted.add({ api }),
+    orderMerged: (api) => merged.add({ api }),
     orderRefused: (api) => refusedOrders.add({ api }),
     refused: (reason) => refusals.add({ reason }),
     webhookReceived: (event) => webhooks.add({ event: KNOWN_EVENTS.get(event) ?? "other" }),
@@ -52,10 +66,13 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
     configurationMissing: (namedBy) => missing.add({ named_by: namedBy }),
     drainChanged: (change) => drains.add({ change }),
     jobsEnded: (outcome, jobs = 1) => ended.add({ outcome }, jobs),
-    agentRemoved() {
-      removed.add({ reason: "older_epoch" });
-      prevented.add({ by: "agent_removed" });
+    agentRemoved(reason) {
+      removed.add({ reason });
+      if (reason === "older_epoch") prevented.add({ by: "agent_removed" });
     },
+    dispatchDoubled: () => doubled.add({}),
+    orderRoomKnown: (from) => known.add({ from }),
+    livekitPaused: (isPaused) => paused.set({}, isPaused ? 1 : 0),
   };
 }
 

@@ -11,6 +11,7 @@ import type { NewJob } from "@muster/ledger/shapes";
 import { roomJobId } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
 import type { OrderPolicy } from "./policy.js";
+import type { KnownRoom } from "./rooms/known-rooms.js";
 import { type AskedFacts, askedDigest } from "./same-order.js";
 
 /** Makes jobs as participants come, instead of one for the room. */
@@ -24,8 +25,11 @@ export function waitMsOf(order: NewOrder, settings: OrderSettings): number {
   return order.waitMs ?? settings.waitMs;
 }
 
-/** Only what is not as it mostly is: each field costs with each read of the order. */
-export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts {
+/**
+ * Only what is not as it mostly is: each field costs with each read of the order. One for a room that lives is bound to that
+ * life from the start, as it would be at the next word of the room.
+ */
+export function orderFacts(order: NewOrder, settings: OrderSettings, room: KnownRoom): AskedFacts {
   const { agent, deployment, attributes, priority, restartPolicy, fallback, repeat } = order;
   return {
     ...{ agent, deployment, metadata: order.metadata },
@@ -34,17 +38,25 @@ export function orderFacts(order: NewOrder, settings: OrderSettings): AskedFacts
     ...(isOpen(order) && { open: 1 }),
     ...((isOpen(order) || order.waitMs !== undefined) && { wait_ms: waitMsOf(order, settings) }),
     ...((isOpen(order) || order.maxAttempts !== undefined) && { max_attempts: attemptsOf(order, settings) }),
+    ...(room.status === "live" && { room_sid: room.sid }),
     ...(order.roomSid !== undefined && { room_sid: order.roomSid, one_life: 1 }),
     ...(fallback.length > 0 && { fallback: encodeFallback({ agentName: agent, deployment }, fallback) }),
     ...(order.hold && { held: 1 }),
     ...(order.keepWaiting === true && { keep_waiting: 1 }),
+    ...(order.onePerRoom !== undefined && { one_per_room: order.onePerRoom ? 1 : 0 }),
     ...(order.preferences !== undefined && encodePreferences(order.preferences)),
     ...(repeat?.by === "idempotency_key" && { asked: askedDigest(order) }),
   };
 }
 
-/** One for the room; none for an open order. */
-export function firstJobs(namespace: string, order: NewOrder, id: string, settings: OrderSettings): NewJob[] {
+/** One for the room, with what is known of that; none for an open order. */
+export function firstJobs(
+  namespace: string,
+  order: NewOrder,
+  id: string,
+  settings: OrderSettings,
+  known: KnownRoom,
+): NewJob[] {
   if (isOpen(order)) return [];
   const { room, agent, deployment } = order;
   const job = {
@@ -53,7 +65,11 @@ export function firstJobs(namespace: string, order: NewOrder, id: string, settin
     pool: poolName({ agentName: agent, type: "room", deployment }),
     max_attempts: attemptsOf(order, settings),
   };
-  return [{ ...job, room_sid: order.roomSid ?? "", participant_info: "" }];
+  const told =
+    known.status === "live"
+      ? { room_sid: known.sid, room_info: known.info, room_info_at: known.infoAtMs }
+      : { room_sid: order.roomSid ?? "" };
+  return [{ ...job, ...told, participant_info: "" }];
 }
 
 function attemptsOf(order: NewOrder, settings: OrderSettings): number {

@@ -44,6 +44,8 @@ export interface NewOrder {
   hold: boolean;
   /** It waits on when its callers have left and their room has closed; absent: what waits ends then. */
   keepWaiting?: boolean;
+  /** Merged into the live order that its agent has in the room; undefined: as the agent's policy says. */
+  onePerRoom?: boolean;
   /** Whom its jobs would rather have; undefined: whoever there is. */
   preferences?: Preferences;
   /**
@@ -101,6 +103,13 @@ export function checkTerms(order: OrderTerms): void {
   const problem = deploymentProblem(order.deployment);
   if (problem !== undefined) throw new DispatchError("invalid_argument", problem, "deployment");
   checkTarget(order.target);
+  if (order.onePerRoom === true && order.target.for !== "room") {
+    throw new DispatchError(
+      "invalid_argument",
+      "is for orders whose target is the room; one for participants sends an agent to each",
+      "one_per_room",
+    );
+  }
 }
 
 /** What an order has for its agent. @throws DispatchError `invalid_argument` */

@@ -28,6 +28,7 @@ export function askedDigest(order: NewOrder): string {
     ...(order.fallback.length > 0 ? [order.fallback] : []),
     ...(order.hold ? ["hold"] : []),
     ...(order.keepWaiting === true ? ["keep_waiting"] : []),
+    ...(order.onePerRoom === undefined ? [] : [`one_per_room ${order.onePerRoom}`]),
     ...(order.preferences === undefined ? [] : [encodePreferences(order.preferences)]),
   ];
   return createHash("sha256").update(JSON.stringify(content)).digest("base64url");
@@ -50,11 +51,23 @@ export async function refuseAnother(
   );
   for (const reply of found) {
     const { asked: earlier } = reply.status === "found" ? reply.record : {};
-    if (earlier === undefined || earlier === asked) continue;
-    throw new DispatchError(
-      "already_exists",
-      "was used for an order with another content; send a new key for a new order",
-      "idempotency-key",
-    );
+    if (earlier !== undefined && earlier !== asked) throw usedForAnother();
   }
+}
+
+/**
+ * The same of a call that was merged into another order: `earlier` is kept beside that.
+ * @throws DispatchError `already_exists`
+ */
+export function refuseAnotherMerged(order: NewOrder, earlier: string): void {
+  if (order.repeat?.by !== "idempotency_key" || earlier === "") return;
+  if (earlier !== askedDigest(order)) throw usedForAnother();
+}
+
+function usedForAnother(): DispatchError {
+  return new DispatchError(
+    "already_exists",
+    "was used for an order with another content; send a new key for a new order",
+    "idempotency-key",
+  );
 }

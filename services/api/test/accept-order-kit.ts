@@ -15,6 +15,7 @@ import { Enqueue } from "../src/enqueue.js";
 import { Hints } from "../src/hints.js";
 import { KnownNamespaces } from "../src/known-namespaces.js";
 import { Placement } from "../src/placement.js";
+import { OrderRoom } from "../src/rooms/order-room.js";
 import type { RoomReconciler } from "../src/rooms/reconcile-room.js";
 import * as kit from "./kit.js";
 
@@ -42,10 +43,17 @@ export function acceptOrderOf(
   const directory = createNodeDirectory({ redis, clock });
   const actors = createActorLink<NamespaceMessage>({ directory, outbox, role: "dispatcher" });
   const known = new KnownNamespaces({ ledger, clock });
+  const { policy, silent: log } = kit;
+  const metrics = { orderRoomKnown: () => undefined };
+  // No LiveKit is known of.
+  const orderRoom = new OrderRoom({
+    ...{ ledger, reconciler, metrics, policy, clock, log, missingRooms: undefined },
+    ...{ knownRooms: { of: async () => ({ status: "unknown" }) }, looks: { look: async () => false } },
+  });
   return new AcceptOrder({
-    ...{ ledger, dueIndex, reconciler, clock, randomBytes, policy: kit.policy, log: kit.silent },
-    placement: new Placement({ ledger, known, policy: kit.policy }),
-    enqueue: new Enqueue({ producer, hints: new Hints({ actors, outbox, log: kit.silent }) }),
+    ...{ ledger, dueIndex, orderRoom, clock, randomBytes, policy },
+    placement: new Placement({ ledger, known, policy }),
+    enqueue: new Enqueue({ producer, hints: new Hints({ actors, outbox, log }) }),
     listeners: { listenMs: async () => 0 },
   });
 }

@@ -4,7 +4,7 @@ import { namespaceName } from "@muster/domain/namespace";
 import { type LivekitStandIn, startLivekitStandIn } from "@muster/test/kit/livekit-stand-in";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
-import { JobState } from "@muster/wire/generated/livekit";
+import { Job, JobState, JobStatus } from "@muster/wire/generated/livekit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as kit from "./kit.js";
 
@@ -108,7 +108,19 @@ describe("a dispatch that livekit-server made", () => {
     livekit.rooms.addDispatch("room", { agentName: "served", state: { ...state, jobs: served } as never });
     livekit.rooms.addDispatch("room", { agentName: "deleted", state: { ...state, deletedAt: 2n } as never });
     await told();
+    await waitUntil("the other is taken over", async () => (await orders("room")).length > 0);
     expect((await orders("room")).map(({ agent }) => agent)).toEqual(["mine"]);
+  });
+
+  test.each([
+    ["waits", JobStatus.JS_PENDING],
+    ["was cancelled", JobStatus.JS_CANCELLED],
+  ])("is taken over at once when all that livekit-server has of it is a job that %s", async (_, status) => {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    claim("greeter", "", status);
+    await told();
+    expect((await orders("room")).map(({ agent }) => agent)).toEqual(["greeter"]);
   });
 
   test("stays deleted when it is deleted here", async () => {
@@ -149,6 +161,153 @@ describe("a dispatch that livekit-server made", () => {
     livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
     expect(await told()).toEqual([200]);
     await waitUntil("it is taken over", async () => (await orders("room")).length === 1);
+  });
+});
+
+/** A worker at livekit-server itself has it. */
+function claim(
+  agentName: string,
+  participantIdentity: string,
+  status: number = JobStatus.JS_RUNNING,
+  room = "room",
+) {
+  const dispatch = livekit.rooms.dispatchesOf(room).find((one) => one.agentName === agentName);
+  const state = JobState.create({ status, participantIdentity });
+  dispatch?.state?.jobs.push(Job.create({ id: "AJ_theirs", dispatchId: dispatch.id, state }));
+}
+
+const THEIRS = "agent-AJ_theirs";
+const joins = (identity = THEIRS, marks: Record<string, string> = {}, room = "room") =>
+  livekit.rooms.join(room, identity, {
+    kind: "agent",
+    attributes: { "lk.agent_name": "greeter", ...marks },
+  });
+
+describe("where livekit-server has workers of its own", () => {
+  /** One was seen in another room, by an api that is not there any more. */
+  async function withOwnWorkers(agentName = "another") {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("before", { agents: [{ agentName }] });
+    claim(agentName, THEIRS, JobStatus.JS_RUNNING, "before");
+    await told();
+    livekit.events.splice(0);
+    await api.stop();
+    await start({ roomsEveryMs: NEVER_MS });
+  }
+
+  test("a dispatch is taken over after the time in which they claim it", async () => {
+    await withOwnWorkers();
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    await told();
+    expect(await orders("room")).toEqual([]);
+    await waitUntil("it is taken over", async () => (await orders("room")).length === 1);
+  });
+
+  test("one of an agent of theirs waits until its job must be listed; if it was not claimed, the next does not", async () => {
+    await withOwnWorkers("greeter");
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "scribe" }, { agentName: "greeter" }] });
+    await told();
+    await waitUntil("the other is taken over", async () => (await orders("room")).length > 0);
+    expect((await orders("room")).map(({ agent }) => agent)).toEqual(["scribe"]);
+    await waitUntil("it is taken over", async () => (await orders("room")).length > 1, { deadlineMs: 9_000 });
+    livekit.rooms.startRoom("next", { agents: [{ agentName: "greeter" }] });
+    await told();
+    expect(await orders("next")).toHaveLength(1);
+  });
+
+  test("one that they claimed in that time is left to them", async () => {
+    await withOwnWorkers();
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }, { agentName: "scribe" }] });
+    await told();
+    claim("greeter", THEIRS);
+    await waitUntil("the other is taken over", async () => (await orders("room")).length > 0);
+    expect((await orders("room")).map(({ agent }) => agent)).toEqual(["scribe"]);
+  });
+
+  test("so is one whose agent is in the room before its job is listed", async () => {
+    await withOwnWorkers();
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }, { agentName: "scribe" }] });
+    await told();
+    joins();
+    await waitUntil("the other is taken over", async () => (await orders("room")).length > 0);
+    expect((await orders("room")).map(({ agent }) => agent)).toEqual(["scribe"]);
+  });
+});
+
+describe("two agents of one dispatch in a room", () => {
+  /** Adopted, and given to a worker here. */
+  async function adopted(isLiveIn = true) {
+    await start({ roomsEveryMs: NEVER_MS });
+    livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
+    await told();
+    livekit.events.splice(0);
+    const { ledger } = api;
+    const reply = await ledger.listRoomOrders({ namespace: "default", room: "room", only: "", limit: 9 });
+    const [job] = Object.values(Object.values(reply.orders)[0]?.jobs ?? {});
+    const id = job?.id ?? "";
+    const ours = `agent-${id}`;
+    await kit.registerWorker(ledger, { namespace: "default", agent: "greeter" });
+    await kit.runJob(ledger, "default", id);
+    const joinOurs = () => joins(ours, { "muster.job": id, "muster.epoch": "1" });
+    if (isLiveIn) joinOurs();
+    const record = async () => {
+      const found = await ledger.readRecord({ namespace: "default", kind: "job", id });
+      return found.status === "found" ? found.record : {};
+    };
+    return { ours, record, joinOurs, isThere: () => livekit.rooms.hasLive("room", ours) };
+  }
+  const cause = async ({ record }: { record: () => Promise<Record<string, string>> }) =>
+    (await record()).cause;
+
+  test.each(["first", "second"])("end with theirs alone when ours came %s", async (when) => {
+    const our = await adopted(when === "first");
+    claim("greeter", THEIRS);
+    joins();
+    if (when === "second") our.joinOurs();
+    await told();
+    await waitUntil("ours has ended", async () => (await cause(our)) === "served_elsewhere");
+    await waitUntil("it is put out", () => !our.isThere());
+    expect(livekit.rooms.hasLive("room", THEIRS)).toBe(true);
+    expect(await our.record()).toMatchObject({ state: "ended", outcome: "canceled" });
+    expect(await (await fetch(`${api.url}/metrics`)).text()).toMatch(
+      /^muster_dispatches_doubled_total.* 1$/m,
+    );
+    // From now on every dispatch waits for its claim.
+    livekit.rooms.startRoom("next", { agents: [{ agentName: "greeter" }] });
+    await told();
+    expect(await orders("next")).toEqual([]);
+  });
+
+  test("are known by their name while the job of theirs is not listed", async () => {
+    const our = await adopted();
+    joins();
+    await told();
+    await waitUntil("ours has ended", async () => (await cause(our)) === "served_elsewhere");
+  });
+
+  test("are not two when the other is of another dispatch, or of another Muster", async () => {
+    const our = await adopted();
+    livekit.rooms.addDispatch("room", { agentName: "greeter" });
+    joins();
+    joins("agent-elsewhere", { "muster.job": "AJ_elsewhere", "muster.epoch": "1" });
+    const listed = () => livekit.calls.filter(({ method }) => method === "ListDispatch").length;
+    const before = listed();
+    await told();
+    await waitUntil("it was looked at", () => listed() > before);
+    await api.stop();
+    expect(await cause(our)).toBeUndefined();
+    expect(our.isThere()).toBe(true);
+    await start({ roomsEveryMs: NEVER_MS });
+  });
+
+  test("cost no question to LiveKit where all agents are ours", async () => {
+    const our = await adopted();
+    const before = livekit.calls.length;
+    await told();
+    await api.stop();
+    expect(livekit.calls.length).toBe(before);
+    expect(our.isThere()).toBe(true);
+    await start({ roomsEveryMs: NEVER_MS });
   });
 });
 

@@ -107,7 +107,9 @@ test("deleted or terminated while its namespace rests, it wakes it first", async
   };
   for (const how of ["delete", "terminate"] as const) {
     const order = await make({ hold: true });
-    expect(await api.ledger.rest({ namespace: "default", listenMs: 0 })).toMatchObject({ status: "resting" });
+    expect(await api.ledger.rest({ namespace: "default", listenMs: 0 })).toMatchObject({
+      status: "resting",
+    });
     expect((await end[how](order)).status).toBe(200);
     expect(await api.redis.hget("muster:{default}:index", "awake")).toBe("1");
     expect(await jobOf(order.jobs[0]?.id ?? "")).toMatchObject({ state: "ended", held: false });

@@ -134,7 +134,8 @@ test("orders are live, then ended or deleted; metadata is in the single read onl
     restart_policy: "never",
   });
   const one = await read(`/v1/orders/${id}`);
-  expect(one).toEqual({ ...orders[0], metadata: "secret of room1", attributes: { who: "room1" } });
+  const secrets = { metadata: "secret of room1", attributes: { who: "room1" } };
+  expect(one).toEqual({ ...orders[0], ...secrets, warnings: [] });
   await api.twirp("DeleteDispatch", { room: "room1", dispatch_id: id } as { room: string });
   expect((await read("/v1/orders")).total).toBe(0);
   expect(((await read("/v1/orders?state=ended")).orders as Json[])[0]).toMatchObject({

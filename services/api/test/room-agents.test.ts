@@ -56,6 +56,15 @@ describe("the agent of a job", () => {
     expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: agent.sid });
   });
 
+  test("whose connection was aborted never joined", async () => {
+    const { job, identity } = await started("running");
+    house.play((rooms) => rooms.beginJoin(ROOM, identity, { kind: "agent" }));
+    house.play((rooms) => rooms.leave(ROOM, identity));
+    await house.tell();
+    const record = await recordOf(job);
+    expect([record.participant_sid, record.left_at]).toEqual([undefined, undefined]);
+  });
+
   test.each([
     ["CLIENT_INITIATED", "clean"],
     ["PARTICIPANT_REMOVED", "clean"],
@@ -126,7 +135,14 @@ describe("the agent of a job", () => {
       await ledger.deregisterSession({ ...lost, graceMs: 35_000, guardMs: 3_000 });
       await ledger.settleOrphan({
         ...{ namespace: "default", job: first.job, epoch: 1, verdict: "absent", deserted: false },
-        ...{ resumeUnproven: false, removeMs: 0, recheckMs: 30_000, startMs: 0, silentMs: 60_000 },
+        ...{
+          resumeUnproven: false,
+          removeMs: 0,
+          recheckMs: 30_000,
+          startMs: 0,
+          silentMs: 60_000,
+          stopMs: 20_000,
+        },
       });
       const joins = (epoch: number, job = first.job) =>
         house.play((rooms) =>

@@ -208,6 +208,14 @@ const PLANTED: Record<string, Planted> = {
     finds: { "room-creation": "warn" },
     says: /neither LiveKit \(room.auto_create is off\) nor Muster makes rooms/,
   },
+  "rooms that nobody makes, at a LiveKit that says so in other words": {
+    plant: async () => {
+      const options = { autoCreate: false, webhookUrl: `${api.url}/webhook`, words: () => "no" };
+      return { MUSTER_LIVEKIT_URL: (await another(options)).url, MUSTER_CREATE_ROOMS: "false" };
+    },
+    finds: { "room-creation": "warn" },
+    says: /neither LiveKit \(room.auto_create is off\) nor Muster makes rooms/,
+  },
   "webhooks that nobody sends": {
     plant: async () => ({ MUSTER_LIVEKIT_URL: (await another()).url }),
     finds: { webhook: "fail" },
@@ -235,7 +243,7 @@ const PLANTED: Record<string, Planted> = {
   },
   "rooms whose node died, and which nobody came back to": {
     plant: async () => {
-      const crashed = await another({ webhookUrl: `${api.url}/webhook` });
+      const crashed = await another({ webhookUrl: `${api.url}/webhook`, words: () => "no" });
       for (const room of ["calls", "empty"]) crashed.rooms.startRoom(room);
       crashed.rooms.join("calls", "ann");
       for (const room of ["calls", "empty"]) crashed.rooms.crashNode(room);

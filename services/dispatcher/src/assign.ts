@@ -11,11 +11,13 @@ import type { Log } from "@muster/runtime/log";
 import type { DispatcherMetrics } from "./metrics.js";
 import { firstDispatch, type OfferedReply, offerMessage, parkedAtMs } from "./offer-message.js";
 import type { DispatchPolicy } from "./policy.js";
+import type { Presence } from "./presence.js";
 
 export interface AssignDeps {
   namespace: string;
   ledger: Ledger;
   outbox: Outbox;
+  presence: Pick<Presence, "watch">;
   policy: DispatchPolicy;
   metrics: DispatcherMetrics;
   clock: Clock;
@@ -95,6 +97,7 @@ export class Assign {
     this.#deps.onDue(reply.deadline);
     if ((await outbox.send(gateway, offer)) === "sent") {
       metrics.jobClaimed();
+      if (policy.doubtsReports) this.#deps.presence.watch(namespace, offer.job, offer.epoch);
       this.#tellStages(reply, offer.offeredAtMs);
       return true;
     }

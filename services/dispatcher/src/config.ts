@@ -36,6 +36,12 @@ export const placementFields = {
   silentJobBoundMs: durationMs({ minMs: 60_000, maxMs: 604_800_000 })
     .default(SILENT_JOB_BOUND_MS)
     .describe("How long a job of a worker that never reports is taken to run."),
+  neverJoined: z
+    .enum(["failed", "success"], { error: "must be failed or success" })
+    .default("failed")
+    .describe(
+      "What becomes of a job whose worker reports success although its agent never joined its room, where a LiveKit is known: failed, or success, as the worker says.",
+    ),
   resumeWithoutEvidence: flag
     .default(false)
     .describe(
@@ -107,6 +113,7 @@ export function policyFrom(config: PlacementConfig): DispatchPolicy {
     recheckMs: config.presenceRecheckMs,
     startMs: config.startDeadlineMs,
     resumeUnproven: config.resumeWithoutEvidence,
+    doubtsReports: config.neverJoined === "failed",
     stopMs: STOP_BOUND_MS,
     coolMs: COOL_DOWN_MS,
     earlyMs: EARLY_FAILURE_MS,

@@ -18,6 +18,7 @@ import type { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
 import type { StoppedAgents } from "./stopped-agents.js";
 import type { ToldEvents } from "./told-events.js";
+import type { Unjoined } from "./unjoined.js";
 
 export interface ExpireDeps {
   namespace: string;
@@ -26,6 +27,7 @@ export interface ExpireDeps {
   assign: Pick<Assign, "admit" | "serve">;
   orphans: Pick<Orphans, "look">;
   stoppedAgents: Pick<StoppedAgents, "look">;
+  unjoined: Pick<Unjoined, "look">;
   hold: Pick<Hold, "isHolding">;
   told: Pick<ToldEvents, "expect">;
   policy: DispatchPolicy;
@@ -107,6 +109,9 @@ export class Expire {
         metrics.redispatched("agent_left");
         this.#tellEjection(reply.ejection);
         return this.#tellStop(reply.stop);
+      case "unjoined":
+        this.#deps.unjoined.look(job, reply.epoch);
+        return;
       case "orphaned":
         orphans.look(job, "timer");
         return;

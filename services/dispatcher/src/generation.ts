@@ -66,7 +66,7 @@ export class Generation {
     const { ledger, log } = this.#deps;
     const lost = await Promise.all(
       [...before].map(async ([namespace, tally]) => {
-        const now = await ledger.listWaiting({ namespace, first: 0, limit: 1 });
+        const now = await ledger.listWaiting({ namespace, first: 0, limit: 1, presenceMs: 0 });
         return {
           jobs: Math.max(0, tally.jobs - now.jobs),
           sessions: Math.max(0, tally.sessions - now.sessions),

@@ -7,6 +7,7 @@ import { BuildClaim } from "@muster/actor/build-claim";
 import { exitIfRefused } from "@muster/actor/schema-refused";
 import { idFrom } from "@muster/domain/ids";
 import { createLedger } from "@muster/ledger/ledger";
+import { HeardBoard } from "@muster/livekit/heard-board";
 import { roomServiceOf } from "@muster/livekit/settings";
 import { systemClock } from "@muster/runtime/clock";
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
@@ -54,7 +55,10 @@ const dispatcher = await startDispatcher({
   redis,
   blocking,
   policy: policyFrom(config),
-  presence: new RoomPresence({ ledger: createLedger(redis), roomService }),
+  presence: new RoomPresence({
+    ...{ ledger: createLedger(redis), roomService, clock: systemClock },
+    ...{ heard: new HeardBoard({ redis, clock: systemClock }), startMs: config.startDeadlineMs },
+  }),
   roomService,
   leaseMs: config.leaseMs,
   maxSleepMs: MAX_SLEEP_MS,

@@ -12,9 +12,11 @@ import type { PresenceVerdict } from "./presence.js";
 export type RedispatchReason =
   | "undelivered"
   | "never_started"
+  | "never_joined"
   | "gateway_lost"
   | "worker_lost"
   | "agent_left";
+type EndedAs = JobOutcome | "never_joined";
 export type HoldCause = "start" | "lease" | "generation" | "reconnect" | "silence";
 
 /** The pools of one agent together. */
@@ -44,7 +46,7 @@ export interface DispatcherMetrics extends EjectionMetrics {
   jobFellBack(): void;
   /** Its room never opened. */
   orderExpired(): void;
-  /** Ended by a timer: expired, failed, unknown. */
+  /** Ended by a timer, or by presence; `never_joined` where nobody waited for the agent. */
   jobEnded(outcome: string): void;
   /** Too many jobs of the deployment that was tried out went badly. */
   deploymentRolledBack(): void;
@@ -92,7 +94,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
     jobFellBack: () => fellBack.add({}),
     orderExpired: () => ordersExpired.add({}),
     deploymentRolledBack: () => rollbacks.add({}),
-    jobEnded: (outcome) => ended.add({ outcome: outcome as JobOutcome }),
+    jobEnded: (outcome) => ended.add({ outcome: outcome as EndedAs }),
     redispatched: (reason, jobs = 1) => redispatches.add({ reason }, jobs),
     orphanSettled: (verdict, outcome) => orphans.add({ verdict, outcome }),
     guardRaised: () => guards.add({}),

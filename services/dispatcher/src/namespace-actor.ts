@@ -15,8 +15,10 @@ import type { Deadlines } from "./deadlines.js";
 import type { Generation } from "./generation.js";
 import { jobsOf } from "./intake.js";
 import type { Orphans } from "./orphans.js";
+import type { Presence } from "./presence.js";
 import type { StoppedAgents } from "./stopped-agents.js";
 import type { ToldEvents } from "./told-events.js";
+import type { Unjoined } from "./unjoined.js";
 
 export interface NamespaceActorDeps {
   namespace: string;
@@ -25,6 +27,10 @@ export interface NamespaceActorDeps {
   assign: Assign;
   orphans: Orphans;
   stoppedAgents: StoppedAgents;
+  unjoined: Unjoined;
+  presence: Pick<Presence, "isKnown">;
+  /** Whether a success is doubted of a job whose agent nobody saw. */
+  doubtsReports: boolean;
   deadlines: Deadlines;
   generation: Generation;
   told: ToldEvents;
@@ -38,6 +44,8 @@ export interface NamespaceActorDeps {
 const INTAKE_CONCURRENCY = 16;
 /** A namespace that is awake is due again this soon: less than a lease, so that it is found as soon as its host is dead. */
 const REVIEW_EVERY_MS = 2_000;
+/** For so long a namespace takes presence for known after it was last looked at; many looks. */
+const PRESENCE_KNOWN_MS = 60_000;
 /** Pools looked at in one call, for hints that were lost. */
 const POOLS_AT_ONCE = 256;
 
@@ -101,22 +109,30 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
   }
 
   mayRest(): boolean {
-    const { orphans, stoppedAgents } = this.#deps;
-    if (!this.#resting || !orphans.idle() || !stoppedAgents.idle()) return false;
+    const { orphans, stoppedAgents, unjoined } = this.#deps;
+    if (!this.#resting || !orphans.idle() || !stoppedAgents.idle() || !unjoined.idle()) return false;
     return this.#underWay.size === 0 && (this.#intake?.idle() ?? true);
   }
 
   /** First nothing new comes in, then no timer fires, then what is under way ends. */
   async stop(): Promise<void> {
-    const { namespace, deadlines, orphans, stoppedAgents, generation, told, seeQueued } = this.#deps;
+    const { namespace, deadlines, orphans, stoppedAgents, unjoined, generation, told, seeQueued } =
+      this.#deps;
     generation.forget(namespace);
     seeQueued(0);
     await this.#intake?.close();
     await deadlines.stop();
     await orphans.stop();
     await stoppedAgents.stop();
+    await unjoined.stop();
     await Promise.allSettled(this.#underWay);
     await told.stop();
+  }
+
+  async #presenceMs(): Promise<number> {
+    const { presence, doubtsReports } = this.#deps;
+    if (!doubtsReports) return 0;
+    return (await presence.isKnown().catch(() => false)) ? PRESENCE_KNOWN_MS : 0;
   }
 
   /**
@@ -125,8 +141,9 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
    */
   async #findMissed(time: "first" | "again"): Promise<number> {
     const { namespace, ledger, assign, orphans, generation } = this.#deps;
+    const presenceMs = await this.#presenceMs();
     for (let first = 0; ; ) {
-      const reply = await ledger.listWaiting({ namespace, first, limit: POOLS_AT_ONCE });
+      const reply = await ledger.listWaiting({ namespace, first, limit: POOLS_AT_ONCE, presenceMs });
       if (first === 0) generation.note(namespace, { jobs: reply.jobs, sessions: reply.sessions });
       for (const pool of reply.pools) this.#begin(assign.serve(pool));
       if (time === "first") for (const job of reply.orphans) orphans.look(job, "lost");

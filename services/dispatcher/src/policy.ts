@@ -27,6 +27,8 @@ export interface DispatchPolicy {
   startMs: number;
   /** Resume the job of a worker that never reports when its grace is over, without evidence of its death. */
   resumeUnproven: boolean;
+  /** Whether presence decides on jobs whose agent nobody saw; else their workers' word stands. */
+  doubtsReports: boolean;
   stopMs: number;
   /** How long a sick worker is offered nothing at first. */
   coolMs: number;

@@ -36,6 +36,7 @@ import type { Presence } from "./presence.js";
 import { type RoomAttendant, StoppedAgents } from "./stopped-agents.js";
 import { tellState } from "./tell-state.js";
 import { ToldEvents } from "./told-events.js";
+import { Unjoined } from "./unjoined.js";
 
 export interface DispatcherDeps {
   nodeId: string;
@@ -98,11 +99,12 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
     const shared = { namespace, ledger, outbox, policy, metrics, log, hold, clock };
     // The loop and who sets its timers know each other; the loop is told of a timer only after both exist.
     const onDue = (atMs: number) => deadlines.nudge(atMs);
-    const assign = new Assign({ ...shared, onDue });
+    const assign = new Assign({ ...shared, presence, onDue });
     const orphans = new Orphans({ ...shared, presence, roomService, assign, onDue });
     const stoppedAgents = new StoppedAgents({ ...shared, roomService, assign });
+    const unjoined = new Unjoined({ ...shared, presence, roomService, assign, onDue });
     const told = new ToldEvents({ namespace, mover, board, clock, log });
-    const expire = new Expire({ ...shared, assign, orphans, stoppedAgents, told });
+    const expire = new Expire({ ...shared, assign, orphans, stoppedAgents, unjoined, told });
     const deadlines = new Deadlines({ ...shared, expire, odd, maxSleepMs });
     return new NamespaceActor({
       namespace,
@@ -111,6 +113,9 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
       assign,
       orphans,
       stoppedAgents,
+      unjoined,
+      presence,
+      doubtsReports: policy.doubtsReports,
       deadlines,
       generation,
       told,
@@ -165,6 +170,7 @@ export async function startDispatcher(deps: DispatcherDeps): Promise<Dispatcher>
       await lease.release(); // others take the namespaces while we finish
       directory.forget(nodeId); // what is forwarded from now on must not come back to us
       await host.stop({ deadlineMs }); // turns end, intake closes, what waited is forwarded
+      await presence.stop(); // nobody asks any more
       await gauges.stop();
       hold.stop(); // nobody asks any more
       generation.stop();

@@ -2,6 +2,7 @@
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { expect, it } from "vitest";
 import { poolOf } from "./caller.js";
+import { staticPresence } from "./kit.js";
 import { setStage } from "./stage.js";
 
 const stage = setStage("dispatch-metrics");
@@ -42,7 +43,7 @@ it("times one that had to wait for a worker by its wait, and says so to the gate
 
 it("calls one waited that was on hold, or was refused before, and says nothing of one that ran before", async () => {
   const namespace = stage.freshNamespace();
-  await stage.dispatcher({ presence: { ask: async () => "absent", isDeserted: async () => false } });
+  await stage.dispatcher({ presence: staticPresence("absent") });
   const gateway = await stage.gateway();
   const session = await stage.caller.session(namespace, "greeter", gateway.nodeId);
   const offersOf = (job: string) => gateway.offers().filter((one) => one.job === job);

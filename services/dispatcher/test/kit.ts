@@ -33,6 +33,7 @@ export const testPolicy: DispatchPolicy = {
   recheckMs: 200,
   startMs: 1,
   resumeUnproven: false,
+  doubtsReports: true,
   stopMs: 500,
   coolMs: 200,
   earlyMs: 300,
@@ -46,11 +47,11 @@ export function staticPresence(otherwise: PresenceVerdict = "unknown") {
   const verdicts = new Map<string, PresenceVerdict>();
   const asked: PresenceQuestion[] = [];
   const presence: Presence = {
+    ...noPresence,
     async ask(question) {
       asked.push(question);
       return verdicts.get(question.job) ?? otherwise;
     },
-    isDeserted: noPresence.isDeserted,
   };
   return { ...presence, verdicts, asked };
 }

@@ -13,6 +13,8 @@ const IDENTITY = "agent-AJ_1";
 let server: RedisServer;
 let livekit: LivekitStandIn;
 let ledger: Ledger;
+/** When LiveKit was last heard by webhook. */
+let heardAtMs: number | undefined;
 let count = 0;
 let room = "";
 
@@ -32,7 +34,14 @@ afterAll(async () => {
 const presence = (asks: "both" | "webhooks") => {
   const keys = new Map([[livekit.apiKey, livekit.apiSecret]]);
   const roomService = asks === "both" ? roomServiceOf({ url: livekit.url, keys }, systemClock) : undefined;
-  return new RoomPresence({ ledger, roomService });
+  const clock = systemClock;
+  return new RoomPresence({
+    ledger,
+    roomService,
+    clock,
+    heard: { lastHeardMs: async () => heardAtMs },
+    startMs: 1_000,
+  });
 };
 const ask = (asks: "both" | "webhooks", participantSid: string, agentIdentity = IDENTITY) =>
   presence(asks).ask({ ...{ namespace: "default", job: "AJ_1", room, agentIdentity, participantSid } });
@@ -153,6 +162,68 @@ describe("of an agent that webhooks never told of", () => {
 
   test("of which not even the name is known: nobody can say", async () => {
     expect(await ask("both", "", "")).toBe("unknown");
+  });
+});
+
+describe("that an agent never joined", () => {
+  const startedAtMs = Date.now();
+  const hasJoined = (asks: "both" | "webhooks", ranForMs: number, participantSid = "") =>
+    presence(asks).hasJoined({
+      ...{ namespace: "default", job: "AJ_1", epoch: 1, room, agentIdentity: IDENTITY, participantSid },
+      ...{ startedAtMs, untilMs: startedAtMs + ranForMs },
+    });
+  const LONG_MS = 60_000;
+  beforeEach(() => {
+    heardAtMs = undefined;
+  });
+
+  test("is not said of one that was seen, or is there", async () => {
+    expect(await hasJoined("both", 10, "PA_1")).toBe("joined");
+    join();
+    expect(await hasJoined("both", 10)).toBe("joined");
+  });
+
+  test("is said of one that had no time to join and do anything, where it can be asked", async () => {
+    expect(await hasJoined("both", 500)).toBe("never");
+    expect(await hasJoined("webhooks", 500)).toBe("unknown");
+  });
+
+  test("is said of one that had time when webhooks arrive and told of its room", async () => {
+    expect(await hasJoined("both", LONG_MS)).toBe("unknown");
+    await told({ sid: "PA_ann", identity: "ann", kind: "standard" });
+    expect(await hasJoined("both", LONG_MS)).toBe("unknown");
+    expect(await hasJoined("webhooks", LONG_MS)).toBe("unknown");
+    heardAtMs = Date.now();
+    expect(await hasJoined("both", LONG_MS)).toBe("never");
+    expect(await hasJoined("webhooks", LONG_MS)).toBe("never");
+    // Rounds write the book as well: that webhooks came once shows nothing.
+    heardAtMs = Date.now() - 3_600_000;
+    expect(await hasJoined("both", LONG_MS)).toBe("unknown");
+    expect(await hasJoined("webhooks", LONG_MS)).toBe("never");
+  });
+
+  test("is not said while RoomService is away", async () => {
+    heardAtMs = Date.now();
+    await told({ sid: "PA_ann", identity: "ann", kind: "standard" });
+    await livekit.goDown();
+    try {
+      expect(await hasJoined("both", 10)).toBe("unknown");
+    } finally {
+      await livekit.comeBack();
+    }
+  });
+});
+
+describe("company", () => {
+  test.each(["both", "webhooks"] as const)("is whoever is there and no agent (%s)", async (asks) => {
+    const company = () => presence(asks).hasCompany(room);
+    expect(await company()).toBe(asks === "both" ? false : undefined);
+    join();
+    await told({ sid: "PA_1" });
+    expect(await company()).toBe(false);
+    livekit.rooms.join(room, "ann", { kind: "standard" });
+    await told({ sid: "PA_ann", identity: "ann", kind: "standard" });
+    expect(await company()).toBe(true);
   });
 });
 

@@ -3,6 +3,7 @@ import { createMetrics } from "@muster/runtime/metrics";
 import { describe, expect, it } from "vitest";
 import { Assign } from "../src/assign.js";
 import { dispatcherMetrics } from "../src/metrics.js";
+import { noPresence } from "../src/presence.js";
 import { poolOf } from "./caller.js";
 import { clock, log, newId, testPolicy } from "./kit.js";
 import { setStage } from "./stage.js";
@@ -14,7 +15,9 @@ const ROOM = 10;
 function assignIn(namespace: string): Assign {
   const { ledger, outbox } = stage.caller;
   const metrics = dispatcherMetrics(createMetrics({ service: "dispatcher" }));
-  return new Assign({ namespace, ledger, outbox, policy: testPolicy, metrics, clock, log, onDue: () => {} });
+  const onDue = () => {};
+  const policy = testPolicy;
+  return new Assign({ namespace, ledger, outbox, presence: noPresence, policy, metrics, clock, log, onDue });
 }
 
 const ordered = async (namespace: string) =>

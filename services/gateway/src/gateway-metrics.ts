@@ -20,7 +20,15 @@ export const OFFER_OUTCOMES = [
 ] as const;
 export type OfferOutcome = (typeof OFFER_OUTCOMES)[number];
 
-export const REPORT_OUTCOMES = ["running", "ended", "retrying", "released", "refused", "failed"] as const;
+export const REPORT_OUTCOMES = [
+  "running",
+  "ended",
+  "retrying",
+  "checking",
+  "released",
+  "refused",
+  "failed",
+] as const;
 export type ReportOutcome = (typeof REPORT_OUTCOMES)[number];
 
 /** The registered sessions by what their workers said last, and the jobs that all of them hold. */

@@ -88,7 +88,7 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     offerEnded(outcome) {
       count(`offer_ended.${outcome}`);
       offers.add({ outcome: OFFER_LABEL[outcome] });
-      if (outcome === "terminated") ended.add({ outcome: "success" });
+      if (outcome === "terminated") ended.add({ outcome: "terminated_by_worker" });
     },
     workerEjected(reason, isLast) {
       count(`worker_ejected.${reason}`);

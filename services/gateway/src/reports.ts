@@ -85,8 +85,10 @@ export class Reports {
     }
     session.log.info({ job, wire, status, outcome: reply.status }, "report taken");
     if (reply.status === "running") return;
-    if (reply.status !== "released") tellEjection({ log: session.log, metrics }, namespace, reply.ejection);
-    if (reply.status === "retrying") link.tell(namespace, { kind: "due", atMs: reply.due });
+    if (reply.status === "ended" || reply.status === "retrying")
+      tellEjection({ log: session.log, metrics }, namespace, reply.ejection);
+    if (reply.status === "retrying" || reply.status === "checking")
+      link.tell(namespace, { kind: "due", atMs: reply.due });
     link.serve(namespace, reply.serve);
   }
 

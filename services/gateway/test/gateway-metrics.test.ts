@@ -86,6 +86,17 @@ it("tells who is here and what they hold, and what loads they report", async () 
   expect(await metric("jobs_held")).toBe(0);
 });
 
+it("counts a job that its worker refuses for good apart from successes", async () => {
+  const { test, worker, metric } = await setUp();
+  const { job } = await test.dispatcher.order();
+  await test.dispatcher.offer(job);
+  await worker.next("availability");
+  worker.reject(job, { terminate: true });
+  const refused = () => metric('jobs_ended_total{outcome="terminated_by_worker"}');
+  await waitUntil("it is counted", async () => (await refused()) === 1);
+  expect((await metric('jobs_ended_total{outcome="success"}')) ?? 0).toBe(0);
+});
+
 it("counts jobs that failed, and yeses that came too late to count", async () => {
   const { test, worker, assign, metric } = await setUp();
   const job = await assign();

@@ -56,6 +56,7 @@ async function resume(test: Bench, job: string): Promise<void> {
     resumeUnproven: true,
     recheckMs: 30_000,
     startMs: 0,
+    stopMs: 20_000,
     silentMs: 60_000,
   });
   expect(reply.status).toBe("resumed");

@@ -16,6 +16,7 @@ import { policyFrom as gatewayPolicyFrom } from "@muster/gateway/config";
 import { startGateway } from "@muster/gateway/start-gateway";
 import { chooseTransport } from "@muster/gateway/transport/choose-transport";
 import { createLedger } from "@muster/ledger/ledger";
+import { HeardBoard } from "@muster/livekit/heard-board";
 import { roomServiceOf } from "@muster/livekit/settings";
 import { systemClock } from "@muster/runtime/clock";
 import type { Lifecycle } from "@muster/runtime/lifecycle";
@@ -73,7 +74,10 @@ export async function startStandalone({
     nodeId: nodes.dispatcher,
     blocking: dispatcherInbox,
     policy: dispatchPolicyFrom(config),
-    presence: new RoomPresence({ ledger: createLedger(redis), roomService }),
+    presence: new RoomPresence({
+      ...{ ledger: createLedger(redis), roomService, clock: systemClock },
+      ...{ heard: new HeardBoard({ redis, clock: systemClock }), startMs: config.startDeadlineMs },
+    }),
     roomService,
     leaseMs: config.leaseMs,
     maxSleepMs: MAX_SLEEP_MS,

@@ -25,6 +25,8 @@ export interface ParticipantFacts {
   info?: string;
   /** True once it was seen to publish a track; never taken back. */
   publishes?: true;
+  /** The track that it began to publish with this: LiveKit's TrackInfo message, base64. Nobody keeps it. */
+  track?: string;
   joinedAtMs?: number;
   /** It is gone for good: who comes back has another sid. The reason is LiveKit's DisconnectReason, "" when not said. */
   left?: { atMs: number; reason: string };

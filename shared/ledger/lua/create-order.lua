@@ -2,6 +2,9 @@
 -- Repeating it answers `exists`, with the jobs that still want their queue entry. Dying after it: the guard timer of
 -- each job, or of an open order itself, finds it, and the index finds the namespace. Jobs of an order that is on hold want
 -- no entry.
+-- An order of an agent that is one per room is merged into the live order of that agent which the room has already, the oldest
+-- one: nothing is made. That is remembered under its id for as long as an order is kept, so that a repeat is answered the same.
+-- Orders for participants are neither merged nor merged into, nor are those of another life of the room.
 -- @key order order:<order>
 -- @key orders orders
 -- @key order-jobs order-jobs:<order>
@@ -10,6 +13,9 @@
 -- @include queueing
 -- @include suspending
 -- @include awaiting
+-- @include policies
+-- @family order order:
+-- @family merged merged:
 -- @arg order string Order id.
 -- @arg room string Room name.
 -- @arg facts json:shapes.OrderFacts What the order is; kept as given.
@@ -21,7 +27,11 @@
 -- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
 -- @reply created
 -- @reply exists state:string queued:strings
+-- @reply merged into:string asked:string
 -- @reply unindexed rests:int
+
+-- Orders of the room, the newest.
+local MOST_LOOKED_AT = 1000
 
 local known = redis.call("HGET", order_key, "state")
 if known then
@@ -31,6 +41,31 @@ if known then
   end
   return { "exists", known, queued }
 end
+
+local function is_one_per_room()
+  if facts.target ~= "room" or facts.one_per_room == 0 then return false end
+  if facts.one_per_room == 1 then return true end
+  return some_agent_is_one and new_jobs[1] and placement_policy(new_jobs[1].pool).one_per_room
+end
+local function first_order()
+  for _, id in ipairs(redis.call("ZRANGE", room_orders_key, -MOST_LOOKED_AT, -1)) do
+    local state, agent, target, sid = unpack(redis.call("HMGET", order_of(id), "state", "agent", "target", "room_sid"))
+    local is_same_life = not sid or not facts.room_sid or sid == facts.room_sid
+    if state == "live" and agent == facts.agent and target == "room" and is_same_life then return id end
+  end
+end
+if is_one_per_room() then
+  local into, asked = unpack(redis.call("HMGET", merged_of(order), "into", "asked"))
+  if not into then
+    into, asked = first_order(), facts.asked or ""
+    if into then
+      redis.call("HSET", merged_of(order), "into", into, "asked", asked)
+      redis.call("PEXPIRE", merged_of(order), retain_ms)
+    end
+  end
+  if into then return { "merged", into, asked } end
+end
+
 if must_index(rests) then return { "unindexed", rests_so_far() } end
 
 keep_listening(listen_ms)

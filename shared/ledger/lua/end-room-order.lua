@@ -69,8 +69,9 @@ if state == "live" then end_order(order, "ended", "room_finished", tonumber(reta
 local stops, serve, outcomes = {}, {}, {}
 for _, id in ipairs(live_jobs) do
   local record = read_job(id)
-  local held = record.state == "starting" or record.state == "running"
-  local outcome = (held or record.state == "orphaned") and "success" or "canceled"
+  local runs = record.state == "starting" or record.state == "running"
+  local outcome = (runs or record.state == "orphaned") and "success" or "canceled"
+  local held = runs and record.reported == ""
   if held then stops[#stops + 1] = add_stop(id, record, "the room is over", now + stop_ms) end
   local cause = outcome == "canceled" and "room_closed" or "room_finished"
   local got_room = end_job(id, record, outcome, cause, "", held)

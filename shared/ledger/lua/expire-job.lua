@@ -3,6 +3,8 @@
 -- A running job has one only since its agent left the room. When LiveKit says that the agent failed, so has the job: its
 -- caller waits. Else a worker that reports is waited for, since its shutdown hooks may run on, and one that does not has
 -- done its work.
+-- `unjoined`: ask presence for an agent that nobody saw in its room, and call settle-unjoined; the timer comes again after
+-- guard-ms.
 -- `orphaned`: ask LiveKit for its participant and call settle-orphan; the timer comes again after guard-ms.
 -- Dying after it: every job that still lives has a timer; a stop is told again with the gateway's next renewal.
 -- @key job job:<job>
@@ -10,6 +12,8 @@
 -- @include serving
 -- @include failing
 -- @include ejecting
+-- @include unjoined
+-- @include presence
 -- @include falling-back
 -- @include suspending
 -- @include siding
@@ -27,6 +31,7 @@
 -- @reply requeued serve:string
 -- @reply retrying stop:json:shapes.Stop ejection:json:shapes.Ejection|null
 -- @reply stopping stop:json:shapes.Stop|null outcome:string ejection:json:shapes.Ejection|null
+-- @reply unjoined epoch:int
 -- @reply orphaned epoch:int
 -- @reply fell_back
 -- @reply ended outcome:string serve:string ejection:json:shapes.Ejection|null
@@ -39,6 +44,15 @@ local state = record and record.state or "ended"
 if state == "ended" or (state == "running" and record.left_at == "0") then
   redis.call("ZREM", deadlines_key, "job|" .. job)
   return { "idle" }
+end
+
+if state == "running" and record.reported ~= "" then
+  if record.participant_sid ~= "" then
+    local got_room = believe_report(job, record)
+    return { "ended", record.reported, to_serve(record.pool, got_room), "null" }
+  end
+  set_timer("job|" .. job, now + guard_ms)
+  return { "unjoined", record.epoch }
 end
 
 if state == "running" then
@@ -80,12 +94,16 @@ if state == "offered" then
 end
 
 -- Accepted and never seen to run: stop it there, then try the next worker, which is due at once. A worker that never
--- reports has not failed to: it is believed for long.
+-- reports has not failed to: it is believed for long, unless presence knows better.
 if state == "starting" then
   local reports = redis.call("HGET", session_of(record.session), "reports") == "1"
   local silent_until = tonumber(record.started_at) + silent_ms
   if not reports and now < silent_until then
-    redis.call("HSET", job_key, "unseen_until", now)
+    if record.unseen_until == "0" then redis.call("HSET", job_key, "unseen_until", now) end
+    if record.agent_identity ~= "" and presence_is_known() then
+      set_timer("job|" .. job, now + guard_ms)
+      return { "unjoined", record.epoch }
+    end
     set_timer("job|" .. job, silent_until)
     return { "idle" }
   end

@@ -1,7 +1,7 @@
 -- migrate-jobs: a worker is back on a new session and names the jobs that it still runs (MigrateJobRequest).
 -- Whoever names the newest wire id of a live job of its own pool runs it, whatever the ledger thought: the session
 -- becomes its holder, epoch + 1. A session that held it until now is half-open and lost: its gateway must close it.
--- Ended, failed as the worker said, or an older wire id: to be stopped; it keeps a place here until that is done.
+-- Ended, over or failed as the worker said, or an older wire id: to be stopped; it keeps a place here until that is done.
 -- So does a worker whose agent was asked before a fallback step, as long as nobody else was asked.
 -- Unknown, or of another agent, type or deployment: refused, without a word about it. Repeated: the same answer, and no
 -- second epoch.
@@ -35,7 +35,7 @@ end
 
 -- A session that was told to stop it is told again, whatever has become of the job since.
 local function is_over(claim, job, number)
-  if job.state == "ended" or number < tonumber(job.offers) or job.failed_wire == claim.wire then return true end
+  if job.state == "ended" or job.reported ~= "" or number < tonumber(job.offers) or job.failed_wire == claim.wire then return true end
   return redis.call("HEXISTS", stops_key, stop_field(session, claim.wire)) == 1
 end
 

@@ -27,8 +27,11 @@ if not has_left then
   end
   if record.participant_sid ~= sid then
     redis.call("HSET", job_key, "participant_sid", sid, "participant_joined_at", string.format("%.0f", joined_at))
-    redis.call("HDEL", job_key, "left_at", "left_how")
-    if record.state == "running" then redis.call("ZREM", deadlines_key, "job|" .. job) end
+    -- One that its worker reported as done, and that was doubted, is believed when its timer is due.
+    if record.reported == "" then
+      redis.call("HDEL", job_key, "left_at", "left_how")
+      if record.state == "running" then redis.call("ZREM", deadlines_key, "job|" .. job) end
+    end
   end
   -- Of an orphan this is no news of its worker: whoever lost the socket may be running it, and presence will say so.
   if record.state == "starting" then runs_again(job, record) end

@@ -3,6 +3,8 @@
 -- sends what it queued on its new socket, before its MigrateJobRequest, and maybe before the old socket is known to be
 -- gone. Counts also from the session that was lost, should its last word come after it.
 -- A job that failed is tried again, or ends (includes/failing); what its holder says of an end also speaks for or against it.
+-- A success of a job whose agent nobody saw in its room is doubted where presence is known (includes/unjoined): `checking`,
+-- until settle-unjoined decides; the worker's place is free at once.
 -- Also confirms a stop: the place that the stopped job still held is freed. An end that is repeated is answered the same.
 -- @key job job:<job>
 -- @key session session:<session>
@@ -11,6 +13,8 @@
 -- @include holding
 -- @include failing
 -- @include ejecting
+-- @include presence
+-- @include unjoined
 -- @arg job string Job id.
 -- @arg wire string The id as the worker wrote it.
 -- @arg session string The session that reports.
@@ -21,6 +25,7 @@
 -- @reply running
 -- @reply retrying serve:string ejection:json:shapes.Ejection|null due:int
 -- @reply ended serve:string ejection:json:shapes.Ejection|null
+-- @reply checking serve:string due:int
 -- @reply released serve:string
 -- @reply refused reason:string
 
@@ -35,16 +40,27 @@ local holds = record and record.session == session and record.wire == wire
 if not pool and not holds then return { "refused", "unknown_session" } end
 if not record then return { "refused", "unknown_job" } end
 if record.state == "ended" then
-  local same = record.cause == "reported" and record.outcome == status and record.wire == wire
+  local said = record.cause == "reported" and record.outcome or record.reported
+  local same = said == status and record.wire == wire
   if same then return { "ended", to_serve(record.pool, true), "null" } end
   return { "refused", "ended" }
 end
-if status == "failed" and record.failed_wire == wire then
+if status ~= "running" and record.failed_wire == wire then
   return { "retrying", to_serve(record.pool, true), "null", tonumber(record.not_before) }
 end
 if record.wire ~= wire or not (holds or record.pool == pool) then return { "refused", "held_elsewhere" } end
 local is_started = record.state == "starting" or record.state == "running" or record.state == "orphaned"
 if not is_started then return { "refused", record.state } end
+if record.reported ~= "" then
+  if record.reported ~= status then return { "refused", "ended" } end
+  return { "checking", to_serve(record.pool, true), tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job)) }
+end
+if status == "success" and record.participant_sid == "" and record.agent_identity ~= "" and record.order ~= ""
+  and presence_is_known() then
+  if pool then redis.call("HSET", session_key, "reports", 1) end
+  local got_room, due = doubt_report(job, record, status)
+  return { "checking", to_serve(record.pool, got_room), due }
+end
 
 -- What failed while its socket was gone, or is told on another one, may have failed for that.
 local ejection, at_once = nil, false

@@ -16,6 +16,7 @@
 -- @key guard guard
 -- @key events events
 -- @include listening
+-- @key presence presence
 -- @key waiting queue:wait
 -- @key prioritized queue:prioritized
 -- @key taken queue:active
@@ -37,6 +38,6 @@ redis.call("HINCRBY", index_key, "rests", 1)
 for _, gateway in ipairs(redis.call("ZRANGE", gateways_key, 0, -1)) do
   redis.call("ZREM", deadlines_key, "gateway|" .. gateway)
 end
-redis.call("DEL", gateways_key, losses_key, arrivals_key, guard_key, listening_key)
+redis.call("DEL", gateways_key, losses_key, arrivals_key, guard_key, listening_key, presence_key)
 local following = redis.call("ZRANGE", deadlines_key, 0, 0, "WITHSCORES")
 return { "resting", following[2] and math.floor(tonumber(following[2])) or -1 }

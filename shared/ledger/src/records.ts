@@ -91,6 +91,8 @@ export interface OrderRecord {
   isOpen: boolean;
   /** Sid of the life of the room that it is bound to; empty before. */
   roomSid: string;
+  /** It was made for that life alone: an adopted dispatch, or a rule's. */
+  isOneLife: boolean;
   /** Of an open order's jobs; 0 for others. */
   maxAttempts: number;
   waitMs: number;
@@ -199,6 +201,7 @@ export function orderRecord(hash: Hash): OrderRecord {
     target: text(hash, "target"),
     isOpen: hash.open === "1",
     roomSid: text(hash, "room_sid"),
+    isOneLife: text(hash, "one_life") === "1",
     maxAttempts: number(hash, "max_attempts"),
     waitMs: number(hash, "wait_ms"),
     fallback: decodeFallback(text(hash, "fallback")),

@@ -53,7 +53,10 @@ export interface OrderFacts {
   /** Of an open order's jobs: starts that may fail, and how long each may wait, as the order may for its room; always there. */
   max_attempts?: number;
   wait_ms?: number;
-  /** Sid of the one life of its room that it is for; otherwise it is bound to the first that is heard of. */
+  /**
+   * Sid of the life of its room that it is bound to, where that is known when it is made; otherwise it is bound to the first
+   * that is heard of. With `one_life` it is for that one alone.
+   */
   room_sid?: string;
   one_life?: 1;
   /** It waits on when its callers have left and their room has closed, for the room's next life. */
@@ -62,6 +65,8 @@ export interface OrderFacts {
   fallback?: string;
   /** On hold from the start. */
   held?: 1;
+  /** Merged into the live order that its agent has in the room: 1, or 0 where it is not whatever the policy says. */
+  one_per_room?: 0 | 1;
   /** Whom its jobs would rather have, as encodePreferences (domain/preferences) writes it. */
   prefer?: string;
   loosens?: string;
@@ -78,6 +83,9 @@ export interface NewJob {
   type: string;
   pool: string;
   room_sid: string;
+  /** Room message, base64, and when that was said; absent when not known, and where the script is told of the room itself. */
+  room_info?: string;
+  room_info_at?: number;
   /** ParticipantInfo message, base64; empty for a room job. */
   participant_info: string;
   /** When that was said, as the room book has it. */
@@ -284,6 +292,8 @@ export interface PlacementPolicy {
   reserved_jobs?: number;
   reserved_load?: number;
   reserved_from?: number;
+  /** An order for an agent that has a live one in the room is merged into that. */
+  one_per_room?: boolean;
 }
 
 /** How the jobs of an agent whose orders name no deployment are divided. Deployments are escaped as in the names of pools. */

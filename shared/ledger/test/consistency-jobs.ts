@@ -125,7 +125,12 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
   if (PLACED.includes(state)) check("attempt is that of a wait", false, attempt.parked);
 
   if (WAITING.includes(state)) check("holder", "|", `${job.session}|${job.gateway}`);
-  if (PLACED.includes(state)) {
+  // Its worker reported an end that is doubted: it needs no place, and no worker, any more.
+  if (job.reported !== undefined && PLACED.includes(state)) {
+    check("state while it is doubted", "running", state);
+    const place = zsets.get(`session-jobs:${job.session}`)?.has(`${id}#${job.epoch}`) ?? false;
+    check("place held", false, place);
+  } else if (PLACED.includes(state)) {
     const score = zsets.get(`session-jobs:${job.session}`)?.get(`${id}#${job.epoch}`);
     check("place held", true, score !== undefined);
     check("counted as open offer", state === "offered", score === Infinity);

@@ -17,7 +17,7 @@ const SINGLE_KEYS = new Set(
   ),
 );
 const FAMILIES = new Set(
-  "job attempts session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad".split(
+  "job attempts merged session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad".split(
     " ",
   ),
 );
@@ -41,7 +41,7 @@ export async function assertConsistent(redis: RedisClient, namespace: string, no
 
 function keyProblems({ hashes, zsets, sets, lists, volatile }: Snapshot): string[] {
   const found = volatile
-    .filter((key) => key !== "listening" && !/^(pace|sticky):/.test(key))
+    .filter((key) => key !== "listening" && !/^(pace|sticky|merged):/.test(key))
     .map((key) => `${key} would expire by itself`);
   for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys(), ...lists.keys()]) {
     const family = key.slice(0, Math.max(0, key.indexOf(":")));
@@ -143,7 +143,10 @@ function timerProblems({ hashes, zsets }: Snapshot): string[] {
     const [kind = "", id = ""] = [timer.replace(/\|.*$/, ""), timer.replace(/^[^|]*\|/, "")];
     const isWanted = {
       order: () => hashes.get(`order:${id}`)?.state === "live",
-      job: () => !["ended", "running", undefined].includes(hashes.get(`job:${id}`)?.state),
+      job: () => {
+        const { state, left_at: leftAt } = hashes.get(`job:${id}`) ?? {};
+        return state === "running" ? leftAt !== undefined : state !== "ended" && state !== undefined;
+      },
       stop: () => hashes.get("stops")?.[id] !== undefined,
       session: () => hashes.has(`session:${id}`) || drainsOf(hashes).some(({ value }) => value === id),
       gateway: () => zsets.get("gateways")?.has(id) ?? false,

@@ -354,7 +354,7 @@ onEachRedis("events", (current) => {
       // From the beginning: a job that comes back to a Redis which forgot it has then started.
       await own.redis.set(`muster:{${own.namespace}}:listening`, 1);
       const step = new ModelStep(own);
-      await step.begin(begin.sessions, begin.jobs);
+      await step.begin(begin.sessions, begin.jobs, false);
       for (const op of ops) await step.run(op);
       const events = await told(own);
       for (const { event } of events) seen.add(event);

@@ -76,8 +76,9 @@ export class RecoveryModel {
       const [id = "", number = "1"] = wire.split(".");
       const job = state.jobs.get(id);
       const isStopped = state.stops.has(`${session}|${wire}`);
+      const isOver = job?.state === "ended" || job?.isDoubted;
       if (job === undefined || stepAt(job, live.pool) === undefined) refused?.push(wire);
-      else if (isStopped || job.state === "ended" || Number(number) < job.offers || job.failedWire === wire) {
+      else if (isStopped || isOver || Number(number) < job.offers || job.failedWire === wire) {
         stops?.push(wire);
         if (isStopped) continue;
         state.stop(session, wire, `${id}#${wire}`);

@@ -29,6 +29,8 @@ export class ModelState {
   readonly timers = new Map<string, number>();
   readonly drains = new Map<string, { kind: "worker" | "gateway"; value: string }>();
   drainsRevision = 0;
+  /** Somebody can say whether an agent is in its room. */
+  knowsPresence = false;
   guard = { until: 0, before: 0 };
   #losses = new Map<string, number>();
   readonly #arrivals = new Map<string, number>();
@@ -54,12 +56,24 @@ export class ModelState {
       graceUntil: 0,
       unseenUntil: 0,
     };
-    const rest = { state: "queued" as JobState, holderReports: false, isNamed: false, isJoined: false };
+    const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
+    const presence = { isJoined: false, isDoubted: false };
     const hold = { isOnHold: false, isHeld: false };
     const usual = { oneLife: false, waitMs: ms.WAIT_MS, maxAttempts: ms.MAX_ATTEMPTS };
     const asked = { ...usual, steps: [{ pool, afterMs: 0 }], step: 0, ...hold, ...terms };
     const placed = { split: 0, splitState: "" as const, sides: undefined, sidePool: undefined };
-    return { ...asked, ...placed, ...counts, ...epochs, ...texts, ...times, ...begins, ...ends, ...rest };
+    return {
+      ...asked,
+      ...placed,
+      ...counts,
+      ...epochs,
+      ...texts,
+      ...times,
+      ...begins,
+      ...ends,
+      ...rest,
+      ...presence,
+    };
   }
 
   newSession(gateway: string, pool: string, cap: number): ModelSession {
@@ -146,7 +160,7 @@ export class ModelState {
   requeueStarted(job: ModelJob, due: number): void {
     this.requeue(job, due);
     const times = { unseenUntil: 0, notBefore: 0, runningAt: 0 };
-    const over = { ...times, resumedEpoch: NEVER, withdrawnEpoch: NEVER, isJoined: false };
+    const over = { ...times, resumedEpoch: NEVER, withdrawnEpoch: NEVER, isJoined: false, isDoubted: false };
     Object.assign(job, { waitUntil: this.nowMs + job.waitMs, ...over });
   }
 
@@ -299,7 +313,7 @@ export class ModelState {
     const fates: string[] = [];
     for (const [job, record] of this.jobs) {
       if (record.session !== id) continue;
-      const isStarted = record.state === "starting" || record.state === "running";
+      const isStarted = (record.state === "starting" || record.state === "running") && !record.isDoubted;
       if (record.state === "offered") {
         this.release(job, record);
         this.requeue(record, this.nowMs + ms.GUARD_MS);

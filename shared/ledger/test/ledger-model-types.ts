@@ -44,6 +44,8 @@ export interface ModelJob extends DividedJob {
   isNamed: boolean;
   /** Its agent was seen to join the room, under the present attempt. */
   isJoined: boolean;
+  /** Its worker reported success, and presence is asked. */
+  isDoubted: boolean;
   due: number;
   outcome: string;
   cause: string;

@@ -195,11 +195,20 @@ export class LedgerModel {
     if (session === undefined && !holds) return "refused unknown_session";
     if (job === undefined) return "refused unknown_job";
     if (job.state === "ended") {
-      return job.cause === "reported" && job.outcome === status && isWire ? "ended" : "refused ended";
+      const said = job.cause === "reported" ? job.outcome : job.isDoubted ? "success" : "";
+      return said === status && isWire ? "ended" : "refused ended";
     }
-    if (status === "failed" && job.failedWire === wire) return "retrying";
+    if (status !== "running" && job.failedWire === wire) return "retrying";
     if (!isWire || (!holds && session?.pool !== poolOf(job))) return "refused held_elsewhere";
     if (!["starting", "running", "orphaned"].includes(job.state)) return `refused ${job.state}`;
+    if (job.isDoubted) return status === "success" ? `checking ${job.due}` : "refused ended";
+    if (status === "success" && !job.isJoined && job.isNamed && state.knowsPresence) {
+      if (session !== undefined) session.reports = true;
+      if (job.state !== "running") state.move(job, "running");
+      Object.assign(job, { isDoubted: true, due: state.nowMs + ms.CHECK_MS });
+      state.release(id, job);
+      return `checking ${job.due}`;
+    }
     const counts = holds && session !== undefined && job.state !== "orphaned";
     if (counts && status === "success") wentWell(state, job);
     const { ejection, atOnce } =
@@ -216,13 +225,8 @@ export class LedgerModel {
       state.end(id, job, status, "reported");
       return `ended ${ejection}`.trim();
     }
-    state.splits.note(id, job, false);
-    state.release(id, job);
-    const back = state.nowMs + Math.min(30_000, 1_000 * 2 ** Math.max(0, job.attempts - 1));
-    state.requeueStarted(job, back);
-    state.forgetRefusals(job);
-    if (atOnce && somebodyElse(state, from, poolOf(job))) job.excluded.add(from);
-    Object.assign(job, { notBefore: back, failedWire: wire });
+    this.#retry(id, job, job.session, atOnce);
+    job.failedWire = wire;
     return `retrying ${ejection}`.trim();
   }
 
@@ -233,7 +237,7 @@ export class LedgerModel {
     if (job === undefined) return "unknown";
     if (job.state === "ended") return `final ${job.outcome}`;
     const isLookedFor = canAsk && job.isNamed;
-    const isHeld = job.state === "starting" || job.state === "running";
+    const isHeld = (job.state === "starting" || job.state === "running") && !job.isDoubted;
     const isOrphan = job.state === "orphaned" && isLookedFor;
     if (isHeld)
       state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, isLookedFor, isLookedFor && job.isJoined);
@@ -297,8 +301,9 @@ export class LedgerModel {
   /** Answers its outcome. */
   endOfRoom(id: string, job: ModelJob): string {
     const { state } = this;
-    const isHeld = job.state === "starting" || job.state === "running";
-    const outcome = isHeld || job.state === "orphaned" ? "success" : "canceled";
+    const runs = job.state === "starting" || job.state === "running";
+    const isHeld = runs && !job.isDoubted;
+    const outcome = runs || job.state === "orphaned" ? "success" : "canceled";
     if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`);
     state.end(id, job, outcome, "room_finished", isHeld);
     return outcome;
@@ -307,8 +312,8 @@ export class LedgerModel {
   expireJob(id: string, awakeSinceMs: number): string {
     const { state } = this;
     const job = state.jobs.get(id);
-    if (job === undefined || job.state === "running" || job.state === "ended" || job.due > state.nowMs)
-      return "idle";
+    if (job === undefined || job.state === "ended" || job.due > state.nowMs) return "idle";
+    if (job.state === "running") return job.isDoubted ? this.#doubted(id, job) : "idle";
     if (waitsAlone(job, state.nowMs)) {
       state.end(id, job, "canceled", "caller_left");
       return "ended canceled";
@@ -350,12 +355,77 @@ export class LedgerModel {
     return "requeued";
   }
 
+  #doubted(id: string, job: ModelJob): string {
+    if (job.isJoined) return `ended ${this.#believe(id, job)}`;
+    job.due = this.state.nowMs + ms.GUARD_MS;
+    return `unjoined ${job.epoch}`;
+  }
+
+  #believe(id: string, job: ModelJob): string {
+    wentWell(this.state, job);
+    this.state.end(id, job, "success", "reported");
+    return "success";
+  }
+
+  settleUnjoined(
+    id: string,
+    epoch: number,
+    verdict: "joined" | "never" | "unknown",
+    company: boolean,
+  ): string {
+    const { state } = this;
+    const job = state.jobs.get(id);
+    if (job === undefined) return "stale unknown";
+    const isDoubted = job.state === "running" && job.isDoubted;
+    if (job.epoch !== epoch || !(isDoubted || job.state === "starting")) return `stale ${job.state}`;
+    if (verdict !== "never" || job.isJoined) {
+      if (isDoubted) return `ended ${this.#believe(id, job)}`;
+      job.due = Math.min(job.startedAt + ms.SILENT_MS, state.nowMs + ms.RECHECK_MS);
+      return `kept ${job.due}`;
+    }
+    const holder = job.session;
+    if (!isDoubted) state.stop(holder, state.wire(id), `${id}#${job.epoch}`, true);
+    if (!company) {
+      state.splits.note(id, job, false);
+      state.end(id, job, "canceled", "never_joined", !isDoubted);
+      return isDoubted ? "ended canceled" : "stopping";
+    }
+    const ejection = strike(state, holder, job, isDoubted ? "fails_early" : "never_starts");
+    const isLast = job.attempts >= job.maxAttempts;
+    if (isLast || (isDoubted && !job.restarts)) {
+      state.end(id, job, "failed", isDoubted ? "never_joined" : "never_started", !isDoubted);
+      return words(isDoubted ? "ended failed" : "stopping", ejection);
+    }
+    if (isDoubted) {
+      this.#retry(id, job, holder, true);
+      job.failedWire = state.wire(id);
+      return words("retrying", ejection);
+    }
+    state.splits.note(id, job, false);
+    state.requeueStarted(job, state.nowMs);
+    job.excluded.add(holder);
+    return words("stopping", ejection);
+  }
+
+  #retry(id: string, job: ModelJob, holder: string, atOnce: boolean): void {
+    const { state } = this;
+    state.splits.note(id, job, false);
+    state.release(id, job);
+    const back = state.nowMs + Math.min(30_000, 1_000 * 2 ** Math.max(0, job.attempts - 1));
+    state.requeueStarted(job, back);
+    state.forgetRefusals(job);
+    if (atOnce && somebodyElse(state, holder, poolOf(job))) job.excluded.add(holder);
+    job.notBefore = back;
+  }
+
   #neverSeen(id: string, job: ModelJob): string {
     const { state } = this;
     const reports = state.sessions.get(job.session)?.reports === true;
     if (!reports && state.nowMs < job.startedAt + ms.SILENT_MS) {
-      Object.assign(job, { unseenUntil: state.nowMs, due: job.startedAt + ms.SILENT_MS });
-      return "idle";
+      job.unseenUntil ||= state.nowMs;
+      const isAsked = job.isNamed && state.knowsPresence;
+      job.due = isAsked ? state.nowMs + ms.GUARD_MS : job.startedAt + ms.SILENT_MS;
+      return isAsked ? `unjoined ${job.epoch}` : "idle";
     }
     const holder = job.session;
     state.stop(holder, state.wire(id), `${id}#${job.epoch}`);
@@ -411,6 +481,8 @@ export class LedgerModel {
     return "reinstated";
   }
 }
+
+const words = (...parts: string[]) => parts.filter((part) => part !== "").join(" ");
 
 function isBefore(a: ModelJob, b: ModelJob): boolean {
   return a.priority > b.priority || (a.priority === b.priority && a.createdAt < b.createdAt);

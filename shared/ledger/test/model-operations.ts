@@ -22,6 +22,7 @@ const split = fc.record({
 export const beginning = fc.record({
   ...{ sessions: fc.nat({ max: 5 }), jobs: fc.nat({ max: 4 }) },
   split: fc.option(split, { freq: 2 }),
+  knowsPresence: fc.boolean(),
   /** What one session has against it. */
   ails: fc.constantFrom("nothing", "failures", "refusals"),
 });
@@ -84,6 +85,13 @@ const CORE = [
   { weight: 10, arbitrary: fc.record({ do: is("accept"), at }) },
   { weight: 3, arbitrary: fc.record({ do: is("seen", "withdraw"), at }) },
   { weight: 3, arbitrary: fc.record({ do: is("agentJoins"), at }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      ...{ do: is("settleUnjoined"), at, company: fc.boolean() },
+      verdict: is("joined", "never", "never", "unknown"),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({

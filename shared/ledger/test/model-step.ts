@@ -69,7 +69,9 @@ export class ModelStep {
   }
 
   /** Registers, samples and orders as many as told. */
-  async begin(sessions: number, jobs: number): Promise<void> {
+  async begin(sessions: number, jobs: number, knowsPresence: boolean): Promise<void> {
+    if (knowsPresence) await this.#scene.knowPresence();
+    this.model.state.knowsPresence = knowsPresence;
     for (let index = 0; index < sessions; index++) {
       await this.run({ do: "register", session: `AW_${index}`, cap: 0 });
       await this.run({ do: "sample", session: `AW_${index}`, load: 0, full: 1, count: 0 });
@@ -209,7 +211,14 @@ export class ModelStep {
         const [id, from] = this.#aim(op.at, "starting", "running", "orphaned");
         const wire = this.#wire(op.at, id);
         const reply = await scene.report(id, from, op.status, wire);
-        const real = words(reply.status, reply.status === "refused" ? reply.reason : ejected(reply));
+        const real = words(
+          reply.status,
+          reply.status === "refused"
+            ? reply.reason
+            : reply.status === "checking"
+              ? reply.due
+              : ejected(reply),
+        );
         return [real, model.report(id, from, wire, op.status)];
       }
       case "terminate": {
@@ -278,12 +287,22 @@ export class ModelStep {
       case "expireJob": {
         const awakeSinceMs = op.away === 0 ? scene.nowMs : 0;
         const isOrphan = op.at.other !== null;
-        const others = ["parked", "queued", "offered", "starting"] as const;
+        const others = ["parked", "queued", "offered", "starting", "running"] as const;
         const [id] = isOrphan ? this.#aim(op.at, "orphaned") : this.#aim(op.at, ...others);
         const reply = await scene.expireJob(id, awakeSinceMs);
-        const detail =
-          reply.status === "ended" ? reply.outcome : reply.status === "orphaned" ? reply.epoch : undefined;
+        const detail = reply.status === "ended" ? reply.outcome : "epoch" in reply ? reply.epoch : undefined;
         return [words(reply.status, detail, ejected(reply)), model.expireJob(id, awakeSinceMs)];
+      }
+      case "settleUnjoined": {
+        const doubted = [...model.state.jobs].find(([, job]) => job.isDoubted && job.state === "running");
+        const [aimed, , epoch] = this.#aim(op.at, "starting");
+        const id = doubted?.[0] ?? aimed;
+        const at = doubted === undefined || op.at.late === 0 ? epoch : doubted[1].epoch;
+        const reply = await scene.settleUnjoined(id, at, op.verdict, op.company);
+        const detail =
+          reply.status === "ended" ? reply.outcome : reply.status === "kept" ? reply.due : undefined;
+        const real = words(stateWords(reply), detail, ejected(reply));
+        return [real, model.settleUnjoined(id, at, op.verdict, op.company)];
       }
       case "expireStop": {
         // The one that is due first, as whoever looks at timers has it.

@@ -28,6 +28,8 @@ const MUST_OCCUR = [
   ...["reject ejected", "report ejected", "reinstate reinstated"],
   ...["expireJob fell_back", "setPlacement set", "hold held", "release released", "change changed"],
   ...["drain stored", "drain unknown", "undrain deleted"],
+  ...["report checking", "expireJob unjoined", "settleUnjoined ended", "settleUnjoined retrying"],
+  ...["settleUnjoined stopping", "settleUnjoined kept", "settleUnjoined stale"],
   ...["expireOrder expired", "roomOpens extended", "roomOpens closed", "roomCloses kept", "roomCloses ended"],
 ];
 
@@ -47,7 +49,7 @@ test("random sequences leave the ledger and its model of one mind", { timeout: 2
   const property = fc.asyncProperty(beginning, sequenceOf(SEQUENCE_LENGTH), async (begin, ops) => {
     const scene = new Scene(client);
     const step = new ModelStep(scene);
-    await step.begin(begin.sessions, begin.jobs);
+    await step.begin(begin.sessions, begin.jobs, begin.knowsPresence);
     // One that is ill gets work as always, or it would hardly ever come to be well again.
     if (begin.split !== null && begin.ails === "nothing")
       await step.run({ do: "setSplit", split: begin.split });

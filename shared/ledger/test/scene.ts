@@ -45,6 +45,8 @@ export const REJOIN_MS = 5_000;
 /** How long the last caller may take to come back. */
 export const AWAY_MS = 21_000;
 export const HOLD_MS = 5_000;
+/** How long after a worker's report its unseen agent is asked about. */
+export const CHECK_MS = 2_000;
 /** How soon it is looked again at what is on hold. */
 export const LOOK_MS = 3_600_000;
 /** How soon at one that a split placed. */
@@ -250,6 +252,18 @@ export class Scene {
   ) {
     const times = { recheckMs: RECHECK_MS, startMs, silentMs, removeMs, stopMs: STOP_MS };
     return this.ledger.settleOrphan({ ...this.at, job, epoch, verdict, resumeUnproven, deserted, ...times });
+  }
+
+  /** Somebody can say from now on whether an agent is in its room. */
+  async knowPresence(): Promise<void> {
+    await this.redis.set(`muster:{${this.namespace}}:presence`, 1);
+  }
+
+  async settleUnjoined(job: string, epoch: number, verdict: "joined" | "never" | "unknown", company = false) {
+    const times = { recheckMs: RECHECK_MS, silentMs: SILENT_MS, stopMs: STOP_MS, removeMs: REMOVE_MS };
+    const judging = { coolMs: COOL_MS, earlyMs: EARLY_MS };
+    const args = { ...this.at, job, epoch, verdict, company, ...times, ...judging };
+    return sparing(await this.ledger.settleUnjoined(args));
   }
 
   withdraw(job: string, session: string, epoch: number) {

@@ -1,7 +1,7 @@
 /** A connection to LiveKit that is idle is closed by Muster, long before a balancer on the way would. */
 
 import { createServer } from "node:http";
-import type { AddressInfo, AddressInfo, Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, expect, test } from "vitest";
 import { post } from "../src/post.js";

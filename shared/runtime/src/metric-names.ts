@@ -83,6 +83,11 @@ export const METRICS = {
     help: "Work orders refused, by the door they came to.",
     labels: { api: ["twirp", "rest", "webhook", "rule"] },
   },
+  orders_merged_total: {
+    type: "counter",
+    help: "Work orders answered with the live one that their agent has in the room, since it is one per room.",
+    labels: { api: ["twirp", "rest", "webhook", "rule"] },
+  },
   orders_expired_total: {
     type: "counter",
     help: "Work orders for participants whose room did not open in the time that they may wait.",
@@ -108,8 +113,8 @@ export const METRICS = {
   jobs_assigned_total: { type: "counter", help: "Assignments sent to workers.", labels: {} },
   jobs_ended_total: {
     type: "counter",
-    help: "Jobs that ended, by outcome.",
-    labels: { outcome: JOB_OUTCOMES },
+    help: "Jobs that ended, by outcome; apart: never_joined, whose agent never came into a room that was empty, and terminated_by_worker, whose worker refused it for good.",
+    labels: { outcome: [...JOB_OUTCOMES, "never_joined", "terminated_by_worker"] },
   },
   offers_total: {
     type: "counter",
@@ -236,10 +241,25 @@ export const METRICS = {
     help: "Calls to livekit-server's API that are over, by method and by what came of them.",
     labels: { method: OPEN, outcome: OPEN },
   },
+  order_rooms_total: {
+    type: "counter",
+    help: "New orders where rooms are known of, by where the description of their room came from: LiveKit, a room that LiveKit then made for it, the room book while LiveKit does not answer, nobody.",
+    labels: { from: ["livekit", "made", "book", "nobody"] },
+  },
+  livekit_questions_paused: {
+    type: "gauge",
+    help: "1 while new orders do not ask LiveKit for their rooms, since it did not answer in time; 0 while they do.",
+    labels: {},
+  },
   agents_removed_total: {
     type: "counter",
-    help: "Agents put out of their room through RoomService: told to stop, lost before their job was given to another, or former holders that came back.",
-    labels: { reason: ["stopped", "resumed", "older_epoch"] },
+    help: "Agents put out of their room through RoomService: told to stop, lost before their job was given to another, former holders that came back, or beside an agent of livekit-server's own workers.",
+    labels: { reason: ["stopped", "resumed", "older_epoch", "served_elsewhere"] },
+  },
+  dispatches_doubled_total: {
+    type: "counter",
+    help: "Adopted dispatches that a worker at livekit-server itself serves as well; the job here ended for it.",
+    labels: {},
   },
   redis_commands_total: {
     type: "counter",
@@ -330,7 +350,9 @@ export const METRICS = {
   redispatches_total: {
     type: "counter",
     help: "Times that a job was sent back to be given to a worker anew, by reason.",
-    labels: { reason: ["undelivered", "never_started", "gateway_lost", "worker_lost", "agent_left"] },
+    labels: {
+      reason: ["undelivered", "never_started", "never_joined", "gateway_lost", "worker_lost", "agent_left"],
+    },
   },
   orphans_settled_total: {
     type: "counter",

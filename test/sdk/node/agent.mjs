@@ -1,6 +1,6 @@
 /**
  * The entry of a stock Node agent: writes down what it was given, and ends when it is told to. With AGENT_CONNECTS it
- * comes into its room, as agents do; else it never connects to a media server, since none is at hand.
+ * comes into its room, as agents do; else it never connects to a media server. With AGENT_DIES its process ends before that.
  */
 
 import { appendFileSync } from "node:fs";
@@ -15,6 +15,7 @@ export default defineAgent({
     const { url, token } = ctx.info;
     record({ event: "entry", job: ctx.job, url, token });
     ctx.addShutdownCallback(async () => record({ event: "shutdown", jobId: ctx.job.id }));
+    if (process.env.AGENT_DIES !== undefined) process.exit(1);
     if (process.env.AGENT_CONNECTS !== undefined) await ctx.connect();
   },
 });

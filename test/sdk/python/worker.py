@@ -1,7 +1,8 @@
 """A stock Python agent worker as its users run one. Its entry writes down what it was given, and ends when told to.
 
-Never connects to a media server: none is at hand. The variables are those of the Node worker beside it; with
-AGENT_STAYS=1 a job runs until it is told to stop, or until the file <AGENT_RECORD>.<room> is there.
+Connects to a media server with AGENT_CONNECTS only. The variables are those of the Node worker beside it; with
+AGENT_STAYS=1 a job runs until it is told to stop, or until the file <AGENT_RECORD>.<room> is there. With AGENT_BREAKS
+its entry raises before it connects; with AGENT_WARMS_UP_S it connects so many seconds after it began.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ tasks: list[asyncio.Task[None]] = []
 
 
 async def entry(ctx: JobContext) -> None:
+    if "AGENT_BREAKS" in os.environ:
+        raise RuntimeError("broken by its test")
     info = ctx._info
     record(event="entry", job=MessageToDict(ctx.job), url=info.url, token=info.token)
 
@@ -35,6 +38,10 @@ async def entry(ctx: JobContext) -> None:
         while not os.path.exists(release):
             await asyncio.sleep(0.05)
         ctx.shutdown("released")
+
+    await asyncio.sleep(float(os.environ.get("AGENT_WARMS_UP_S", "0")))
+    if "AGENT_CONNECTS" in os.environ:
+        await ctx.connect()
 
     if os.environ.get("AGENT_STAYS") == "1":
         # Beside the entry, not in it: an entry that does not return makes the SDK wait before it shuts down.

@@ -11,13 +11,16 @@ import type { OrderQuery } from "../room-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
 import { NewOrderBody, newOrderOf, RepeatHeaders } from "./new-order.js";
 import { changedOrder, isSome } from "./one-order.js";
+import { orderWarnings } from "./order-warnings.js";
 import { problems } from "./problem.js";
-import { IdParams, WholeOrder } from "./schemas.js";
+import { IdParams, MadeOrder, WholeOrder } from "./schemas.js";
 import { wholeOrderView } from "./views.js";
 
 export const ORDERS_PATH = "/v1/orders";
 
 const wholeOrder = { "application/json": { schema: WholeOrder } };
+
+const madeOrder = { "application/json": { schema: MadeOrder } };
 
 const createOrderRoute = createRoute({
   method: "post",
@@ -29,8 +32,12 @@ const createOrderRoute = createRoute({
     body: { required: true, content: { "application/json": { schema: NewOrderBody } } },
   },
   responses: {
-    201: { description: "The order.", content: wholeOrder },
-    200: { description: "The order, made by an earlier call with this key.", content: wholeOrder },
+    201: { description: "The order.", content: madeOrder },
+    200: {
+      description:
+        "The order, made by an earlier call with this key; or, with `merged`, the live one that the agent has in the room.",
+      content: madeOrder,
+    },
     ...problems("invalid_argument", "already_exists", "too_large"),
   },
 });
@@ -47,7 +54,7 @@ const deleteOrderRoute = createRoute({
   },
 });
 
-export function changeOrderRoutes({ acceptOrder, withdrawOrder, orders, metrics }: RestDeps) {
+export function changeOrderRoutes({ ledger, acceptOrder, withdrawOrder, orders, metrics }: RestDeps) {
   const routes = newRoutes();
   routes.on(
     "POST",
@@ -65,11 +72,14 @@ export function changeOrderRoutes({ acceptOrder, withdrawOrder, orders, metrics 
       requireChangeRoom(caller, order.room);
       const accepted = await acceptOrder.accept(order);
       const isNew = accepted.status === "created";
+      const isMerged = accepted.status === "merged";
       if (isNew) metrics.orderAccepted("rest");
+      if (isMerged) metrics.orderMerged("rest");
       const [parts] = await orders.find({ project: caller.project, room: order.room, order: accepted.order });
       if (!isSome(parts))
         throw new DispatchError("unavailable", "the order was forgotten meanwhile; ask anew");
-      return isNew ? c.json(wholeOrderView(parts), 201) : c.json(wholeOrderView(parts), 200);
+      const answer = { ...wholeOrderView(parts), warnings: await orderWarnings(ledger, parts) };
+      return isNew ? c.json(answer, 201) : c.json({ ...answer, ...(isMerged && { merged: true }) }, 200);
     })
     .openapi(deleteOrderRoute, async (c) => {
       const { id } = c.req.valid("param");

@@ -33,6 +33,7 @@ export interface RestDeps extends WakeHeldDeps {
     | "wakeNamespace"
     | "setLabels"
     | "measurePool"
+    | "knownPools"
   >;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;
@@ -42,7 +43,7 @@ export interface RestDeps extends WakeHeldDeps {
   holdOrder: HoldOrder;
   drains: Drains;
   orders: RoomOrders;
-  metrics: Pick<ApiMetrics, "orderAccepted" | "orderRefused" | "refused" | "jobsEnded">;
+  metrics: Pick<ApiMetrics, "orderAccepted" | "orderMerged" | "orderRefused" | "refused" | "jobsEnded">;
 }
 
 export type RestEnv = { Variables: { caller: Caller } };

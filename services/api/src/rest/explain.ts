@@ -12,6 +12,7 @@ import { requireReadRoom, requireReadSome } from "../auth.js";
 import { namespaceOf, newRoutes, noSuch, type RestDeps } from "./context.js";
 import { Explanation } from "./explain-schemas.js";
 import { attemptView, consideredView } from "./explain-view.js";
+import { jobWarnings } from "./order-warnings.js";
 import { problems } from "./problem.js";
 import { IdParams, NamespaceQuery } from "./schemas.js";
 
@@ -83,7 +84,7 @@ export function explainRoutes({ ledger }: RestDeps) {
       step === 0 ? { ...own, agentName: agent, deployment } : { ...own, ...fallback[step - 1] };
   }
 
-  async function waitOf(namespace: string, { id }: JobRecord): Promise<View["now"]> {
+  async function waitOf(namespace: string, { id, pool }: JobRecord): Promise<View["now"]> {
     const first = await ledger.explainWait({ namespace, job: id, first: 0, limit: WORKERS_A_SCRIPT });
     if (first.status !== "waits") return null;
     const standings = Object.values(first.sessions);
@@ -102,6 +103,7 @@ export function explainRoutes({ ledger }: RestDeps) {
       counts: countVerdicts(standings),
       workers: standings.slice(0, WORKERS_NAMED).map(consideredView),
       not_looked_at: Math.max(0, first.total - seen),
+      warnings: first.total > 0 ? [] : await jobWarnings(ledger, namespace, pool),
     };
   }
 }

@@ -76,6 +76,14 @@ export const NewOrderBody = z
           "It waits on when its callers have left, and for the room's next life when their room has closed. Else what still " +
           "waits ends then as canceled (caller_left, room_closed); callers are all but agents and recorders.",
       }),
+    one_per_room: z
+      .boolean()
+      .optional()
+      .openapi({
+        description:
+          "Where the agent has a live order for this room already, that is answered, with `merged`, and nothing is made. Only " +
+          "with the room as target. Left out: as the agent's placement policy says.",
+      }),
     fallback: z
       .array(FallbackStep)
       .default([])
@@ -140,6 +148,7 @@ export function termsOf(body: OrderTemplateBody): OrderTerms {
     fallback: fallbackOf(body),
     hold: body.hold,
     keepWaiting: body.keep_waiting,
+    ...(body.one_per_room !== undefined && { onePerRoom: body.one_per_room }),
     ...(body.preferences !== undefined && { preferences: preferencesOf(body.preferences) }),
   };
 }

@@ -7,6 +7,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { orderRecord } from "@muster/ledger/records";
 import { requireReadAll, requireReadRoom, requireReadSome } from "../auth.js";
 import { namespaceOf, newRoutes, type RestDeps, readOne, readPage } from "./context.js";
+import { orderWarnings } from "./order-warnings.js";
 import type { List } from "./page.js";
 import { problems } from "./problem.js";
 import { IdParams, NamespaceQuery, OrderDetail, OrderPage, StateQuery } from "./schemas.js";
@@ -57,6 +58,7 @@ export function orderRoutes(deps: RestDeps) {
       const order = orderRecord(hash);
       requireReadRoom(caller, order.room);
       const { metadata, attributes } = order;
-      return c.json({ ...orderView(query.namespace, order), metadata, attributes }, 200);
+      const warnings = await orderWarnings(deps.ledger, [{ namespace: namespaceOf(caller, query), order }]);
+      return c.json({ ...orderView(query.namespace, order), metadata, attributes, warnings }, 200);
     });
 }

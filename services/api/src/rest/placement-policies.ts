@@ -61,6 +61,10 @@ const Policy = z
         "Of each worker's `max_load`, so much is left to jobs of priority `reserved_from` or more.",
     }),
     reserved_from: z.int().min(1).max(1000).optional(),
+    one_per_room: z.boolean().optional().openapi({
+      description:
+        "An order for a room where the agent has a live order is merged into that, unless it says otherwise. Left out: no.",
+    }),
   })
   .superRefine((policy, context) => {
     const refuse = (field: keyof PlacementPolicy, message: string) =>

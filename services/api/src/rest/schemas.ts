@@ -212,7 +212,15 @@ export const JobDetail = z
   .openapi("JobDetail");
 const partFields = { ...orderFields, namespace: z.string() };
 export const Order = z.object(partFields).openapi("Order");
-export const OrderDetail = z.object({ ...partFields, ...privateFields }).openapi("OrderDetail");
+const warningFields = {
+  warnings: z.array(z.string()).openapi({
+    description:
+      "What may keep it from doing what was meant: no worker of the type that its target needs was ever seen. Empty: nothing.",
+  }),
+};
+export const OrderDetail = z
+  .object({ ...partFields, ...privateFields, ...warningFields })
+  .openapi("OrderDetail");
 
 export const WholeOrder = z
   .object({
@@ -234,6 +242,12 @@ export const WholeOrder = z
       }),
   })
   .openapi("WholeOrder");
+const mergedField = {
+  merged: z.boolean().optional().openapi({
+    description: "true: this is an earlier order of the agent in the room, and none was made. Else left out.",
+  }),
+};
+export const MadeOrder = WholeOrder.extend({ ...warningFields, ...mergedField }).openapi("MadeOrder");
 
 const nextCursor = z.string().nullable().openapi({ description: "null behind the last page." });
 const total = z.int().openapi({ description: "In the whole list." });

@@ -61,7 +61,7 @@ export const Split = z
       .openapi({
         description:
           `What is counted are the newest ${MOST_COUNTED} of the candidate's jobs of the last 10 minutes whose outcome is known. ` +
-          "Bad: failed, never started, its worker lost, refused by everybody who could be asked, an offer that was not answered.",
+          "Bad: failed, never started, its agent never joined its room, its worker lost, refused by everybody who could be asked, an offer that was not answered.",
       }),
   })
   .superRefine(({ stable, candidate, steps }, context) => {
@@ -100,7 +100,7 @@ export const SplitState = z
         counted_jobs: z.int(),
         last_reason: z.string().openapi({
           description:
-            "Of the last of them: failed, never_started, agent_left, worker_lost, rejected, silent.",
+            "Of the last of them: failed, never_started, never_joined, agent_left, worker_lost, rejected, silent.",
         }),
       })
       .nullable(),

@@ -1,7 +1,8 @@
 /**
  * Takes over livekit-server's own dispatches: of agents that were named in a token, in CreateRoom, by a SIP rule or a
  * preset, and the automatic one without a name. No webhook tells of them, but its ListDispatch does. Each is taken once
- * in each life of its room, under its id, unless livekit-server gave it to a worker of its own.
+ * in each life of its room, under its id, unless livekit-server gave it to a worker of its own. Where livekit-server is known
+ * to have such, a dispatch is looked at again after the time in which they claim it, and taken then; else at once.
  *
  * LiveKit makes one without a name for each room that names no agent, also where nobody ever ran such an agent. It is taken
  * where a worker without a name was seen by then; comes the first one later, in the rooms that have callers.
@@ -14,47 +15,70 @@ import { createHash } from "node:crypto";
 import { DispatchError } from "@muster/domain/errors";
 import { idFrom } from "@muster/domain/ids";
 import type { Ledger } from "@muster/ledger/ledger";
+import type { OwnWorkers } from "@muster/livekit/own-workers";
 import type { RoomService } from "@muster/livekit/room-service";
+import { isDeleted, isServed } from "@muster/livekit/served-by-livekit";
+import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import { AgentDispatch, CreateAgentDispatchRequest } from "@muster/wire/generated/livekit";
 import type { AcceptOrder } from "../accept-order.js";
 import type { KnownNamespaces } from "../known-namespaces.js";
 import { checkDispatchId, orderOf } from "../order-request.js";
 import type { OrderPolicy } from "../policy.js";
+import { ClaimWindow } from "./claim-window.js";
 import { LivesSeen } from "./lives-seen.js";
 
 export interface AdoptDispatchesDeps {
   ledger: Pick<Ledger, "adoptDispatch" | "listLives">;
   /** undefined: LiveKit cannot be asked; unnamed agents then go to every new room, as LiveKit itself has it. */
-  roomService: Pick<RoomService, "listDispatches"> | undefined;
+  roomService: Pick<RoomService, "listDispatches" | "listParticipants"> | undefined;
+  ownWorkers: Pick<OwnWorkers, "note" | "list" | "forget">;
   known: Pick<KnownNamespaces, "of">;
   acceptOrder: Pick<AcceptOrder, "accept">;
   policy: Pick<OrderPolicy, "adoptUnnamed">;
   /** Whose orders they become: LiveKit knows of no projects. */
   project: string;
+  clock: Clock;
   log: Log;
 }
 
 /** Longer than any room is reckoned to live without a look at it. */
 const KEEP_MS = 7 * 24 * 3_600_000;
+/** Rooms that are looked at a second time; the rounds look at the others. */
+const MOST_AGAIN = 10_000;
 
 export class AdoptDispatches {
   readonly #deps: AdoptDispatchesDeps;
   readonly #lookedAt = new LivesSeen();
   /** Those among them whose unnamed dispatch nobody could take. Only spares questions. */
   readonly #late = new LivesSeen();
+  readonly #claims: ClaimWindow;
+  /** By sid: the look that is to come. */
+  readonly #again = new Map<string, () => void>();
+  #isStopped = false;
 
   constructor(deps: AdoptDispatchesDeps) {
     this.#deps = deps;
+    this.#claims = new ClaimWindow(deps);
   }
 
   /** Rejects when LiveKit or Redis cannot be asked; to be repeated then. A dispatch out of bounds is logged and left. */
   async look(room: string, sid: string): Promise<void> {
     const listed = await this.#listed(room, sid);
-    for (const [likeness, dispatch] of likenesses(listed.filter(isOpen))) {
-      await this.#adopt(room, sid, likeness, dispatch);
+    const open = listed.filter((dispatch) => !isServed(dispatch) && !isDeleted(dispatch));
+    const { left, againMs } = await this.#claims.look(room, listed, open);
+    if (againMs !== undefined) this.#lookAgain(room, sid, againMs);
+    for (const [likeness, dispatch] of likenesses(open)) {
+      if (!left.has(dispatch.id)) await this.#adopt(room, sid, likeness, dispatch);
     }
     this.#lookedAt.add(sid);
+  }
+
+  /** Looks that were to come are left to the next round of whoever lives then. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const cancel of this.#again.values()) cancel();
+    this.#again.clear();
   }
 
   /**
@@ -76,6 +100,20 @@ export class AdoptDispatches {
     if (roomService !== undefined) return roomService.listDispatches(room);
     const id = idFrom("order", createHash("sha256").update(`unnamed\0${sid}`).digest());
     return [AgentDispatch.create({ id, room })];
+  }
+
+  #lookAgain(room: string, sid: string, afterMs: number): void {
+    if (this.#isStopped || this.#again.has(sid) || this.#again.size >= MOST_AGAIN) return;
+    const cancel = this.#deps.clock.setTimer(afterMs, () => {
+      this.#again.delete(sid);
+      this.look(room, sid).catch((error: unknown) => {
+        this.#deps.log.warn(
+          { error: String(error) },
+          "LiveKit's own dispatches were not looked at again; the next round does",
+        );
+      });
+    });
+    this.#again.set(sid, cancel);
   }
 
   async #adopt(room: string, sid: string, likeness: string, dispatch: AgentDispatch): Promise<void> {
@@ -121,11 +159,6 @@ export class AdoptDispatches {
     const { lives } = await this.#deps.ledger.listLives({ room });
     return Object.values(lives).some((life) => life.sid === sid && life.callers > 0);
   }
-}
-
-/** Not deleted, and nobody runs it. */
-function isOpen({ state }: AgentDispatch): boolean {
-  return (state?.jobs.length ?? 0) === 0 && (state?.deletedAt ?? 0n) === 0n;
 }
 
 /** Each with what it is told by in this life: what it asks for, and which of several of the same it is. */

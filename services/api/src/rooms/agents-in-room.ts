@@ -28,7 +28,12 @@ export class AgentsInRoom {
     if (job.agentIdentity === "" || job.state === "ended") return;
     // What a former holder does is no news of the present one.
     const seen = people.filter((person) => person.identity === job.agentIdentity && !isFormer(job, person));
-    for (const person of seen.sort((a, b) => (a.joined_at ?? 0) - (b.joined_at ?? 0))) {
+    // One whose connection was aborted never joined.
+    const joined = seen.filter(
+      ({ left_at: leftAt, joined_at: joinedAt, publishes }) =>
+        leftAt === undefined || joinedAt !== undefined || publishes === 1,
+    );
+    for (const person of joined.sort((a, b) => (a.joined_at ?? 0) - (b.joined_at ?? 0))) {
       await this.#tell(namespace, job, person, false);
       if (person.left_at !== undefined) await this.#tell(namespace, job, person, true);
     }

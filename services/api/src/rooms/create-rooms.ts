@@ -5,6 +5,7 @@
 
 import { DEFAULT_PROJECT } from "@muster/domain/namespace";
 import type { Ledger } from "@muster/ledger/ledger";
+import type { OwnWorkers } from "@muster/livekit/own-workers";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
@@ -36,6 +37,7 @@ export interface RoomsDeps {
   metrics: ApiMetrics;
   /** undefined: LiveKit cannot be asked. */
   roomService: RoomService | undefined;
+  ownWorkers: OwnWorkers;
   /** undefined: rooms are not created. */
   missingRooms: MissingRooms | undefined;
   policy: Pick<OrderPolicy, "roomsEveryMs" | "adoptUnnamed">;
@@ -47,6 +49,8 @@ export interface Rooms {
   intake: RoomIntake;
   rounds: RoomRounds;
   makeRoom: MakeRoom;
+  /** Dispatches that are looked at again are left to the rounds of another api. */
+  stop(): void;
 }
 
 /** The rounds begin at once. */
@@ -58,5 +62,5 @@ export function createRooms(deps: RoomsDeps): Rooms {
   const intake = new RoomBook({ ...deps, reconcile: reconciler, rooms, adopt, rules });
   const rounds = new RoomRounds({ ...deps, rooms, intake, adopt, rules, everyMs: policy.roomsEveryMs });
   rounds.start();
-  return { intake, rounds, makeRoom: new MakeRoom({ ...deps, intake }) };
+  return { intake, rounds, makeRoom: new MakeRoom({ ...deps, intake }), stop: () => adopt.stop() };
 }

@@ -66,7 +66,7 @@ export class FormerAgents {
     };
     try {
       if ((await removeAgent(roomService, former, CALL_MS)) !== "removed") return;
-      metrics.agentRemoved();
+      metrics.agentRemoved("older_epoch");
       log.warn({ job: job.id, epoch: job.acceptedEpoch }, "a former holder was in the room; it is put out");
     } catch (error) {
       log.warn(

@@ -18,6 +18,7 @@ import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
 import { AgentsInRoom } from "./agents-in-room.js";
 import { CallersGone, isNews, waitsForCallers } from "./callers-gone.js";
+import type { DoubledAgents } from "./doubled-agents.js";
 import { EndedRooms } from "./ended-rooms.js";
 import type { FormerAgents } from "./former-agents.js";
 import { LeftParticipants } from "./left-participants.js";
@@ -42,6 +43,7 @@ export interface ReconcileRoomDeps extends UntilIndexedDeps {
   formerAgents: Pick<FormerAgents, "look">;
   /** undefined: rooms are not created. */
   reopenRooms?: Pick<ReopenRooms, "want"> | undefined;
+  doubledAgents: Pick<DoubledAgents, "look">;
   metrics: Pick<ApiMetrics, "jobsEnded">;
   /** Whose orders may be for a room: one LiveKit serves them all. */
   projects: readonly string[];
@@ -115,10 +117,11 @@ export class ReconcileRoom implements RoomReconciler {
     const { orders } = await this.#deps.ledger.listRoomOrders({
       ...{ namespace, room: look.room, only: "", limit: MAX_LISTED },
     });
-    for (const entry of Object.values(orders)) {
-      const listed = { order: orderRecord(entry.order), jobs: Object.values(entry.jobs).map(jobRecord) };
-      await this.#lookAt(namespace, look, listed);
-    }
+    const listed = Object.values(orders).map((entry) => ({
+      ...{ order: orderRecord(entry.order), jobs: Object.values(entry.jobs).map(jobRecord) },
+    }));
+    this.#deps.doubledAgents.look(look, { namespace, orders: listed });
+    for (const one of listed) await this.#lookAt(namespace, look, one);
   }
 
   async #lookAt(namespace: string, look: RoomLook, { order, jobs }: Listed): Promise<void> {

@@ -12,6 +12,7 @@ import type { AdoptDispatches } from "./adopt-dispatches.js";
 import { type LiveRooms, ROOM_KEEP_MS } from "./live-rooms.js";
 import type { ReconcileRoom } from "./reconcile-room.js";
 import type { RoomIntake } from "./room-intake.js";
+import type { PublishedTrack } from "./room-look.js";
 
 export interface RoomBookDeps {
   ledger: Pick<Ledger, "mergeRoom">;
@@ -36,6 +37,7 @@ export class RoomBook implements RoomIntake {
     const { ledger, reconcile, rooms, adopt, rules, clock } = this.#deps;
     const { room, sid, createdAtMs: createdAt, isOver, info, asOfMs: saidAt } = facts;
     const changes = facts.participants.map(changeOf);
+    const published = publishedIn(facts);
     for (let first = 0; first === 0 || first < changes.length; first += CHANGES_AT_ONCE) {
       const some = changes.slice(first, first + CHANGES_AT_ONCE);
       const merged = await ledger.mergeRoom({
@@ -48,10 +50,19 @@ export class RoomBook implements RoomIntake {
       const known = { sid: merged.sid, info: merged.info, infoAt: merged.infoAt };
       if (merged.live === 1)
         await Promise.all([adopt.lookOnce(room, merged.sid), rules.lookOnce({ room, ...known })]);
-      await reconcile.look({ room, ...known, isLive: merged.live === 1, people });
+      await reconcile.look({ room, ...known, isLive: merged.live === 1, people, published });
       if (merged.live === 0) await rooms.note(room, false, clock.now());
     }
   }
+}
+
+/** The book does not keep them: the next whole word of a participant has its tracks. */
+function publishedIn({ participants, asOfMs }: RoomFacts): ReadonlyMap<string, PublishedTrack> {
+  // Behind what was said of the participant in the same second, which is as exact as LiveKit's events are.
+  const saidAtMs = asOfMs + 1;
+  return new Map(
+    participants.flatMap(({ sid, track }) => (track === undefined ? [] : [[sid, { track, saidAtMs }]])),
+  );
 }
 
 function changeOf({

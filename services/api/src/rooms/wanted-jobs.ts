@@ -12,6 +12,7 @@ import { knownTarget, matches, type Target } from "@muster/domain/target";
 import type { OrderRecord } from "@muster/ledger/records";
 import type { NewJob } from "@muster/ledger/shapes";
 import { participantJobId } from "../order-ids.js";
+import { publisherInfo } from "./publisher-info.js";
 import type { KnownPerson } from "./room-look.js";
 
 /** Types of participant jobs that the agent was ever seen to serve in the namespace. */
@@ -45,8 +46,8 @@ export function wantedJobs(
       type,
       pool: poolName({ agentName, type, deployment }),
       room_sid: "",
-      participant_info: person.info ?? "",
-      participant_info_at: person.said_at,
+      participant_info: type === "publisher" ? publisherInfo(person) : (person.info ?? ""),
+      participant_info_at: Math.max(person.said_at, person.published?.saidAtMs ?? person.said_at),
       max_attempts: order.maxAttempts === 0 ? maxAttempts : order.maxAttempts,
     };
   }

@@ -31,7 +31,7 @@ export interface FollowRulesDeps {
   reconciler: RoomReconciler;
   /** Whose rules: one LiveKit serves them all. */
   projects: readonly string[];
-  metrics: Pick<ApiMetrics, "orderAccepted" | "orderRefused" | "configurationMissing">;
+  metrics: Pick<ApiMetrics, "orderAccepted" | "orderMerged" | "orderRefused" | "configurationMissing">;
   log: Log;
 }
 
@@ -105,6 +105,7 @@ export class FollowRules {
     try {
       const { status } = await acceptPlanned(acceptOrder, planned, life);
       if (status === "created") metrics.orderAccepted("rule");
+      if (status === "merged") metrics.orderMerged("rule");
     } catch (error) {
       if (!(error instanceof DispatchError) || error.code === "unavailable") throw error;
       metrics.orderRefused("rule");

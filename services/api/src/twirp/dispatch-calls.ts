@@ -25,7 +25,7 @@ export interface DispatchCallsDeps {
   acceptOrder: AcceptOrder;
   orders: RoomOrders;
   withdrawOrder: WithdrawOrder;
-  metrics: Pick<ApiMetrics, "orderAccepted" | "orderRefused">;
+  metrics: Pick<ApiMetrics, "orderAccepted" | "orderMerged" | "orderRefused">;
   clock: Clock;
 }
 
@@ -51,6 +51,7 @@ export function dispatchCalls(deps: DispatchCallsDeps): DispatchCalls {
       metrics.orderAccepted("twirp");
       return encodeDispatch(encoding, createdMessage(order, accepted, clock.now()));
     }
+    if (accepted.status === "merged") metrics.orderMerged("twirp");
     const [parts] = await orders.find({ project: caller.project, room: order.room, order: accepted.order });
     if (!isSome(parts))
       throw new DispatchError("unavailable", "the dispatch was forgotten meanwhile; ask anew");

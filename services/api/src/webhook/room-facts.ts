@@ -7,7 +7,7 @@
  * participant_joined               it is active; whoever only began to connect is not announced
  * participant_left                 it was active, and is gone
  * participant_connection_aborted   it is gone without ever having been active: no time of joining
- * track_published, _unpublished    it publishes, or did: names only, of room and participant
+ * track_published, _unpublished    it publishes, or did: names only, of room and participant; the track is whole
  */
 
 import { DispatchError } from "@muster/domain/errors";
@@ -15,7 +15,7 @@ import { isId } from "@muster/domain/ids";
 import { MAX_METADATA_BYTES, MAX_ROOM_NAME_BYTES } from "@muster/domain/limits";
 import type { ParticipantFacts, RoomFacts } from "@muster/domain/room";
 import { disconnectReasonOf, roomFactsOf } from "@muster/livekit/facts";
-import type { ParticipantInfo, WebhookEvent } from "@muster/wire/generated/livekit";
+import { type ParticipantInfo, TrackInfo, type WebhookEvent } from "@muster/wire/generated/livekit";
 import { checkBytes, checkInfo, requireText, unixMsOf } from "./fact-bounds.js";
 import { joinedAtMsOf, participantFacts } from "./participant-facts.js";
 
@@ -36,6 +36,7 @@ export function roomFactsOfEvent(event: WebhookEvent): RoomFacts | undefined {
     case "participant_connection_aborted":
       return factsOf(event, [{ ...named(event), ...left(event) }]);
     case "track_published":
+      return factsOf(event, [{ ...named(event), publishes: true, ...published(event) }]);
     case "track_unpublished":
       return factsOf(event, [{ ...named(event), publishes: true }]);
     default:
@@ -67,6 +68,13 @@ function left(event: WebhookEvent): Required<Pick<ParticipantFacts, "left">> {
   const info = participantOf(event);
   const atMs = Math.max(asOfMs(event), joinedAtMsOf(info));
   return { left: { atMs, reason: disconnectReasonOf(info) } };
+}
+
+function published({ track }: WebhookEvent): Pick<ParticipantFacts, "track"> {
+  if (track === null) return {};
+  const info = Buffer.from(TrackInfo.encode(track).finish()).toString("base64");
+  checkInfo("track", info);
+  return { track: info };
 }
 
 function participantOf({ participant }: WebhookEvent): ParticipantInfo {

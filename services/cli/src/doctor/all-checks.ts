@@ -8,6 +8,7 @@ import { keys } from "./checks/keys.js";
 import { livekitKeysCheck } from "./checks/livekit-keys.js";
 import { livekitReach } from "./checks/livekit-reach.js";
 import { nodes } from "./checks/nodes.js";
+import { ownWorkers } from "./checks/own-workers.js";
 import { ports } from "./checks/ports.js";
 import { redisCluster } from "./checks/redis-cluster.js";
 import { redisConnections } from "./checks/redis-connections.js";
@@ -30,6 +31,6 @@ export const ALL_CHECKS: readonly Check[] = [
   ...[redisReach, redisLatency, redisEviction, redisPersistence, redisMemory, redisConnections],
   ...[redisCluster, redisSentinel, redisRights],
   ...[clock, keys],
-  ...[livekitReach, livekitKeysCheck, workerLivekitUrl, roomCreation, webhook, staleParticipants],
+  ...[livekitReach, livekitKeysCheck, workerLivekitUrl, roomCreation, webhook, staleParticipants, ownWorkers],
   ...[transport, ports, nodes, services, dueNamespaces],
 ];

@@ -49,15 +49,19 @@ export async function whoAnswers({ url, clock, timeoutMs }: ProbeDeps): Promise<
   return { kind: upgrade.status === plain.status ? "no-upgrade" : "other", problem };
 }
 
-/** 200: this token could join; 401: it could not; 404: the room is not there, and joining makes none. */
+/**
+ * 200: this token could join; 401: it could not; 404: the room is not there, and joining makes none; or the path is not
+ * known. `mayCreate`: as somebody who may make the room, for whom it need not be there.
+ */
 export async function validateJoin(
   { url, clock, timeoutMs }: ProbeDeps,
   key: LivekitKey,
   room: string,
+  { mayCreate = false } = {},
 ): Promise<Probed> {
   const token = signAccessToken({
     ...{ ...key, nowMs: clock.now(), ttlMs: TOKEN_TTL_MS, identity: "muster-doctor" },
-    video: { roomJoin: true, room },
+    video: { roomJoin: true, room, roomCreate: mayCreate },
   });
   return await probe(`${apiUrlOf(url)}/rtc/validate`, {
     ...{ timeoutMs, now: () => clock.now() },

@@ -66,7 +66,8 @@ local function terminate_job(job_id, job, cause, reason, until_ms, remove_ms)
   local can_look = remove_ms > 0
   local remove_at = can_look and now + remove_ms or nil
   local stop = nil
-  if job.state == "starting" or job.state == "running" then
+  -- A worker that reported the end of its job has nothing to stop; its agent may still come.
+  if (job.state == "starting" or job.state == "running") and job.reported == "" then
     stop = add_stop(job_id, job, reason, until_ms, remove_at)
   elseif can_look and job.agent_identity ~= "" then
     if job.state == "orphaned" then stop = stop_orphan(job_id, job, reason, until_ms, remove_at)

@@ -52,6 +52,7 @@ async function findingOf(
   }
 }
 
+/** livekit-server answers 401 to both; its words narrow it down where they are known, and decide nothing else. */
 function refused(apiKey: string, variable: string, said: string): Finding {
   const follows =
     variable === "MUSTER_KEYS"
@@ -63,8 +64,9 @@ function refused(apiKey: string, variable: string, said: string): Finding {
       `add it to keys in livekit.yaml, with the same secret, or take it out of ${variable}`,
     );
   }
+  const unknown = /invalid.* token/.test(said) ? "" : "does not know the key, or ";
   return fail(
-    `LiveKit has another secret for the key ${apiKey} of ${variable}, or its clock is off: ${follows}`,
+    `LiveKit ${unknown}has another secret for the key ${apiKey} of ${variable}, or its clock is off: ${follows}`,
     `set the secret that livekit.yaml has under keys: ${apiKey}, in ${variable}; the check "clock" tells of clocks`,
   );
 }

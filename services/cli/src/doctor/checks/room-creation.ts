@@ -14,16 +14,18 @@ export const roomCreation: Check = {
   async run(surroundings) {
     const { probe, key } = livekitOf(surroundings);
     const { createRooms } = surroundings.settings;
-    const answer = await validateJoin(probe, key, `${DOCTORS_ROOMS}none-${surroundings.mark}`);
+    const room = `${DOCTORS_ROOMS}none-${surroundings.mark}`;
+    const answer = await validateJoin(probe, key, room);
     if (!answered(answer)) {
       throw new Skip(`LiveKit did not answer (${answer.problem}); livekit-reach says more`);
     }
     switch (answer.status) {
       case 200:
         return [ok("LiveKit makes a room when somebody joins it")];
-      case 404:
-        // Without auto_create it answers this; with the path unknown to it, or to a proxy, in other words.
-        if (!answer.body.includes("room does not exist")) break;
+      case 404: {
+        // Without auto_create this is livekit-server's answer, but to those who may make rooms. An unknown path is 404 to all.
+        const asMaker = await validateJoin(probe, key, room, { mayCreate: true });
+        if (!answered(asMaker) || asMaker.status !== 200) break;
         if (createRooms)
           return [ok("Muster makes the rooms of its orders; LiveKit makes none (room.auto_create is off)")];
         return [
@@ -32,6 +34,7 @@ export const roomCreation: Check = {
             "MUSTER_CREATE_ROOMS=true, or auto_create: true under room in livekit.yaml; fine where your backend calls CreateRoom",
           ),
         ];
+      }
       case 401:
         return [
           fail("LiveKit refuses Muster's token for joining a room", "livekit-keys says which key, and why"),

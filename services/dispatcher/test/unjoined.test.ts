@@ -1,0 +1,92 @@
+/** Jobs whose agent nobody saw in its room: when presence is asked about them, and what follows. */
+import { waitUntil } from "@muster/test/kit/wait-until";
+import { describe, expect, it } from "vitest";
+import { type JoinQuestion, type JoinVerdict, noPresence, type Presence } from "../src/presence.js";
+import { setStage } from "./stage.js";
+
+const stage = setStage("unjoined");
+
+/** A presence that is known, and says this of each agent. */
+function known(verdict: JoinVerdict | (() => Promise<never>), company: boolean | "unknown" = true) {
+  const asked: JoinQuestion[] = [];
+  const presence: Presence = {
+    ...noPresence,
+    isKnown: async () => true,
+    hasCompany: async () => (company === "unknown" ? undefined : company),
+    async hasJoined(question) {
+      asked.push(question);
+      return typeof verdict === "string" ? verdict : await verdict();
+    },
+  };
+  return { presence, asked };
+}
+
+/** The worker of a job says that all went well; nobody saw its agent. Another worker has room. */
+async function reported(presence: Presence, policy: { doubtsReports?: boolean } = {}) {
+  const namespace = stage.freshNamespace();
+  const dispatcher = await stage.dispatcher({ presence, ...policy });
+  const running = await stage.runningJob(namespace, "reporting");
+  const other = await stage.caller.session(namespace, "greeter", running.gateway.nodeId);
+  const isMarked = async () => (await stage.caller.redis.exists(`muster:{${namespace}}:presence`)) === 1;
+  if (policy.doubtsReports !== false && (await presence.isKnown()))
+    await waitUntil("the namespace knows that presence is known", isMarked);
+  await stage.caller.finish(running.offer);
+  const record = () => stage.caller.job(namespace, running.job);
+  return { ...running, namespace, dispatcher, other, record, isMarked };
+}
+
+const hasEnded = (record: () => Promise<Record<string, string>>) =>
+  waitUntil("it has ended", async () => {
+    const job = await record();
+    return job.state === "ended" && job;
+  });
+
+describe("a success of a job whose agent nobody saw", () => {
+  it("is a failure when it never joined while somebody waits: the next worker is asked", async () => {
+    const { presence, asked } = known("never");
+    const { offeredAgain, other, offer, dispatcher, job } = await reported(presence);
+    const [again] = await waitUntil("it is offered again", () => offeredAgain().length > 0 && offeredAgain());
+    expect(again).toMatchObject({ session: other });
+    expect(asked[0]).toMatchObject({
+      job,
+      epoch: offer.epoch,
+      room: offer.room,
+      agentIdentity: `agent-${job}`,
+    });
+    expect(await dispatcher.metric('redispatches_total{reason="never_joined"}')).toBe(1);
+  });
+
+  it("is over, and counted apart, when nobody is there", async () => {
+    const { record, dispatcher, offeredAgain } = await reported(known("never", false).presence);
+    expect(await hasEnded(record)).toMatchObject({ outcome: "canceled", cause: "never_joined" });
+    expect(await dispatcher.metric('jobs_ended_total{outcome="never_joined"}')).toBe(1);
+    expect(offeredAgain()).toEqual([]);
+  });
+
+  it.each([
+    ["joined", known("joined")],
+    ["nothing", known("unknown")],
+    ["that it never joined, and nothing of who else is there", known("never", "unknown")],
+    ["nothing in time", known(() => new Promise<never>(() => {}))],
+    ["that it cannot be asked", known(() => Promise.reject(new Error("LiveKit is down")))],
+  ])("stands when presence says %s", async (_, { presence }) => {
+    const { record } = await reported(presence);
+    expect(await hasEnded(record)).toMatchObject({ outcome: "success", cause: "reported" });
+  });
+
+  it("stands at once where no LiveKit is known, or where that is asked for", async () => {
+    const unknown = await reported(noPresence);
+    expect(await unknown.record()).toMatchObject({ state: "ended", outcome: "success" });
+    const { presence, asked } = known("never");
+    const believed = await reported(presence, { doubtsReports: false });
+    expect(await believed.record()).toMatchObject({ state: "ended", outcome: "success" });
+    expect([asked, await believed.isMarked()]).toEqual([[], false]);
+  });
+
+  it("is settled by the next host when the one that was told dies", async () => {
+    const { dispatcher, record } = await reported(known(() => new Promise<never>(() => {})).presence);
+    await dispatcher.stop();
+    await stage.dispatcher({ presence: known("never", false).presence });
+    expect(await hasEnded(record)).toMatchObject({ cause: "never_joined" });
+  });
+});

@@ -1,0 +1,25 @@
+-- unjoined: a worker says that its job went well, and nobody saw its agent in the room. The worker's place is free, since it
+-- runs the job no more; the job stays `running`, with a timer, until presence was asked (settle-unjoined).
+-- `reported` is the outcome that the worker named, `left_at` when: a version that does not know `reported` ends such a job
+-- well after its bound on reports.
+-- @include ejecting
+-- @include ending
+
+-- LiveKit may still be about to tell that the agent joined, and left.
+local CHECK_AFTER_MS = 2000
+
+-- True when a session got room by it; and when presence is asked.
+local function doubt_report(job_id, job, outcome)
+  local due = now + CHECK_AFTER_MS
+  forget_orphan(job_id, job)
+  redis.call("HSET", job_of(job_id), "state", "running", "reported", outcome, "left_at", now, "left_how", "clean",
+    "updated_at", now)
+  set_timer("job|" .. job_id, due)
+  return release(job_id, job), due
+end
+
+-- The worker's word stands.
+local function believe_report(job_id, job)
+  went_well(job.session, job.started_at)
+  return end_job(job_id, job, job.reported, "reported", "", false)
+end
