@@ -27,7 +27,7 @@ beforeAll(async () => {
     const env = {
       ...{ MUSTER_REDIS_URL: redis.url, MUSTER_LOG_LEVEL: "info" },
       ...(name !== "dispatcher" && { MUSTER_KEYS: `${KEY}: ${SECRET}` }),
-      ...(name === "gateway" && { MUSTER_OFFER_TIMEOUT_MS: "600" }),
+      ...(name === "gateway" && { MUSTER_OFFER_TIMEOUT_MS: "600", MUSTER_OFFER_TIMEOUT_MAX_MS: "900" }),
     };
     services.set(name, await Promise.all([startService(name, env), startService(name, env)]));
   }

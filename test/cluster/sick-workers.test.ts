@@ -36,7 +36,10 @@ beforeAll(async () => {
     const env = {
       ...{ MUSTER_REDIS_URL: redis.url, MUSTER_LOG_LEVEL: "info" },
       ...(name !== "dispatcher" && { MUSTER_KEYS: `${KEY}: ${SECRET}` }),
-      ...(name === "gateway" && { MUSTER_OFFER_TIMEOUT_MS: `${OFFER_TIMEOUT_MS}` }),
+      ...(name === "gateway" && {
+        MUSTER_OFFER_TIMEOUT_MS: `${OFFER_TIMEOUT_MS}`,
+        MUSTER_OFFER_TIMEOUT_MAX_MS: `${2 * OFFER_TIMEOUT_MS}`,
+      }),
     };
     services.set(name, await Promise.all([startService(name, env), startService(name, env)]));
   }

@@ -8,6 +8,7 @@ export const LEASE_MS = 1_000;
 /** Longer than a worker of the tests takes to come back, shorter than most outages here. */
 export const GRACE_MS = 3_000;
 export const OFFER_TIMEOUT_MS = 600;
+export const OFFER_TIMEOUT_MAX_MS = 2_000;
 export const START_DEADLINE_MS = 6_000;
 /** The dispatcher takes no less. */
 export const SILENT_JOB_BOUND_MS = 60_000;
@@ -61,6 +62,7 @@ const GATEWAY = {
   MUSTER_LEASE_MS: LEASE_MS,
   MUSTER_GRACE_MS: GRACE_MS,
   MUSTER_OFFER_TIMEOUT_MS: OFFER_TIMEOUT_MS,
+  MUSTER_OFFER_TIMEOUT_MAX_MS: OFFER_TIMEOUT_MAX_MS,
   MUSTER_START_DEADLINE_MS: START_DEADLINE_MS,
   MUSTER_DRAIN_MS: 1_000,
   MUSTER_MAX_JOBS_PER_WORKER: JOBS_PER_WORKER,

@@ -17,6 +17,6 @@ describe.concurrent("dying behind any command changes nothing in the end", () =>
   it("of a gateway", () => runSuite({ victims: "gateway" }, gatewayOperations), LIMIT_MS);
 
   // The gateway waits for an answer for longer than the ledger does, so that it is the dispatcher who ends the offer.
-  const env = { gateway: { MUSTER_OFFER_TIMEOUT_MS: "20000" } };
+  const env = { gateway: { MUSTER_OFFER_TIMEOUT_MS: "20000", MUSTER_OFFER_TIMEOUT_MAX_MS: "20000" } };
   it("of a dispatcher", () => runSuite({ victims: "dispatcher", env }, dispatcherOperations), LIMIT_MS);
 });

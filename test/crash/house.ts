@@ -30,6 +30,7 @@ const SETTINGS: Record<Kind, Record<string, string>> = {
     ...NODE,
     MUSTER_KEYS: `${KEY}: ${SECRET}`,
     MUSTER_OFFER_TIMEOUT_MS: "1500",
+    MUSTER_OFFER_TIMEOUT_MAX_MS: "3000",
     // One place a worker, so that "waits for room" is one job away.
     MUSTER_MAX_JOBS_PER_WORKER: "1",
     MUSTER_START_DEADLINE_MS: "4000",

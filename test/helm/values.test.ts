@@ -91,6 +91,12 @@ const TOGETHER: [said: string, values: object][] = [
     "gateway.terminationGracePeriodSeconds: must be at least 50",
     { gateway: { terminationGracePeriodSeconds: 30 } },
   ],
+  [
+    "muster.offerTimeoutMaxMs: 10000 ms is too short for gateway: must be at least 1/1 of muster.offerTimeoutMs, which is 15000 ms",
+    { muster: { offerTimeoutMs: "15s" } },
+  ],
+  ["muster.silenceMs: 5000 ms is too short", { gateway: { muster: { silenceMs: 5_000 } } }],
+  ["muster.holdMs: 5000 ms is too short for dispatcher", { muster: { leaseMs: "20s" } }],
   ["ingress.hosts: must name", { ingress: { enabled: true } }],
   ["httpRoute.parentRefs: must name", { httpRoute: { enabled: true } }],
   ["agentPools.support.image.repository: must name", { agentPools: { support: {} } }],
@@ -118,6 +124,7 @@ it("refuses nothing that is right", () => {
     { muster: { graceMs: 35_000, drainMs: "2m" } },
     { gateway: { terminationGracePeriodSeconds: 50 } },
     { router: { enabled: false } },
+    { muster: { offerTimeoutMs: "8s", holdMs: 0 } },
     { livekit: { url: "wss://livekit.example.com" } },
     { global: { anything: true } },
   ]) {

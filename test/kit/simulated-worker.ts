@@ -104,7 +104,7 @@ export async function startWorker(options: SimulatedWorkerOptions): Promise<Simu
 
   const sample = (): void => {
     if (socket === undefined || socket.id === "") return;
-    if (isDraining) socket.sample({ status: WS_FULL, load: 0 });
+    if (isDraining) socket.sample({ status: WS_FULL, load: 0, jobCount: running.size });
     else
       socket.sample({
         status: WS_AVAILABLE,

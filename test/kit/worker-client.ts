@@ -185,7 +185,13 @@ export class WorkerClient {
     this.send({ case: "availability", value: { jobId: wire, available: false, terminate } });
   }
 
-  sample(report: { status?: number | null; load?: number; jobCount?: number }): void {
+  sample(report: {
+    status?: number | null;
+    load?: number;
+    jobCount?: number;
+    draining?: boolean;
+    seq?: bigint;
+  }): void {
     this.send({ case: "updateWorker", value: { status: 0, load: 0, jobCount: 0, ...report } });
   }
 

@@ -3,7 +3,33 @@
 const EJECTING = "shared/ledger/lua/includes/ejecting.lua";
 const sick = (test) => ({ file: "shared/ledger/test/sick-workers.test.ts", test: `single Redis ${test}` });
 
+const slow = (test) => ({ file: "shared/ledger/test/slow-answers.test.ts", test: `single Redis ${test}` });
+
 export const LEDGER_SICK = [
+  {
+    name: "a worker that is slow is taken for silent",
+    breaks: 11,
+    file: "shared/ledger/lua/reject.lua",
+    find: 'if reason == "silent" then ejection',
+    replace: 'if reason == "silent" or reason == "slow" then ejection',
+    caughtBy: slow("the job goes on, the worker is blamed for nothing"),
+  },
+  {
+    name: "an offer ends in the ledger before its worker's time is over",
+    breaks: 11,
+    file: "shared/ledger/lua/includes/claiming.lua",
+    find: "if answer_ms then deadline",
+    replace: "if false then deadline",
+    caughtBy: slow("an offer is never given less than its gateway gives"),
+  },
+  {
+    name: "a late yes passes the worker's cap",
+    breaks: 6,
+    file: "shared/ledger/lua/settle-late.lua",
+    find: 'or measure(session, true).verdict ~= "room"',
+    replace: "or false",
+    caughtBy: slow("a late yes is taken of one that says FULL"),
+  },
   {
     name: "a worker that is ejected is offered work",
     breaks: 6,

@@ -131,9 +131,10 @@ export class Race {
         terminate: false,
         coolMs: JUDGING.coolMs,
         guardMs: 60_000,
+        lateMs: 0,
       });
       // Silence ejects it, or it refused too often.
-      const ejection = reply.status === "stale" ? null : reply.ejection;
+      const ejection = "ejection" in reply ? reply.ejection : null;
       if (ejection !== null) this.#cooling.push(this.#cool(session, await this.#now(), ejection.until_ms));
       if (reply.status === "requeued") this.claimers?.ask({ job: id });
     } else {

@@ -24,6 +24,8 @@ export interface DispatchDesk {
   jobIn(room: string): Promise<JobSeen | undefined>;
   /** The same job as the ledger keeps it: the wire has no word for an orphan. */
   recordIn(room: string): Promise<Record<string, string>>;
+  /** A worker's session as the ledger keeps it. */
+  sessionOf(session: string): Promise<Record<string, string>>;
   /** The only job of a dispatch, likewise. */
   recordOf(dispatch: string): Promise<Record<string, string>>;
 }
@@ -75,11 +77,12 @@ export function dispatchDesk(url: string, redis: RedisServer): DispatchDesk {
   const records = redis.client();
   const jobIn = async (room: string) => (await client.listDispatch(room))[0]?.state?.jobs[0];
   const recordIn = async (room: string) => records.hgetall(`muster:{default}:job:${(await jobIn(room))?.id}`);
+  const sessionOf = (session: string) => records.hgetall(`muster:{default}:session:${session}`);
   const recordOf = async (dispatch: string) => {
     const [job = ""] = await records.zrange(`muster:{default}:order-jobs:${dispatch}`, "0", "0");
     return records.hgetall(`muster:{default}:job:${job}`);
   };
-  return { client, jobIn, recordIn, recordOf };
+  return { client, jobIn, recordIn, recordOf, sessionOf };
 }
 
 export function printTail(service: ServiceProcess): void {

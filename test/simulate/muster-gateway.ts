@@ -122,7 +122,7 @@ export class MusterGateway {
 
   async #refuse(claim: { job: string; session: string; epoch: number }, nowMs: number): Promise<Effect> {
     const { ledger, namespace, world, actor } = this.#deps;
-    const times = { coolMs: COOL_DOWN_MS, guardMs: GUARD_MS };
+    const times = { coolMs: COOL_DOWN_MS, guardMs: GUARD_MS, lateMs: 0 };
     const reply = await ledger.reject({
       ...{ namespace, nowMs, ...claim, ...times },
       ...{ reason: "rejected", terminate: false },

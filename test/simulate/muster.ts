@@ -68,6 +68,7 @@ export class MusterPlacement implements Placement {
       terminate: false,
       coolMs: 1,
       guardMs: 1,
+      lateMs: 0,
     });
     await ledger.report({
       ...nobodys,

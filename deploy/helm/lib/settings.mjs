@@ -4,6 +4,7 @@
  */
 
 import { describeField, isSecret } from "../../../shared/runtime/dist/config-doc.js";
+import { COUPLED_TIMES } from "../../../shared/runtime/dist/coupled-times.js";
 
 /** From other values: ports from the Services, livekitUrl from `livekit`; a host other than all would hide a pod from its probes. */
 const OF_THE_CHART = new Set(["host", "port", "livekitUrl", "dev"]);
@@ -41,5 +42,20 @@ export function settingsTemplate(schemas, settings) {
 {{- define "muster.settings" -}}
 ${lines.join("\n")}
 {{- end }}
+
+{{/* Which times of a service hang together (shared/runtime/src/coupled-times.ts), with their defaults. */}}
+{{- define "muster.coupledTimes" -}}
+${Object.entries(schemas).map(coupledLine).join("\n")}
+{{- end }}
 `;
+}
+
+function coupledLine([service, schema]) {
+  const msOf = (key) => schema.shape[key].parse(undefined);
+  const pairs = COUPLED_TIMES.filter(({ field, than }) => field in schema.shape && than in schema.shape);
+  const items = pairs.map(
+    ({ field, than, part, zeroIsOff }) =>
+      `{field: ${field}, default: ${msOf(field)}, than: ${than}, thanDefault: ${msOf(than)}, part: ${part}, zeroIsOff: ${zeroIsOff}}`,
+  );
+  return `${service}: [${items.join(", ")}]`;
 }

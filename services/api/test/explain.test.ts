@@ -51,7 +51,7 @@ test("a job that was refused, then taken: each attempt with its stages, which ad
   const id = await job("room1");
   expect(await explain(id)).toMatchObject({ state: "queued", first_tried_ms: null, attempts: [] });
   await api.ledger.admit({ namespace: "default", job: id, ...CLAIM });
-  const refusal = { reason: "rejected", terminate: false, coolMs: 1_000, guardMs: 5_000 };
+  const refusal = { reason: "rejected", terminate: false, coolMs: 1_000, guardMs: 5_000, lateMs: 0 };
   await api.ledger.reject({ namespace: "default", job: id, session: first, epoch: 1, ...refusal });
   await kit.runJob(api.ledger, "default", id);
   await api.ledger.report({
@@ -175,7 +175,7 @@ test("nothing of another namespace is told", async () => {
 test("of more attempts than are kept the first and the latest are told, and how many are not", async () => {
   for (let index = 0; index < 25; index++) await sample(await worker(), {});
   const id = await job("room1");
-  const refusal = { reason: "rejected", terminate: false, coolMs: 1_000, guardMs: 5_000 };
+  const refusal = { reason: "rejected", terminate: false, coolMs: 1_000, guardMs: 5_000, lateMs: 0 };
   for (let epoch = 1; epoch <= 25; epoch++) {
     const reply = await api.ledger.admit({ namespace: "default", job: id, ...CLAIM });
     const session = reply.status === "offered" ? (reply.job.session ?? "") : "";

@@ -113,6 +113,7 @@ export class Assign {
       terminate: false,
       coolMs: policy.coolMs,
       guardMs: policy.guardMs,
+      lateMs: 0,
     });
     return false;
   }

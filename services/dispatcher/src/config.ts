@@ -20,13 +20,16 @@ import {
 } from "@muster/domain/timing";
 import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
 import { durationMs, flag, host, keys, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
+import { checkCoupledTimes } from "@muster/runtime/coupled-times";
 import { z } from "zod";
 import type { DispatchPolicy } from "./policy.js";
 
 export const placementFields = {
   offerDeadlineMs: durationMs({ minMs: 500, maxMs: 60_000 })
     .default(OFFER_DEADLINE_MS)
-    .describe("When an offer ends in the ledger; longer than the gateway's offerTimeoutMs."),
+    .describe(
+      "When an offer ends in the ledger, at the soonest: never before its worker's time at the gateway is over.",
+    ),
   graceMs: durationMs({ minMs: 1_000, maxMs: 600_000 })
     .default(GRACE_MS)
     .describe("How long a job waits for its worker to come back after the socket was lost."),
@@ -76,15 +79,14 @@ const fields = z.object({
     .describe('Muster\'s API keys, lines of "key: secret"; only for livekitUrl, where livekitKeys is unset.'),
 });
 
-export const dispatcherSchema = fields.refine(
-  (config) => config.livekitUrl === undefined || livekitFrom(config).keys.size > 0,
-  {
+export const dispatcherSchema = fields
+  .refine((config) => config.livekitUrl === undefined || livekitFrom(config).keys.size > 0, {
     path: ["livekitKeys"],
     message: "must be given with livekitUrl, or keys: LiveKit is asked for the agents of lost workers",
     // Said together with the other problems, not after them.
     when: () => true,
-  },
-);
+  })
+  .superRefine(checkCoupledTimes);
 
 type LivekitConfig = Pick<z.output<typeof fields>, "livekitUrl" | "livekitKeys" | "keys">;
 

@@ -34,7 +34,7 @@ interface Young {
 const FIRST_LOOK_MS = 1_000;
 const LOOK_EVERY_MS = 2_000;
 /** A stay between two looks can be as long as this; a shorter one is not taken for having done a job. */
-export const LONGEST_UNSEEN_MS = 3_000;
+const LONGEST_UNSEEN_MS = 3_000;
 /** From the offer to the acceptance, and from the start deadline to the question that it asks. */
 const SLACK_MS = 10_000;
 const MOST_WATCHED = 512;

@@ -6,6 +6,7 @@
  */
 
 import type { OfferMessage } from "@muster/domain/node-message";
+import type { AcceptArgs, AcceptReply } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Clock } from "@muster/runtime/clock";
 import { mintAgentToken } from "@muster/wire/agent-token";
@@ -36,6 +37,9 @@ export interface AssignmentsDeps {
   guardMs: number;
 }
 
+/** Writes a yes to the ledger; repeated, it answers the same. */
+export type Commit = (args: AcceptArgs) => Promise<AcceptReply>;
+
 export class Assignments {
   readonly #deps: AssignmentsDeps;
   readonly #underWay = new Map<Promise<unknown>, Session>();
@@ -45,14 +49,15 @@ export class Assignments {
     this.#deps = deps;
   }
 
-  /** Call once for each offer. Never rejects. */
+  /** Call once for each offer. `commit` writes the yes, as accept does unless told otherwise. Never rejects. */
   accept(
     session: Session,
     offer: OfferMessage,
     answer: AvailabilityResponse,
     receivedAtMs: number,
+    commit: Commit = (args) => this.#deps.ledger.accept(args),
   ): Promise<OfferOutcome> {
-    const accepting = this.#accept(session, offer, answer, receivedAtMs).catch(
+    const accepting = this.#accept(session, offer, answer, receivedAtMs, commit).catch(
       (error: unknown): OfferOutcome => {
         session.log.warn({ job: offer.job, err: error }, "an accepted offer could not be written");
         return "failed";
@@ -78,8 +83,9 @@ export class Assignments {
     offer: OfferMessage,
     answer: AvailabilityResponse,
     receivedAtMs: number,
+    commit: Commit,
   ): Promise<OfferOutcome> {
-    const { ledger, metrics, clock, generation, startMs, maxAnswerAgeMs } = this.#deps;
+    const { metrics, clock, generation, startMs, maxAnswerAgeMs } = this.#deps;
     const { namespace, job, epoch, wire } = offer;
     const args = {
       namespace,
@@ -94,7 +100,7 @@ export class Assignments {
     const reply = await untilDone(
       clock,
       () => !isTooOld() && !this.#isAbandoned,
-      () => ledger.accept(args),
+      () => commit(args),
       (error) => session.log.warn({ job, err: error }, "an accepted offer is not yet written; trying again"),
     );
     if (reply?.status === "stale") {

@@ -10,6 +10,7 @@ import {
   GRACE_MS,
   GUARD_MS,
   LEASE_MS,
+  OFFER_TIMEOUT_MAX_MS,
   OFFER_TIMEOUT_MS,
   RETENTION_MS,
   START_DEADLINE_MS,
@@ -28,6 +29,7 @@ import {
   url,
   wholeNumber,
 } from "@muster/runtime/config-fields";
+import { checkCoupledTimes } from "@muster/runtime/coupled-times";
 import { z } from "zod";
 import { proxiesFrom } from "./client-address.js";
 import type { GatewayPolicy } from "./policy.js";
@@ -83,7 +85,12 @@ export const gatewayFields = {
     .describe("How long a worker has to register after it connected."),
   offerTimeoutMs: durationMs({ minMs: 100, maxMs: 60_000 })
     .default(OFFER_TIMEOUT_MS)
-    .describe("How long a worker has to answer an offer."),
+    .describe("How long a worker has to answer an offer, until it is known to need longer."),
+  offerTimeoutMaxMs: durationMs({ minMs: 100, maxMs: 60_000 })
+    .default(OFFER_TIMEOUT_MAX_MS)
+    .describe(
+      "The longest that a worker that answers late is given; no answer by then counts as silence. As offerTimeoutMs: none is given longer.",
+    ),
   startDeadlineMs: durationMs({ minMs: 1_000, maxMs: MAX_DURATION_MS })
     .default(START_DEADLINE_MS)
     .describe("From the assignment until the job must have been seen to run."),
@@ -120,10 +127,7 @@ export const gatewaySchema = z
       .describe("Over which time a stopping gateway closes its sockets."),
     ...gatewayFields,
   })
-  .refine((config) => config.silenceMs >= config.pingIntervalMs, {
-    path: ["silenceMs"],
-    error: "must be at least pingIntervalMs",
-  });
+  .superRefine(checkCoupledTimes);
 
 /** The settings that a gateway reads, whichever service they were given to. */
 export type GatewayConfig = z.output<z.ZodObject<typeof gatewayFields>> & {
@@ -163,6 +167,7 @@ export function policyFrom(config: GatewayConfig): GatewayPolicy {
     },
     registerTimeoutMs: config.registerTimeoutMs,
     offerTimeoutMs: config.offerTimeoutMs,
+    offerTimeoutMaxMs: config.offerTimeoutMaxMs,
     maxAnswerAgeMs: MAX_ANSWER_AGE_MS,
     startMs: config.startDeadlineMs,
     coolMs: COOL_DOWN_MS,

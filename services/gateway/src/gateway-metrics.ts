@@ -13,6 +13,7 @@ export const OFFER_OUTCOMES = [
   "accepted",
   "rejected",
   "terminated",
+  "slow",
   "silent",
   "undelivered",
   "stale",
@@ -50,6 +51,8 @@ export interface GatewayMetrics extends EjectionMetrics {
   messageRefused(code: DispatchErrorCode): void;
   /** A load that was no number from 0 to 1. One above is taken for a worker that is full. */
   loadRefused(kind: "not_finite" | "negative" | "above_one"): void;
+  /** A numbered load report that is older than one that was read already. */
+  reportStale(): void;
   samplesWritten(count: number): void;
   /** It said, in several reports, to run more or fewer jobs than the ledger knows of. */
   workerMiscounted(how: "more" | "fewer"): void;
@@ -59,6 +62,8 @@ export interface GatewayMetrics extends EjectionMetrics {
   offerHeld(): void;
   /** A yes that came when the job was no longer this worker's to take. */
   staleAnswer(): void;
+  /** What came of an offer that was not answered in its time: its yes was taken, came too late, it was a no, or nothing came. */
+  answeredLate(how: "taken" | "too_late" | "no" | "never"): void;
   /** An answer to no open offer. */
   answerIgnored(): void;
   /** `first`: of a job that no worker had before, from when it was made to its start, by the ledger's clock. */

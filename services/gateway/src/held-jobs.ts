@@ -65,6 +65,13 @@ export class HeldJobs {
     return atMs;
   }
 
+  /** True when a job was assigned since then of which nothing was heard yet. */
+  hasUnseen(sinceMs: number): boolean {
+    for (const { assignedAtMs } of this.#byWire.values())
+      if (assignedAtMs !== undefined && assignedAtMs >= sinceMs) return true;
+    return false;
+  }
+
   facts(wire: string): JobFacts | undefined {
     return this.#byWire.get(wire)?.facts;
   }

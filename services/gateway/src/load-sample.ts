@@ -12,15 +12,32 @@ export interface WorkerState {
   draining: boolean;
   /** When the drain was last told; 0 when it never was. */
   drainToldAtMs: number;
+  /** When it last said FULL at load 0 while a job of its own explained that; 0 when it never did. */
+  doubtedAtMs: number;
+  /** It says itself whether it drains: nothing is read into its loads. */
+  saysDrain: boolean;
+  /** Number of its newest report; 0 while it does not number them. */
+  seq: bigint;
 }
 
-export const FRESH_WORKER: WorkerState = { status: "available", draining: false, drainToldAtMs: 0 };
+export const FRESH_WORKER: WorkerState = {
+  status: "available",
+  draining: false,
+  drainToldAtMs: 0,
+  doubtedAtMs: 0,
+  saysDrain: false,
+  seq: 0n,
+};
 
 export interface StatusReport {
   /** null: unchanged. */
   status: number | null;
   load: number;
   jobCount: number;
+  /** It takes no more jobs and finishes those that it has. */
+  draining: boolean;
+  /** Counts its reports; 0: not sent. */
+  seq: bigint;
 }
 
 export interface ReadReport {
@@ -30,17 +47,30 @@ export interface ReadReport {
   problem: "not_finite" | "negative" | "above_one" | undefined;
 }
 
+/** An older one than was read already: it must not undo what is newer. */
+export function isStale({ seq }: StatusReport, before: WorkerState): boolean {
+  return seq !== 0n && seq <= before.seq;
+}
+
 /** The ledger's word for "no load in this sample". */
 const NO_LOAD = -1;
 /** The Node SDK sends one stale AVAILABLE within 2.5 s after it began to drain. */
 const STALE_AVAILABLE_MS = 3_000;
+/** And FULL with load 1 by then. */
+const NODE_FULL_MS = 5_000;
 
-export function readReport(report: StatusReport, before: WorkerState, nowMs: number): ReadReport {
+/** `isStarting`: it was asked, or given a job, a moment ago, and has not said that it runs. */
+export function readReport(
+  report: StatusReport,
+  before: WorkerState,
+  nowMs: number,
+  isStarting = false,
+): ReadReport {
   const problem = loadProblem(report.load);
   const isRefused = problem === "not_finite" || problem === "negative";
-  const state = readState(report, before, nowMs);
-  // What a draining worker calls its load (0 in Python, 1 in Node) says only that it drains.
-  const load = isRefused || state.draining ? NO_LOAD : Math.min(1, report.load);
+  const state = readState(report, before, nowMs, isStarting);
+  // Of an SDK that does not say whether it drains, the load of a drain (0 in Python, 1 in Node) is none.
+  const load = isRefused || (state.draining && !state.saysDrain) ? NO_LOAD : Math.min(1, report.load);
   const isOverloaded = load === 1 && problem === "above_one";
   const status = isOverloaded ? "full" : state.status;
   return {
@@ -56,19 +86,30 @@ export function withLastLoad(sample: LoadSample, before: LoadSample | undefined)
 }
 
 function loadProblem(load: number): ReadReport["problem"] {
+  if (load > 1) return "above_one";
   if (!Number.isFinite(load)) return "not_finite";
-  if (load < 0) return "negative";
-  return load > 1 ? "above_one" : undefined;
+  return load < 0 ? "negative" : undefined;
 }
 
-function readState(report: StatusReport, before: WorkerState, nowMs: number): WorkerState {
+function readState(
+  report: StatusReport,
+  before: WorkerState,
+  nowMs: number,
+  isStarting: boolean,
+): WorkerState {
+  const { seq, draining, load, jobCount } = report;
   const status = readStatus(report.status, before.status);
-  // No load has presence on the wire: FULL with load 0 is how both SDKs say that they drain.
-  const toldNow = report.status !== null && status === "full" && report.load === 0;
-  if (toldNow) return { status, draining: true, drainToldAtMs: nowMs };
-  if (!before.draining) return { ...before, status };
+  const saysDrain = before.saysDrain || draining || seq !== 0n;
+  const base = { ...before, status, saysDrain, seq: seq === 0n ? before.seq : seq };
+  if (saysDrain) return draining ? { ...base, status: "full", draining } : { ...base, draining };
+  const isFull = report.status !== null && status === "full";
+  // Both SDKs say by FULL with load 0 that they drain. So does a worker that counts its jobs, and has just kept a place for one.
+  if (isFull && load === 0 && isStarting && jobCount === 0) return { ...base, doubtedAtMs: nowMs };
+  const isNode = load === 1 && jobCount === 0 && nowMs - before.doubtedAtMs < NODE_FULL_MS;
+  if (isFull && (load === 0 || isNode)) return { ...base, draining: true, drainToldAtMs: nowMs };
+  if (!before.draining) return base;
   const isOver = status === "available" && nowMs - before.drainToldAtMs >= STALE_AVAILABLE_MS;
-  return isOver ? { ...before, status, draining: false } : { ...before, status: "full" };
+  return isOver ? { ...base, draining: false } : { ...base, status: "full" };
 }
 
 /** A status that we do not know is some way of not being available: newer workers may have one. */

@@ -12,9 +12,11 @@ import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
 import { answerProblem } from "./answer.js";
+import { shortened } from "./answer-time.js";
 import type { Assignments } from "./assignments.js";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
+import { LateAnswers } from "./late-answers.js";
 import type { NamespaceLeases } from "./lease.js";
 import { availabilityRequest, type UserDataFlags } from "./offer-request.js";
 import type { OpenOffer } from "./open-offer.js";
@@ -33,8 +35,10 @@ export interface OffersDeps {
   clock: Clock;
   log: Log;
   flags: UserDataFlags;
-  /** How long a worker may take to answer. Shorter than the deadline that the ledger gives the offer. */
+  /** How long a worker may take to answer, until it is known to need longer. */
   offerTimeoutMs: number;
+  /** The longest that any gets; an answer that comes later counts for nothing. */
+  offerTimeoutMaxMs: number;
   /** An answer that is older is not acted on: its worker may have given up. */
   maxAnswerAgeMs: number;
   /** How long a sick worker is offered nothing at first. */
@@ -45,7 +49,7 @@ export interface OffersDeps {
 /** How long an offer waits for a lease to be held again; it has a deadline of its own in the ledger. */
 const HOLD_LIMIT_MS = 1_000;
 
-export type RejectReason = "rejected" | "silent" | "undelivered";
+export type RejectReason = "rejected" | "slow" | "silent" | "undelivered";
 
 /** Offers remembered per session, so that a message that comes twice is one offer; far more than come at a time. */
 const REMEMBERED_OFFERS = 512;
@@ -53,9 +57,14 @@ const REMEMBERED_OFFERS = 512;
 export class Offers {
   readonly #deps: OffersDeps;
   readonly #asked = new WeakMap<Session, Set<string>>();
+  readonly #late: LateAnswers;
 
   constructor(deps: OffersDeps) {
     this.#deps = deps;
+    this.#late = new LateAnswers({
+      ...deps,
+      answered: (session, open, answer, atMs) => void this.#settle(session, open, answer, atMs),
+    });
   }
 
   /** A dispatcher's message. */
@@ -79,6 +88,7 @@ export class Offers {
   answer(session: Session, answer: AvailabilityResponse): void {
     const open = session.offers.get(answer.jobId);
     if (open === undefined) {
+      if (this.#late.answer(session, answer)) return;
       this.#deps.metrics.answerIgnored();
       session.log.debug({ wire: answer.jobId.slice(0, 64) }, "answer to no open offer");
       return;
@@ -86,8 +96,24 @@ export class Offers {
     this.#take(session, open);
     const nowMs = this.#deps.clock.now();
     // Found only after its deadline, in a process that was stopped for a while: it may be as old as the offer.
-    const isUndated = nowMs - open.askedAtMs > this.#deps.offerTimeoutMs;
+    const isUndated = nowMs - open.askedAtMs > this.#givenMs(session);
+    if (!isUndated && session.answerMs !== undefined)
+      this.#learn(session, open.message, nowMs - open.askedAtMs);
     void this.#settle(session, open, answer, isUndated ? open.askedAtMs : nowMs);
+  }
+
+  /** Only of who was slow once. */
+  #learn(session: Session, { namespace }: OfferMessage, tookMs: number): void {
+    const { ledger, log, offerTimeoutMs } = this.#deps;
+    const answerMs = shortened(session.answerMs ?? 0, tookMs, offerTimeoutMs);
+    if (answerMs === undefined) return;
+    session.answerMs = answerMs;
+    // Lost, the ledger gives the offer longer than need be.
+    ledger
+      .learnAnswer({ namespace, session: session.id, answerMs })
+      .catch((error: unknown) =>
+        log.warn({ namespace, session: session.id, err: error }, "answer time not written"),
+      );
   }
 
   /** The socket is gone or about to go: nobody can answer here any more. */
@@ -96,6 +122,16 @@ export class Offers {
       this.#take(session, open);
       void this.#reject(open.message, "undelivered", false);
     }
+    this.#late.forgetAll(session);
+  }
+
+  /** What is not written when the gateway has stopped is left to the ledger's timers. */
+  abandon(): void {
+    this.#late.abandon();
+  }
+
+  #givenMs(session: Session): number {
+    return Math.max(session.answerMs ?? 0, this.#deps.offerTimeoutMs);
   }
 
   /** After a gap of ours the session may have been swept: it is asserted before it is asked anything. */
@@ -114,7 +150,7 @@ export class Offers {
   }
 
   #ask(session: Session, offer: OfferMessage): void {
-    const { clock, metrics, flags, offerTimeoutMs } = this.#deps;
+    const { clock, metrics, flags } = this.#deps;
     if (session.phase !== "registered" || session.registration?.namespace !== offer.namespace) {
       void this.#reject(offer, "undelivered", false);
       return;
@@ -137,7 +173,7 @@ export class Offers {
     const open: OpenOffer = {
       message: offer,
       askedAtMs: clock.now(),
-      cancelDeadline: clock.setTimer(offerTimeoutMs, () => this.#deadline(session, offer.wire)),
+      cancelDeadline: clock.setTimer(this.#givenMs(session), () => this.#deadline(session, offer.wire)),
     };
     session.offers.set(offer.wire, open);
   }
@@ -175,10 +211,31 @@ export class Offers {
       const open = session.offers.get(wire);
       if (open === undefined) return;
       this.#take(session, open);
-      void this.#reject(open.message, session.hasUnsentBytes ? "undelivered" : "silent", false);
+      if (session.hasUnsentBytes) void this.#reject(open.message, "undelivered", false);
+      else void this.#overdue(session, open);
     });
     const open = session.offers.get(wire);
     if (open !== undefined) session.offers.set(wire, { ...open, cancelDeadline });
+  }
+
+  /** Not answered in its time: given more where its pool needs more, else taken back, and its answer awaited. */
+  async #overdue(session: Session, open: OpenOffer): Promise<void> {
+    const { clock, offerTimeoutMaxMs } = this.#deps;
+    const { message: offer, askedAtMs } = open;
+    const leftMs = askedAtMs + offerTimeoutMaxMs - clock.now();
+    if (leftMs <= 0) {
+      await this.#reject(offer, "silent", false);
+      return;
+    }
+    const told = this.#reject(offer, "slow", false, leftMs);
+    this.#late.expect(session, open, told);
+    const longerMs = await told;
+    if (longerMs === undefined || session.phase === "closed" || !this.#late.reopen(session, offer.wire))
+      return;
+    session.answerMs = longerMs;
+    const againMs = Math.max(0, askedAtMs + longerMs - clock.now());
+    const cancelDeadline = clock.setTimer(againMs, () => this.#deadline(session, offer.wire));
+    session.offers.set(offer.wire, { ...open, cancelDeadline });
   }
 
   #take(session: Session, open: OpenOffer): void {
@@ -210,8 +267,16 @@ export class Offers {
     this.#deps.metrics.offerEnded(outcome);
   }
 
-  /** Never rejects: a lost word is made up for by the offer's deadline in the ledger. */
-  async #reject(offer: OfferMessage, reason: RejectReason, terminate: boolean): Promise<void> {
+  /**
+   * Answers how long the worker is given in all, where the ledger gave it longer. Never rejects: a lost word is made up for
+   * by the offer's deadline in the ledger.
+   */
+  async #reject(
+    offer: OfferMessage,
+    reason: RejectReason,
+    terminate: boolean,
+    lateMs = 0,
+  ): Promise<number | undefined> {
     const { ledger, link, metrics, log, coolMs, guardMs } = this.#deps;
     const { namespace, job, session, epoch } = offer;
     try {
@@ -224,14 +289,16 @@ export class Offers {
         terminate,
         coolMs,
         guardMs,
+        lateMs,
       });
+      if (reply.status === "extended") return reply.answerMs;
       log.info(
         { namespace, job, session, reason, terminate, outcome: reply.status },
         "offer came to nothing",
       );
       if (reply.status === "stale") {
         metrics.offerEnded("stale");
-        return;
+        return undefined;
       }
       metrics.offerEnded(reply.status === "ended" ? "terminated" : reason);
       tellEjection({ log, metrics }, namespace, reply.ejection);
@@ -241,5 +308,6 @@ export class Offers {
       metrics.offerEnded("failed");
       log.warn({ namespace, job, session, reason, err: error }, "an offer's end could not be written");
     }
+    return undefined;
   }
 }

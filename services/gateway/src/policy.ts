@@ -18,6 +18,8 @@ export interface GatewayPolicy {
   /** From the open socket to the session in the ledger. */
   registerTimeoutMs: number;
   offerTimeoutMs: number;
+  /** The longest that a slow worker gets. */
+  offerTimeoutMaxMs: number;
   /** An answer that is older when the ledger has committed it is not acted on. */
   maxAnswerAgeMs: number;
   startMs: number;

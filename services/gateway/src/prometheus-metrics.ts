@@ -13,6 +13,7 @@ const OFFER_LABEL = {
   accepted: "accepted",
   rejected: "rejected",
   terminated: "rejected",
+  slow: "timeout",
   silent: "timeout",
   undelivered: "lost",
   stale: "lost",
@@ -83,6 +84,7 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       loads.add({ kind });
     },
     workerMiscounted: (how) => happened(`worker_counts_${how}`),
+    reportStale: () => happened("load_report_stale"),
     samplesWritten: (samples) => count("samples_written", samples),
     offerMade: () => messages.add({ type: "availability", direction: "out" }),
     offerEnded(outcome) {
@@ -97,6 +99,7 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     },
     offerHeld: () => happened("offer_held"),
     staleAnswer: () => prevented.add({ by: "stale_answer" }),
+    answeredLate: (how) => happened(`late_answer_${how}`, `late_answer.${how}`),
     answerIgnored: () => happened("answer_ignored"),
     stageTook: (stage, ms) => stages.observe({ stage }, Math.max(0, ms) / 1_000),
     loadReported: (load) => loadRatios.observe({}, load),

@@ -6,6 +6,7 @@
 
 import type { DueIndex } from "@muster/actor/due-index";
 import { invariant } from "@muster/domain/assert";
+import { OFFER_TIMEOUT_MS } from "@muster/domain/timing";
 import type { DeregisterSessionReply } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { SessionFacts } from "@muster/ledger/shapes";
@@ -32,6 +33,9 @@ export interface SessionRecordsDeps {
   /** After this time a requeued job is tried if nobody did. */
   guardMs: number;
   placement: Placement;
+  /** How long a worker has to answer an offer, and the longest that a slow one gets. */
+  offerTimeoutMs: number;
+  offerTimeoutMaxMs: number;
 }
 
 type Removed = Extract<DeregisterSessionReply, { status: "deregistered" }>;
@@ -84,8 +88,16 @@ export class SessionRecords {
       await dueIndex.markDue(namespace);
       reply = await ledger.registerSession({ ...args, rests: reply.rests });
     }
+    this.#learn(session, reply.answerMs);
     link.serve(namespace, reply.serve);
     if (session.phase === "closed") this.remove(namespace, session.id);
+  }
+
+  /** Others of its pool were slow: it gets as long. */
+  #learn(session: Session, taughtMs: number): void {
+    const { offerTimeoutMs, offerTimeoutMaxMs } = this.#deps;
+    const answerMs = Math.min(taughtMs, offerTimeoutMaxMs);
+    if (answerMs > (session.answerMs ?? offerTimeoutMs)) session.answerMs = answerMs;
   }
 
   /** Begins to remove the record and returns; its jobs become orphans, its offers go back. */
@@ -139,7 +151,9 @@ export class SessionRecords {
   }
 
   #factsOf(session: Session, registration: Registration): SessionFacts {
-    const { jobLoad, maxLoad, maxJobs, labels } = this.#deps.placement;
+    const { placement, offerTimeoutMs } = this.#deps;
+    const { jobLoad, maxLoad, maxJobs, labels } = placement;
+    const answerMs = Math.max(session.answerMs ?? 0, offerTimeoutMs);
     const { agentName, type, deployment, version, permissions } = registration;
     return {
       agent: agentName,
@@ -157,6 +171,7 @@ export class SessionRecords {
       max_load: maxLoad,
       cap: maxJobs,
       ...(labels !== "" && { labels }),
+      ...(answerMs !== OFFER_TIMEOUT_MS && { answer_ms: answerMs }),
     };
   }
 }

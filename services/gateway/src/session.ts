@@ -45,6 +45,8 @@ export interface Registration {
   pool: string;
 }
 
+/** Python takes up to 10 s from its yes until a process has begun with the job. */
+const STARTING_MS = 15_000;
 /** Messages of one worker that wait for the ledger. */
 const MAX_WAITING = 1024;
 
@@ -63,6 +65,10 @@ export class Session {
   readonly held: HeldJobs;
   /** Open offers by wire id. */
   readonly offers = new Map<string, OpenOffer>();
+  /** When an offer was last taken back as slow that it may still be thinking about; 0 when none was. */
+  lateAskedAtMs = 0;
+  /** How long it may take to answer an offer, where that was learnt; undefined: as long as everybody. */
+  answerMs: number | undefined;
   /** What the worker's load reports came to. */
   worker: WorkerState = FRESH_WORKER;
   /** The newest of them, with the last load that was one, for a ledger that has lost it. */
@@ -99,6 +105,11 @@ export class Session {
   /** True from registration until the socket is gone: offers may be answered and reports taken. */
   get isServed(): boolean {
     return this.#phase === "registered" || this.#phase === "draining";
+  }
+
+  /** It was asked, or given a job, a moment ago, and has not yet said that it runs: it may keep a place that we know of. */
+  isStarting(nowMs: number): boolean {
+    return this.#isAsked(nowMs) || this.held.hasUnseen(nowMs - STARTING_MS);
   }
 
   /** Set from the moment a good register was read; in the ledger only once `isServed`. */
@@ -174,6 +185,10 @@ export class Session {
   /** Resolves once nothing waits in line. */
   async settled(): Promise<void> {
     while (this.#waiting > 0) await this.#line;
+  }
+
+  #isAsked(nowMs: number): boolean {
+    return this.offers.size > 0 || nowMs - this.lateAskedAtMs < STARTING_MS;
   }
 
   #move(to: Phase, reason: string): void {

@@ -207,11 +207,11 @@ function listen(rooms: Rooms, ready: () => boolean, deps: GatewayDeps): Promise<
 
 /** Without Redis nobody is helped by waiting: what is left undone is done when our leases end. */
 async function finishRecords(
-  { records, reports, migrations, assignments }: Rooms,
+  { records, reports, migrations, offers, assignments }: Rooms,
   clock: Clock,
 ): Promise<void> {
   await within(clock, RECORDS_LIMIT_MS, records.settled());
-  for (const room of [reports, migrations, assignments, records]) room.abandon();
+  for (const room of [reports, migrations, offers, assignments, records]) room.abandon();
 }
 
 function defaultHttp(metrics: Metrics, ready: () => boolean) {

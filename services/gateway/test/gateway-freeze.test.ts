@@ -90,7 +90,6 @@ it("sends no assignment for a stale yes, obeys stops, and has what is still its 
     resumeUnproven: true,
     recheckMs: 30_000,
     startMs: 0,
-    stopMs: 20_000,
     silentMs: 60_000,
   });
   expect(settled.status).toBe("resumed");

@@ -143,7 +143,9 @@ export async function bench(): Promise<Bench> {
 
 export function testPolicy(over: Partial<GatewayPolicy> = {}): GatewayPolicy {
   const config = gatewaySchema.parse({ redisUrl: "redis://127.0.0.1:1", keys: "key: secret", drainMs: 0 });
-  return { ...policyFrom(config), ...over };
+  // No answer counts later than its time, where a test does not say so.
+  const offerTimeoutMaxMs = over.offerTimeoutMs ?? config.offerTimeoutMaxMs;
+  return { ...policyFrom(config), offerTimeoutMaxMs, ...over };
 }
 
 async function startOne(redis: RedisServer, options: StartOptions): Promise<RunningGateway> {

@@ -20,11 +20,13 @@ describe("what a report says", () => {
     });
   };
   const last = (reports: StatusReport[], atMs?: number[]) => read(reports, atMs).at(-1);
-  const report = (status: number | null, load: number): StatusReport => ({ status, load, jobCount: 0 });
+  const report = (status: number | null, load: number, more: Partial<StatusReport> = {}): StatusReport => ({
+    ...{ status, load, jobCount: 0, draining: false, seq: 0n },
+    ...more,
+  });
 
   it.each([
     [Number.NaN, "not_finite"],
-    [Number.POSITIVE_INFINITY, "not_finite"],
     [Number.NEGATIVE_INFINITY, "not_finite"],
     [-0.1, "negative"],
   ])("refuses the load %s and keeps the last good one", (load, problem) => {
@@ -42,6 +44,56 @@ describe("what a report says", () => {
     expect(last([report(AVAILABLE, 1.5), report(AVAILABLE, 0.5)])).toMatchObject({
       sample: { load: 0.5, status: "available" },
     });
+  });
+
+  it("takes an infinite load for full", () => {
+    expect(last([report(AVAILABLE, 0.2), report(AVAILABLE, Number.POSITIVE_INFINITY)])).toMatchObject({
+      problem: "above_one",
+      sample: { load: 1, status: "full", draining: false },
+    });
+  });
+
+  describe("FULL with load 0 of a worker that has just kept a place for a job", () => {
+    const starting = (reports: StatusReport[], atMs: number[]) => {
+      let state: WorkerState = FRESH_WORKER;
+      return reports.map((one, index) => {
+        const result = readReport(one, state, atMs[index] ?? 0, index === 0);
+        state = result.state;
+        return result.sample;
+      });
+    };
+
+    it("is full, and available again with its next report", () => {
+      expect(starting([report(FULL, 0), report(AVAILABLE, 0)], [0, 500])).toMatchObject([
+        { status: "full", draining: false, load: 0 },
+        { status: "available", draining: false, load: 0 },
+      ]);
+    });
+
+    it("is a drain when nothing explains it any more, or when it counts its jobs", () => {
+      expect(starting([report(FULL, 0), report(FULL, 0)], [0, 2_500])[1]).toMatchObject({ draining: true });
+      expect(starting([report(FULL, 0, { jobCount: 1 })], [0])[0]).toMatchObject({ draining: true });
+    });
+
+    it("is the drain of a Node worker, which says FULL with load 1 soon after; not of one that counts", () => {
+      const node = [report(FULL, 0), report(AVAILABLE, 0.2), report(FULL, 1)];
+      expect(starting(node, [0, 1_000, 2_500])[2]).toMatchObject({ draining: true, load: -1 });
+      const counting = [report(FULL, 0), report(FULL, 1, { jobCount: 1 })];
+      expect(starting(counting, [0, 1_000])[1]).toMatchObject({ draining: false, status: "full", load: 1 });
+    });
+  });
+
+  it("takes the worker's own word on its drain, and reads none into its loads from then on", () => {
+    const told = [
+      report(AVAILABLE, 0.4, { draining: true }),
+      report(FULL, 0, { seq: 4n }),
+      report(AVAILABLE, 0.1, { seq: 5n }),
+    ];
+    expect(read(told).map(({ sample }) => sample)).toMatchObject([
+      { status: "full", draining: true, load: 0.4 },
+      { status: "full", draining: false, load: 0 },
+      { status: "available", draining: false, load: 0.1 },
+    ]);
   });
 
   it("takes load 1 itself as it is", () => {
@@ -81,6 +133,8 @@ describe("what a report says", () => {
         status: fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 3 })),
         load: fc.oneof(fc.double(), fc.double({ min: 0, max: 1, noNaN: true })),
         jobCount: fc.nat(),
+        draining: fc.boolean(),
+        seq: fc.constant(0n),
       }),
       { minLength: 1 },
     );
@@ -111,6 +165,44 @@ it("writes the newest sample of each session, many in one call", async () => {
     expect([job_count, counts]).toEqual(["2", "1"]);
   }
   expect(gateway.counts.samples_written).toBe(3);
+});
+
+it("drops a report that is older than one that it has read, and goes on with the next", async () => {
+  const { start, registered, dispatcher } = await bench();
+  const gateway = await start();
+  const worker = await registered(gateway);
+  worker.sample({ status: FULL, load: 0.9, seq: 7n });
+  worker.sample({ status: AVAILABLE, load: 0.1, seq: 7n });
+  worker.sample({ status: AVAILABLE, load: 0.1, seq: 6n });
+  await waitUntil("it is full", async () => (await dispatcher.session(worker.id)).status === "full");
+  await worker.ping();
+  expect(gateway.counts.load_report_stale).toBe(2);
+  worker.sample({ status: AVAILABLE, load: 0.2, draining: true, seq: 8n });
+  await waitUntil("it drains", async () => (await dispatcher.session(worker.id)).draining === "1");
+  expect((await dispatcher.session(worker.id)).status).toBe("full");
+});
+
+it("takes no drain from FULL with load 0 of a worker that thinks about an offer, or was just given a job", async () => {
+  const { start, registered, dispatcher } = await bench();
+  const gateway = await start();
+  const worker = await registered(gateway);
+  worker.sample({ status: AVAILABLE, load: 0 });
+  const { job } = await dispatcher.order();
+  await dispatcher.offer(job);
+  await worker.next("availability");
+  worker.sample({ status: FULL, load: 0 });
+  await waitUntil("it is full", async () => (await dispatcher.session(worker.id)).status === "full");
+  worker.accept(job);
+  await worker.next("assignment");
+  worker.sample({ status: FULL, load: 0 });
+  await worker.ping();
+  worker.sample({ status: AVAILABLE, load: 0 });
+  await waitUntil("it is back", async () => (await dispatcher.session(worker.id)).status === "available");
+  expect((await dispatcher.session(worker.id)).draining).toBe("0");
+  worker.report(job, 1);
+  await waitUntil("it runs", async () => (await dispatcher.job(job)).state === "running");
+  worker.sample({ status: FULL, load: 0 });
+  await waitUntil("it drains", async () => (await dispatcher.session(worker.id)).draining === "1");
 });
 
 it("writes a change between available and full at once", async () => {
@@ -144,7 +236,7 @@ it("has the pool served when a worker comes to be available", async () => {
 
 it.each([
   ["NaN", Number.NaN, "load_refused.not_finite"],
-  ["infinity", Number.POSITIVE_INFINITY, "load_refused.not_finite"],
+  ["minus infinity", Number.NEGATIVE_INFINITY, "load_refused.not_finite"],
   ["a negative number", -1, "load_refused.negative"],
 ])("counts %s as a load and lets the last good one stand", async (_what, load, count) => {
   const { start, registered, dispatcher, dump } = await bench();

@@ -35,11 +35,19 @@ it("prints every problem of its configuration and exits with 2", () => {
   }
 });
 
-it("refuses a silence that is shorter than the ping that would end it", () => {
-  const given = { redisUrl: redis.url, keys: "key: secret", pingIntervalMs: "20s", silenceMs: "10s" };
-  expect(gatewaySchema.safeParse(given).error?.issues).toMatchObject([
-    { path: ["silenceMs"], message: "must be at least pingIntervalMs" },
-  ]);
+it("refuses times that cannot work together, and names both of each pair", () => {
+  const given = { MUSTER_REDIS_URL: redis.url, MUSTER_KEYS: "key: secret", MUSTER_PING_INTERVAL_MS: "20s" };
+  const more = { MUSTER_SILENCE_MS: "10s", MUSTER_OFFER_TIMEOUT_MS: "15s", MUSTER_RETENTION_MS: "5s" };
+  const { status, stderr } = spawnSync(process.execPath, [main], {
+    env: { PATH: process.env.PATH, ...given, ...more },
+    encoding: "utf8",
+  });
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/MUSTER_SILENCE_MS.*10000 ms is too short.*MUSTER_PING_INTERVAL_MS.*20000 ms/);
+  expect(stderr).toMatch(
+    /MUSTER_OFFER_TIMEOUT_MAX_MS.*10000 ms is too short.*MUSTER_OFFER_TIMEOUT_MS.*15000 ms/,
+  );
+  expect(stderr).toMatch(/MUSTER_RETENTION_MS.*5000 ms is too short.*MUSTER_GRACE_MS.*35000 ms/);
 });
 
 it("says what each setting means", () => {

@@ -9,6 +9,7 @@ import { LEASE_MS } from "@muster/domain/timing";
 import { gatewayFields } from "@muster/gateway/config";
 import { livekitFields } from "@muster/livekit/settings";
 import { durationMs, host, httpKeepAliveMs, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
+import { checkCoupledTimes } from "@muster/runtime/coupled-times";
 import { z } from "zod";
 
 const PATH_PROBLEM = "must be the path of a folder";
@@ -43,10 +44,7 @@ export const standaloneSchema = z
     ...placementFields,
     ...gatewayFields,
   })
-  .refine((config) => config.silenceMs >= config.pingIntervalMs, {
-    path: ["silenceMs"],
-    error: "must be at least pingIntervalMs",
-  })
+  .superRefine(checkCoupledTimes)
   // Without keys it runs with everybody's.
   .refine(
     (config) => hasWebhookKey({ ...config, dev: config.dev || config.keys === undefined }),

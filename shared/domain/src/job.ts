@@ -10,7 +10,8 @@
  * ended     final. Late messages are counted and change nothing.
  *
  * A waiting or offered job goes straight to running when a worker is found to run it: it came back before somebody else
- * was asked, or Redis had forgotten that it began. A running one is sent back when its worker failed.
+ * was asked, or Redis had forgotten that it began. It goes straight to starting when the worker that it was taken back from
+ * as slow says yes after all, and nobody else was asked since. A running one is sent back when its worker failed.
  */
 
 export const JOB_STATES = [
@@ -31,8 +32,8 @@ export const JOB_OUTCOMES = ["success", "failed", "expired", "canceled", "unknow
 export type JobOutcome = (typeof JOB_OUTCOMES)[number];
 
 const NEXT: Record<JobState, readonly JobState[]> = {
-  queued: ["offered", "parked", "running", "ended"],
-  parked: ["queued", "offered", "running", "ended"],
+  queued: ["offered", "parked", "starting", "running", "ended"],
+  parked: ["queued", "offered", "starting", "running", "ended"],
   offered: ["starting", "queued", "running", "ended"],
   starting: ["running", "queued", "orphaned", "ended"],
   running: ["queued", "orphaned", "ended"],

@@ -4,8 +4,10 @@
  * while the step that it guards is under way.
  */
 
-/** How long a worker has to answer an offer. */
+/** How long a worker has to answer an offer, until it is known to need longer. */
 export const OFFER_TIMEOUT_MS = 3_000;
+/** The longest that a slow worker gets. */
+export const OFFER_TIMEOUT_MAX_MS = 10_000;
 /** The same offer's deadline in the ledger, for a gateway that died with it. */
 export const OFFER_DEADLINE_MS = OFFER_TIMEOUT_MS + 2_000;
 /** From the assignment until the job must have been seen to run. */

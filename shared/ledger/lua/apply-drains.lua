@@ -1,6 +1,6 @@
 -- apply-drains: brings a page of the sessions in line with the drains that stand, the newest first: whoever came since the
--- first page is in line already, and whoever goes meanwhile moves nobody past a page. Names the pools that got room and
--- have jobs that wait for it. A drained session keeps its open offers and its jobs.
+-- first page is in line already, and whoever goes meanwhile moves nobody past a page. Names the pools that
+-- have room and jobs that wait. A drained session keeps its open offers and its jobs.
 -- Repeating it changes nothing. Dying after it: what was not reached follows with its next load sample.
 -- @key sessions sessions
 -- @include draining
@@ -21,7 +21,8 @@ local serve = {}
 for _, id in ipairs(ids) do
   if follow_drains(id) then
     local has_room, pool = place(id)
-    also_serve(serve, pool, has_room)
+    -- Jobs that waited for one that is held now wait no longer (includes/preferring).
+    also_serve(serve, pool, has_room or pool_has_room(pool))
   end
 end
 return { "applied", first, serve }

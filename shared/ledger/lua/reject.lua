@@ -1,19 +1,25 @@
 -- reject: an offer came to nothing: the worker said no, said nothing, or could not be asked. Frees the reservation and
 -- sends the job back, past this session; with `terminate` the job ends as success, as the protocol has it.
--- Only the gateway that wrote the offer to a live socket may say `silent`. That, and refusals in a row, are held against the
+-- `slow`: no answer in the time that was given, and the worker may still answer. Where its pool is known to need longer, the
+-- offer stays open for so long (`extended`). Else the job goes on, and the session gets no offers until it answers (settle-late)
+-- or `late-ms` is over; nothing is held against it.
+-- Only the gateway that wrote the offer to a live socket may say `slow` or `silent`. Silence, and refusals in a row, are held against the
 -- session (includes/ejecting); one with `terminate` is an answer like another.
 -- Repeated: the same answer. Dying after it: the guard timer tries the job.
 -- @key job job:<job>
 -- @include serving
+-- @include answering
 -- @include ejecting
 -- @include ending
 -- @arg job string Job id.
 -- @arg session string The session that was asked.
 -- @arg epoch int Epoch of the offer.
--- @arg reason string rejected | silent | undelivered
+-- @arg reason string rejected | slow | silent | undelivered
 -- @arg terminate bool The worker asked that nobody else is asked either.
 -- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
 -- @arg guard-ms int After this time the job is tried again if nobody did.
+-- @arg late-ms int Of `slow`: for how long, from now, an answer still counts; else 0.
+-- @reply extended answer-ms:int
 -- @reply requeued serve:string ejection:json:shapes.Ejection|null
 -- @reply ended serve:string ejection:json:shapes.Ejection|null
 -- @reply stale state:string
@@ -27,6 +33,15 @@ if record.state ~= "offered" or record.session ~= session or tonumber(record.epo
   return { "stale", record.state }
 end
 
+if reason == "slow" then
+  local waited = now - tonumber(record.offered_at)
+  local longer = math.min(taught_answer_ms(record.pool), waited + late_ms)
+  if longer > waited then
+    redis.call("HSET", session_of(session), "answer_ms", longer)
+    set_timer("job|" .. job, record.offered_at + longer + ANSWER_MARGIN_MS)
+    return { "extended", longer }
+  end
+end
 redis.call("HSET", job_key, "refused_epoch", epoch)
 local ejection = nil
 if reason == "silent" then ejection = strike(session, record, "silent", cool_ms, 0) end
@@ -40,6 +55,10 @@ end
 -- Whatever the reason: one that could not be asked is gone or about to be. Exclusions end with the next back-off.
 exclude(job, record, session)
 note_refusal(job, record, reason)
+if reason == "slow" then
+  redis.call("HSET", job_key, "late_by", session)
+  await_late_answer(session, now + late_ms)
+end
 local got_room = release(job, record)
 close_attempt(job, record, reason)
 requeue(job, now + guard_ms)

@@ -26,13 +26,15 @@ local function learn_cost(session, sample, jobs, fields)
   local believed = tonumber(session.learnt_cost or placement_policy(session.pool).job_load or session.cost)
   local kept, cost = learn(session.learning or "", jobs, sample.load, believed)
   if kept ~= session.learning then add(fields, { "learning", kept }) end
+  cost = cost or learn_less(sample.session, jobs, sample.load, believed)
   if not cost then return end
   add(fields, { "learnt_cost", string.format("%.6g", cost) })
   local common = tonumber(redis.call("HGET", costs_key, session.pool) or cost)
   redis.call("HSET", costs_key, session.pool, string.format("%.6g", common + 0.1 * (cost - common)))
 end
 
-local NAMES = { "gateway", "pool", "cost", "learnt_cost", "learning", "counts", "miscount", "miscounts", "surplus" }
+local NAMES = { "gateway", "pool", "cost", "learnt_cost", "learning", "counts", "miscount", "miscounts", "surplus",
+  "draining" }
 for _, sample in ipairs(samples) do
   local key, session = session_of(sample.session), {}
   for index, value in ipairs(redis.call("HMGET", key, unpack(NAMES))) do session[NAMES[index]] = value or nil end
@@ -52,7 +54,9 @@ for _, sample in ipairs(samples) do
     follow_drains(sample.session)
     if sample.status == "full" then excuse(sample.session) end
     local has_room, pool = place(sample.session)
-    also_serve(serve, pool, has_room)
+    -- Jobs that waited for this one alone wait no longer (includes/preferring).
+    local began_to_drain = sample.draining and session.draining ~= "1"
+    also_serve(serve, pool, has_room or (began_to_drain and pool_has_room(pool)))
   else
     unknown[#unknown + 1] = sample.session
   end

@@ -8,12 +8,12 @@ import type { Standing, Verdict } from "./shapes.js";
 
 /**
  * How an attempt stands or ended. While the job goes on: `parked` (nobody was found, it waits or waited), `fell_back` and `held`
- * (parked until its next fallback step, or until its order was put on hold), `rejected`, `silent`, `undelivered` (its worker could
- * not be asked, or told), `unanswered`, `never_started`, `never_joined`, `failed`, `agent_left`, `worker_lost`, `migrated` (another session has it).
+ * (parked until its next fallback step, or until its order was put on hold), `rejected`, `slow` (no answer in its time),
+ * `silent`, `undelivered` (its worker could not be asked, or told), `unanswered`, `never_started`, `never_joined`, `failed`, `agent_left`, `worker_lost`, `migrated` (another session has it).
  * Of the last one also: `offered`, `starting`, `running`, `lost` (its worker is waited for), and `ended` with the job.
  */
 export const ATTEMPT_OUTCOMES = [
-  ...["parked", "fell_back", "held", "rejected", "silent", "undelivered", "unanswered"],
+  ...["parked", "fell_back", "held", "rejected", "slow", "silent", "undelivered", "unanswered"],
   ...["never_started", "never_joined", "failed", "agent_left", "worker_lost", "migrated"],
   ...["offered", "starting", "running", "lost", "ended"],
 ] as const;

@@ -26,6 +26,8 @@ export interface SessionFacts {
   cap: number;
   /** As encodeLabels (domain/preferences) writes them; absent: none. */
   labels?: string;
+  /** How long it may take to answer an offer, in ms; absent: OFFER_TIMEOUT_MS (domain/timing). */
+  answer_ms?: number;
 }
 
 export interface LoadSample {

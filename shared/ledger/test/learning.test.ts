@@ -74,6 +74,50 @@ onEachRedis("learning", (scene) => {
     expect(await s.field("session", "AW_1", "learnt_cost")).toBeUndefined();
   });
 
+  /** As many jobs as it is offered, all at once; how many that are. */
+  async function burst(s: Scene, name: string): Promise<number> {
+    for (let index = 0; ; index++) {
+      const job = `AJ_${name}${index}`;
+      await s.order(job.replace("AJ", "AD"));
+      const reply = await s.admit(job);
+      if (reply.status !== "offered") {
+        await s.deleteOrder(job.replace("AJ", "AD"));
+        return index;
+      }
+      await s.accept(job, "AW_1", Number(reply.job.epoch));
+    }
+  }
+
+  test("in a burst, a load that does not move with its jobs is believed with the first report of jobs that it can have seen", async () => {
+    const s = scene();
+    await s.worker("AW_1", 0);
+    expect(await burst(s, "first")).toBe(7);
+    s.pass(999);
+    await s.sample("AW_1", 0);
+    expect(await learnt("AW_1")).toBeNaN();
+    s.pass(1);
+    await s.sample("AW_1", 0);
+    expect(await learnt("AW_1")).toBe(0.025);
+    expect(await burst(s, "second")).toBe(28);
+    for (let time = 0; time < 9; time++) {
+      s.pass(EVERY_MS);
+      await s.sample("AW_1", 0);
+    }
+    expect(await learnt("AW_1")).toBe(0.005);
+  });
+
+  test("a load that moves with its jobs, as an average that has seen two fifths of them, teaches nothing in haste", async () => {
+    const s = scene();
+    await s.worker("AW_1", 0);
+    await burst(s, "first");
+    s.pass(1_000);
+    await s.sample("AW_1", 7 * 0.4 * 0.1);
+    expect(await learnt("AW_1")).toBeNaN();
+    s.pass(1_500);
+    await s.sample("AW_1", 7 * 0.4 * 0.05);
+    expect(await learnt("AW_1")).toBeNaN();
+  });
+
   test("a worker that runs more than we know of has fewer places, once it said so several times", async () => {
     const s = scene();
     await s.worker("AW_1", 0, { cap: 2 });

@@ -54,7 +54,12 @@ export function recover(state: ModelBook, id: string): void {
   state.place(id);
 }
 
-export function strike(state: ModelBook, id: string, job: ModelJob, reason: EjectionReason): string {
+export function strike(
+  state: ModelBook,
+  id: string,
+  job: Pick<ModelJob, "offeredAt">,
+  reason: EjectionReason,
+): string {
   const session = state.sessions.get(id);
   if (session === undefined) return "";
   const { ejectedAt, strikes } = session;

@@ -7,7 +7,7 @@ import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
 import { tryEjected, watch, wellHealth } from "./ledger-model-health.js";
 import type { ModelJob, ModelSession, ModelStop, ModelTerms } from "./ledger-model-types.js";
-import { choose, learn, NOTHING_LEARNT, six } from "./placement-model.js";
+import { choose, learn, learnLess, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
 import { SplitModel } from "./split-model.js";
 
@@ -39,6 +39,8 @@ export class ModelState {
   readonly #rooms = new Map<string, Room>();
   /** What was learnt in a pool. */
   readonly costs = new Map<string, number>();
+  /** How long the workers of a pool are known to need for an answer. */
+  readonly taught = new Map<string, number>();
   /** Set for the whole namespace. */
   policy: PlacementPolicy = {};
   readonly splits = new SplitModel<ModelJob>(this);
@@ -46,7 +48,14 @@ export class ModelState {
   newJob(terms: ModelTerms, pool: string): ModelJob {
     const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
     const epochs = { refusedEpoch: NEVER, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
-    const texts = { session: "", outcome: "", cause: "", failedWire: "", excluded: new Set<string>() };
+    const texts = {
+      session: "",
+      outcome: "",
+      cause: "",
+      failedWire: "",
+      lateBy: "",
+      excluded: new Set<string>(),
+    };
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, orphanedAt: 0 };
     const begins = { offeredAt: 0, startedAt: 0, runningAt: 0 };
     const ends = {
@@ -80,7 +89,8 @@ export class ModelState {
     const times = { sampledAt: 0, coolingUntil: 0, enteringUntil: 0 };
     const learnt = { learntCost: this.costs.get(pool), learning: NOTHING_LEARNT };
     const counted = { counts: false, miscount: 0, miscounts: 0, surplus: 0 };
-    const state = { status: "available" as const, load: 0, reports: false };
+    const answerMs = this.taught.get(pool);
+    const state = { status: "available" as const, load: 0, reports: false, answerMs };
     const drains = { followed: 0, isDrained: false };
     return { gateway, pool, cap, ...drains, ...state, ...times, ...learnt, ...counted, ...wellHealth() };
   }
@@ -233,10 +243,12 @@ export class ModelState {
     this.place(stop.session);
   }
 
-  learnCost(session: ModelSession, jobs: number, load: number): void {
+  learnCost(id: string, session: ModelSession, jobs: number, load: number): void {
     const believed = session.learntCost ?? this.policy.job_load ?? 0.1;
-    const { known, cost } = learn(session.learning, jobs, load, believed);
+    const { known, cost: fromLine } = learn(session.learning, jobs, load, believed);
     session.learning = known;
+    const seen = [...this.held(id).values()].filter((at) => at <= this.nowMs - 1_000).length;
+    const cost = fromLine ?? learnLess(seen, load, believed);
     if (cost === undefined) return;
     session.learntCost = cost;
     const common = this.costs.get(session.pool) ?? cost;
@@ -273,7 +285,9 @@ export class ModelState {
   offer(id: string, job: ModelJob, session: string): string {
     this.move(job, "offered");
     const [epoch, offers] = [job.epoch + 1, job.offers + 1];
-    Object.assign(job, { session, epoch, offers, offeredAt: this.nowMs, due: this.nowMs + ms.OFFER_MS });
+    const answerMs = this.sessions.get(session)?.answerMs ?? 0;
+    const due = this.nowMs + Math.max(ms.OFFER_MS, answerMs === 0 ? 0 : answerMs + ms.ANSWER_MARGIN_MS);
+    Object.assign(job, { session, epoch, offers, offeredAt: this.nowMs, due });
     this.held(session).set(`${id}#${epoch}`, Number.POSITIVE_INFINITY);
     this.place(session);
     return `offered ${id} ${session} ${epoch}`;

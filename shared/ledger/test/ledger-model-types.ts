@@ -16,6 +16,8 @@ export interface ModelJob extends DividedJob {
   isOnHold: boolean;
   isHeld: boolean;
   excluded: Set<string>;
+  /** Whose answer to its newest offer is late. */
+  lateBy: string;
   priority: number;
   restarts: boolean;
   /** Its order was made for one life of the room. */
@@ -78,6 +80,8 @@ export interface ModelSession extends ModelHealth {
   followed: number;
   isDrained: boolean;
   reports: boolean;
+  /** How long it is given for an answer, once it is known to need longer. */
+  answerMs: number | undefined;
   /** What a job costs here, once it was learnt; and from what. */
   learntCost: number | undefined;
   learning: Learning;

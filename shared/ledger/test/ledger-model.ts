@@ -15,6 +15,7 @@ import {
   wentWell,
   wentWrong,
 } from "./ledger-model-health.js";
+import { awaitLateAnswer, endLateWait, lengthen, waitsLonger } from "./ledger-model-lateness.js";
 import { dueTimes, isLeftAlone, ModelState, poolOf, waitsAlone } from "./ledger-model-state.js";
 import type { ModelJob, ModelTerms } from "./ledger-model-types.js";
 import { compareCounts } from "./placement-model.js";
@@ -46,7 +47,7 @@ export class LedgerModel {
     const session = this.state.sessions.get(id);
     if (session?.gateway !== gateway) return "sampled unknown";
     const jobs = [...this.state.held(id).values()].filter((at) => at <= this.state.nowMs).length;
-    if (load >= 0 && load < 1) this.state.learnCost(session, jobs, load);
+    if (load >= 0 && load < 1) this.state.learnCost(id, session, jobs, load);
     session.counts ||= jobCount > 0;
     const miscounted = session.counts && compareCounts(session, jobCount - jobs);
     Object.assign(session, { status, enteringUntil: 0 });
@@ -146,6 +147,7 @@ export class LedgerModel {
       return job.state === "ended" ? "ended" : "requeued";
     const isOpen = job.state === "offered" && job.session === session && job.epoch === epoch;
     if (!isOpen) return `stale ${job.state}`;
+    if (reason === "slow" && waitsLonger(state, session, job)) return "extended";
     job.refusedEpoch = epoch;
     const why = reason === "silent" ? "silent" : reason === "rejected" && !terminate ? "rejects" : undefined;
     const ejection = why === undefined ? "" : strike(state, session, job, why);
@@ -153,11 +155,49 @@ export class LedgerModel {
       state.end(id, job, "success", "terminated_by_worker");
       return `ended ${ejection}`.trim();
     }
+    if (reason === "slow") {
+      job.lateBy = session;
+      awaitLateAnswer(state, session, state.nowMs + ms.LATE_MS);
+    }
     job.excluded.add(session);
     state.splits.noteRefusal(id, job, reason);
     state.release(id, job);
     state.requeue(job, state.nowMs + ms.GUARD_MS);
     return `requeued ${ejection}`.trim();
+  }
+
+  settleLate(id: string, session: string, epoch: number, answer: "yes" | "no" | "none"): string {
+    const { state } = this;
+    const job = state.jobs.get(id);
+    const isSame = job?.epoch === epoch;
+    if (isSame && job.session === session && (job.state === "starting" || job.state === "running"))
+      return "started";
+    const live = state.sessions.get(session);
+    const noted = `noted ${job?.state ?? "unknown"}`;
+    if (live === undefined) return noted;
+    const waits = isSame && (job.state === "queued" || job.state === "parked") && job.lateBy === session;
+    if (answer === "none") {
+      const ejection = strike(state, session, { offeredAt: state.nowMs }, "silent");
+      if (waits && job.splitState === "placed") state.splits.note(id, job, false);
+      return `${noted} ${ejection}`.trim();
+    }
+    lengthen(state, live, ms.ANSWER_MS);
+    endLateWait(state, session);
+    state.place(session);
+    if (answer === "no" || !waits || poolOf(job) !== live.pool) return noted;
+    if (job.isHeld || job.isOnHold || state.nowMs < job.notBefore || state.nowMs >= job.waitUntil)
+      return noted;
+    // FULL can be said of the very place that is kept for this job.
+    if (state.measure(session, { ...live, status: "available" })?.room !== "pool") return noted;
+    state.move(job, "starting");
+    Object.assign(live.strikes, { silent: 0, rejects: 0 });
+    const due = state.nowMs + ms.START_MS;
+    job.excluded.clear();
+    const marks = { refusedEpoch: Number.NaN, lateBy: "", isNamed: true };
+    Object.assign(job, { session, attempts: job.attempts + 1, startedAt: state.nowMs, due, ...marks });
+    state.held(session).set(`${id}#${epoch}`, state.nowMs);
+    state.place(session);
+    return "started";
   }
 
   seen(id: string, session: string, epoch: number): string {

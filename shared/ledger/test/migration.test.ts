@@ -169,8 +169,8 @@ onEachRedis("migration", (scene) => {
     await s.orphan("AJ_1", "AW_1");
     await s.order("AD_2");
     await s.admit("AJ_2");
-    expect(await s.register("AW_2")).toEqual({ status: "registered", serve: "" });
-    expect(await s.register("AW_2")).toEqual({ status: "registered", serve: "" });
+    expect(await s.register("AW_2")).toEqual({ status: "registered", serve: "", answerMs: 0 });
+    expect(await s.register("AW_2")).toEqual({ status: "registered", serve: "", answerMs: 0 });
     expect(await s.loadInPool("AW_2")).toBeUndefined();
     s.pass(ENTERING_MS - 1);
     expect(await s.expireSession("AW_2")).toEqual({ status: "idle" });

@@ -96,7 +96,15 @@ const CORE = [
     weight: 4,
     arbitrary: fc.record({
       ...{ do: is("reject"), at, terminate: fc.nat({ max: 6 }) },
-      reason: is("rejected", "silent", "undelivered"),
+      reason: is("rejected", "slow", "slow", "silent", "undelivered"),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: is("settleLate"),
+      answer: is("yes", "yes", "no", "none"),
+      pick: fc.nat({ max: 5 }),
     }),
   },
   {

@@ -207,6 +207,15 @@ export class ModelStep {
           model.reject(...aim, op.reason, op.terminate === 0),
         ];
       }
+      case "settleLate": {
+        const owing = [...model.state.jobs].filter(
+          ([, { lateBy, state }]) => lateBy !== "" && state !== "ended",
+        );
+        const [id, job] = owing[op.pick % Math.max(1, owing.length)] ?? ["AJ_0", undefined];
+        const aim = [id, job?.lateBy ?? "AW_0", job?.epoch ?? 1] as const;
+        const reply = await scene.settleLate(...aim, op.answer);
+        return [words(stateWords(reply), ejected(reply)), model.settleLate(...aim, op.answer)];
+      }
       case "report": {
         const [id, from] = this.#aim(op.at, "starting", "running", "orphaned");
         const wire = this.#wire(op.at, id);

@@ -25,6 +25,7 @@ const MUST_OCCUR = [
     "confirmStop seen",
     "confirmStop doubted",
   ],
+  ...["reject extended", "settleLate started", "settleLate noted", "settleLate ejected"],
   ...["reject ejected", "report ejected", "reinstate reinstated"],
   ...["expireJob fell_back", "setPlacement set", "hold held", "release released", "change changed"],
   ...["drain stored", "drain unknown", "undrain deleted"],

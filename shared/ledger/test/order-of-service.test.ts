@@ -78,7 +78,7 @@ onEachRedis("order of service", (scene) => {
     await s.reject("AJ_1", "AW_1", epoch);
     await s.admit("AJ_1");
     expect(await s.serve()).toEqual({ status: "no_room" });
-    expect(await s.register("AW_2")).toEqual({ status: "registered", serve: POOL });
+    expect(await s.register("AW_2")).toEqual({ status: "registered", serve: POOL, answerMs: 0 });
     expect(await s.serve()).toMatchObject({
       status: "offered",
       job: { id: "AJ_1", session: "AW_2", epoch: "2" },

@@ -76,6 +76,13 @@ export function learn(
   return { known: next, cost: six(Math.max(0.005, Math.min(1, cost))) };
 }
 
+/** `jobs`: those that are there for a second. */
+export function learnLess(jobs: number, load: number, believed: number): number | undefined {
+  const seen = 0.4 * jobs;
+  if (believed <= 0.005 || seen < 2 || load >= (seen * believed) / 2) return undefined;
+  return six(Math.max(0.005, believed + 0.75 * (load / seen - believed)));
+}
+
 interface Counted {
   miscount: number;
   miscounts: number;

@@ -59,6 +59,56 @@ onEachRedis("preferences", (scene) => {
     expect(await s.admit("AJ_2")).toMatchObject({ status: "offered", job: { session: "AW_2" } });
   });
 
+  test.each([
+    ["says that it drains", "AW_1"],
+    ["is drained by an operator", "AW_1"],
+    ["is drained with its gateway", "AW_1"],
+    ["is ejected for longer than the job may wait", "AW_1"],
+  ])(
+    "nobody waits for a worker that %s: neither a new job nor one that waits already",
+    async (how, favourite) => {
+      const s = scene();
+      await s.worker(favourite, 0, { cap: 1 }, how.endsWith("gateway") ? "NO_h" : "NO_g");
+      await s.worker("AW_2", 0.3);
+      await placed("AD_1", sticky("caller"));
+      await s.accept("AJ_1", favourite, 1);
+      expect(await placed("AD_2", sticky("caller", 20_000))).toBeUndefined();
+      expect(await s.serve()).toEqual({ status: "no_room" });
+      s.pass(1);
+      const wakes: Record<string, () => Promise<{ serve?: string[] } | undefined>> = {
+        drains: () => s.sample(favourite, 0.1, { draining: true, status: "full" }),
+        operator: async () => {
+          await s.putDrain("DR_1", "worker", favourite);
+          return { serve: await s.applyDrains(10) };
+        },
+        gateway: async () => {
+          await s.putDrain("DR_1", "gateway", "NO_h");
+          return { serve: await s.applyDrains(10) };
+        },
+        wait: async () => {
+          // It may be back within the 20 s of the second job, not within 3 s of the third.
+          await s.simulate("AJ_x", favourite);
+          await s.redis.hset(
+            `muster:{${s.namespace}}:session:${favourite}`,
+            "cooling_until",
+            s.nowMs + 4_000,
+          );
+          await s.redis.zadd(`muster:{${s.namespace}}:deadlines`, s.nowMs + 4_000, `session|${favourite}`);
+          return undefined;
+        },
+      };
+      const way = how.split(" ").at(-1) ?? "";
+      const told = await wakes[way]?.();
+      if (told !== undefined) {
+        expect(told.serve).toEqual([POOL]);
+        expect(await s.serve()).toMatchObject({ status: "offered", job: { id: "AJ_2", session: "AW_2" } });
+        await s.accept("AJ_2", "AW_2", 1);
+        await s.sample("AW_2", 0.3);
+      }
+      expect(await placed("AD_3", sticky("caller", 3_000))).toBe("AW_2");
+    },
+  );
+
   test("a key means nothing in another pool", async () => {
     const s = scene();
     await s.worker("AW_1", 0, {}, "NO_g", SECOND_POOL);

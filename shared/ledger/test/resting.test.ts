@@ -28,7 +28,7 @@ onEachRedis("rest", (scene) => {
     expect(await create(-1)).toEqual({ status: "unindexed", rests: 0 });
     expect(await create(0)).toEqual({ status: "created" });
     expect(await create(-1, "AD_2")).toEqual({ status: "created" });
-    expect(await register(-1)).toEqual({ status: "registered", serve: "" });
+    expect(await register(-1)).toEqual({ status: "registered", serve: "", answerMs: 0 });
   });
 
   test("a namespace with a session or a live job does not rest", async () => {

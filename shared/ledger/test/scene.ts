@@ -23,6 +23,10 @@ export const SECOND_POOL = "room/second/";
 /** Of the first agent's deployment that splits try out. */
 export const CANDIDATE_POOL = "room/agent/new";
 export const OFFER_MS = 3_500;
+/** For how long an answer to a slow offer still counts; and what a slow session is then given. */
+export const LATE_MS = 7_000;
+export const ANSWER_MS = 8_000;
+export const ANSWER_MARGIN_MS = 2_000;
 export const START_MS = 30_000;
 export const GUARD_MS = 5_000;
 export const GRACE_MS = 35_000;
@@ -194,9 +198,25 @@ export class Scene {
   }
 
   async reject(job: string, session: string, epoch: number, reason = "rejected", terminate = false) {
-    const times = { coolMs: COOL_MS, guardMs: GUARD_MS };
+    const times = { coolMs: COOL_MS, guardMs: GUARD_MS, lateMs: reason === "slow" ? LATE_MS : 0 };
     return sparing(
       await this.ledger.reject({ ...this.at, job, session, epoch, reason, terminate, ...times }),
+    );
+  }
+
+  /** What came of an offer that was taken back as slow. */
+  async settleLate(
+    job: string,
+    session: string,
+    epoch: number,
+    answer: "yes" | "no" | "none",
+    { answerMs = answer === "none" ? 0 : ANSWER_MS, offeredAt = this.nowMs } = {},
+  ) {
+    const terms = { agentIdentity: `agent-${job}`, startMs: START_MS, coolMs: COOL_MS };
+    return sparing(
+      await this.ledger.settleLate({
+        ...{ ...this.at, job, session, epoch, answer, answerMs, offeredAt, ...terms },
+      }),
     );
   }
 

@@ -7,10 +7,10 @@ const NOTHING_LEFT = { requeued: [], orphaned: [], ended: [], serve: [], guard: 
 onEachRedis("sessions and gateways", (scene) => {
   test("registering is repeated without effect, and takes the gateway's lease", async () => {
     const s = scene();
-    expect(await s.register("AW_1")).toEqual({ status: "registered", serve: "" });
+    expect(await s.register("AW_1")).toEqual({ status: "registered", serve: "", answerMs: 0 });
     await s.sample("AW_1", 0.4);
     s.pass(100);
-    expect(await s.register("AW_1", { cap: 9 })).toEqual({ status: "registered", serve: "" });
+    expect(await s.register("AW_1", { cap: 9 })).toEqual({ status: "registered", serve: "", answerMs: 0 });
     expect(Number(await s.field("session", "AW_1", "load"))).toBe(0.4);
     expect(await s.timer("gateway|NO_g")).toBe(s.nowMs + LEASE_MS);
   });
@@ -140,7 +140,7 @@ onEachRedis("sessions and gateways", (scene) => {
     expect(await s.assert()).toEqual({ status: "lapsed" });
     await s.order("AD_3");
     await s.admit("AJ_3");
-    expect(await s.register("AW_1", { cap: 2 })).toEqual({ status: "registered", serve: "" });
+    expect(await s.register("AW_1", { cap: 2 })).toEqual({ status: "registered", serve: "", answerMs: 0 });
     expect(await s.serve()).toEqual({ status: "no_room" });
     const held = ["AJ_1", "AJ_2"].map((job) => ({ job, session: "AW_1", epoch, wire: job }));
     expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [] });

@@ -10,7 +10,7 @@ const KEY = "muster:{livekit}:heard";
 /** For so long a webhook shows that LiveKit has Muster among its webhook urls. */
 const KEPT_MS = 24 * 3_600_000;
 const WRITE_EVERY_MS = 10_000;
-const READ_EVERY_MS = 5_000;
+const READ_EVERY_MS = 15_000;
 
 export interface HeardBoardDeps {
   redis: RedisClient;

@@ -37,6 +37,8 @@ const GATEWAY_EVENTS = [
   ...["session_registered", "session_registered_again", "half_open_closed", "guard_raised"],
   ...["worker_counts_more", "worker_counts_fewer"],
   ...["lease_lapsed", "lease_failed", "offer_held", "answer_ignored"],
+  "load_report_stale",
+  ...["late_answer_taken", "late_answer_too_late", "late_answer_no", "late_answer_never"],
   ...["assignment_late", "assignment_socket_gone", "start_withdrawn"],
   ...["report_refused", "report_failed", "report_retrying", "ghost_stopped"],
   ...["migration_asked", "migration_moved", "migration_stopped", "migration_refused"],

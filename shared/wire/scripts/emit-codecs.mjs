@@ -23,7 +23,11 @@ const OPTIONS = {
 };
 
 const INT64_REWRITES = [
-  { what: "default", pattern: /\$util\.Long \? \$util\.Long\.fromBits\(0,0,false\) : 0;/g, to: "0n;" },
+  {
+    what: "default",
+    pattern: /\$util\.Long \? \$util\.Long\.fromBits\(0,0,(?:false|true)\) : 0;/g,
+    to: "0n;",
+  },
   {
     what: "encode",
     pattern: /\(typeof (message\.\w+) === "object" \? \1\.low \|\| \1\.high : \1 !== 0\)/g,
@@ -32,8 +36,8 @@ const INT64_REWRITES = [
   {
     what: "decode",
     pattern:
-      /typeof \(value = reader\.int64\(\)\) === "object" \? value\.low \|\| value\.high : value !== 0/g,
-    to: "(value = reader.int64()) !== 0n",
+      /typeof \(value = reader\.(u?int64)\(\)\) === "object" \? value\.low \|\| value\.high : value !== 0/g,
+    to: "(value = reader.$1()) !== 0n",
   },
 ];
 
@@ -43,7 +47,7 @@ export async function emitCodecs(root, messages) {
   });
   const int64Fields = messages
     .flatMap((message) => message.fieldsArray)
-    .filter((field) => field.type === "int64");
+    .filter((field) => ["int64", "uint64"].includes(field.type));
 
   let rewritten = body;
   for (const { what, pattern, to } of INT64_REWRITES) {

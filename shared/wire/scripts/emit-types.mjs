@@ -9,6 +9,7 @@ const SCALARS = {
   int32: "number",
   uint32: "number",
   int64: "bigint",
+  uint64: "bigint",
   float: "number",
 };
 

@@ -28,6 +28,7 @@ interface ReaderBase {
   size(): number;
   raw(start: number, end: number): Uint8Array;
   int64(): unknown;
+  uint64(): unknown;
 }
 
 const ReaderBase = protobuf.Reader as unknown as new (bytes: Uint8Array) => ReaderBase;
@@ -75,6 +76,11 @@ export class WireReader extends ReaderBase {
     return (BigInt(high) << 32n) | BigInt(low >>> 0);
   }
 
+  override uint64(): bigint {
+    const { low, high } = super.uint64() as LongBits;
+    return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+  }
+
   #countField(): void {
     if (--this.#fieldsLeft < 0) throw new RangeError(`more than ${MAX_UNTRUSTED_FIELDS} fields`);
   }
@@ -84,6 +90,7 @@ interface WriterBase {
   uint32(value: number): this;
   int32(value: number): this;
   int64(value: unknown): this;
+  uint64(value: unknown): this;
   string(value: string): this;
   finish(): Uint8Array;
 }
@@ -114,6 +121,17 @@ export class WireWriter extends WriterBase {
     if (Number.isSafeInteger(approximate)) return super.int64(approximate);
     const bits: LongBits = { low: Number(BigInt.asIntN(32, value)), high: Number(value >> 32n) };
     return super.int64(bits);
+  }
+
+  override uint64(value: bigint): this {
+    if (typeof value !== "bigint" || BigInt.asUintN(64, value) !== value) {
+      throw new InvariantError("not an unsigned 64 bit bigint");
+    }
+    const bits: LongBits = {
+      low: Number(BigInt.asIntN(32, value)),
+      high: Number(BigInt.asIntN(32, value >> 32n)),
+    };
+    return super.uint64(bits);
   }
 
   /** Half a surrogate pair has no UTF-8. protobufjs would write it anyway, and Python refuses the whole frame. */

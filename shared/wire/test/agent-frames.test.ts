@@ -329,3 +329,19 @@ function lengthPrefixed(tag: number, content: Uint8Array): Uint8Array {
   for (; rest > 127; rest >>>= 7) length.push((rest & 127) | 128);
   return Uint8Array.from([tag, ...length, rest, ...content]);
 }
+
+it("reads what newer workers say of their drain and their reports' order, as PyPI's livekit-protocol 1.1.29 writes it", () => {
+  const frame = Buffer.from("1a1608011d0000003f2002280130ffffffffffffffffff01", "hex");
+  const said = { status: 1, load: 0.5, jobCount: 2, draining: true, seq: 2n ** 64n - 1n };
+  expect(decodeWorkerMessage(frame)).toMatchObject({ case: "updateWorker", value: said });
+  expect(Buffer.from(encodeWorkerMessage({ case: "updateWorker", value: said })).equals(frame)).toBe(true);
+  const json = `{"updateWorker":{"status":"WS_FULL","load":0.5,"jobCount":2,"draining":true,"seq":"18446744073709551615"}}`;
+  expect(decodeWorkerMessageJson(json)).toMatchObject({ case: "updateWorker", value: said });
+  expect(JSON.parse(encodeWorkerMessageJson({ case: "updateWorker", value: said }))).toEqual(
+    JSON.parse(json),
+  );
+  for (const seq of ["-1", "18446744073709551616", "1.5", -1])
+    expect(refusalOf(() => decodeWorkerMessageJson(JSON.stringify({ updateWorker: { seq } }))).field).toBe(
+      "updateWorker.seq",
+    );
+});

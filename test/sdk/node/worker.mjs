@@ -4,6 +4,7 @@
  * `AGENT_FILE` names another agent beside this file.
  */
 
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { AgentServer, InferenceRunner, initializeLogger, ServerOptions } from "@livekit/agents";
 
@@ -20,6 +21,11 @@ const server = new AgentServer(
     numIdleProcesses: 1,
     simulation: true,
     loadFunc: async () => 0.25,
+    // With AGENT_ANSWERS_AFTER it thinks for so many seconds before it takes a job, as one that asks a database does.
+    requestFunc: async (request) => {
+      await pause(Number(process.env.AGENT_ANSWERS_AFTER ?? 0) * 1_000);
+      await request.accept();
+    },
   }),
 );
 server.event.on("worker_registered", (id) => process.stdout.write(`registered ${id}\n`));

@@ -11,7 +11,7 @@ import os
 import time
 
 from google.protobuf.json_format import MessageToDict
-from livekit.agents import AgentServer, JobContext
+from livekit.agents import AgentServer, JobContext, JobRequest
 
 
 def record(**event: object) -> None:
@@ -50,6 +50,12 @@ async def entry(ctx: JobContext) -> None:
         ctx.shutdown("done")
 
 
+async def answer(request: JobRequest) -> None:
+    """With AGENT_ANSWERS_AFTER it thinks for so many seconds before it takes a job, as one that asks a database does."""
+    await asyncio.sleep(float(os.environ.get("AGENT_ANSWERS_AFTER", "0")))
+    await request.accept()
+
+
 async def main() -> None:
     server = AgentServer(
         num_idle_processes=1,
@@ -58,7 +64,7 @@ async def main() -> None:
         load_fnc=lambda: 0.1,
         load_threshold=0.9,
     )
-    server.rtc_session(entry, agent_name=os.environ["AGENT_NAME"])
+    server.rtc_session(entry, agent_name=os.environ["AGENT_NAME"], on_request=answer)
     server.on("worker_registered", lambda worker_id, _: print(f"registered {worker_id}", flush=True))
     await server.run(devmode=True)
 

@@ -26,6 +26,7 @@ http://{{ .serviceName }}.{{ .namespace | default $.Release.Namespace }}.svc.{{ 
 {{- end }}
 
 {{- define "muster.config" -}}
+{{- include "muster.checkTimes" . -}}
 {{- $own := index .root.Values .component -}}
 {{- $known := include "muster.settings" . | fromYaml -}}
 {{- $all := merge (dict) $own.muster .root.Values.muster -}}

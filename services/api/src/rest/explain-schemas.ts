@@ -39,7 +39,7 @@ const Attempt = z
     }),
     outcome: z.enum(ATTEMPT_OUTCOMES).openapi({
       description:
-        "Over: parked (it waited for the next attempt), fell_back, held, rejected, silent, undelivered, unanswered, never_started, " +
+        "Over: parked (it waited for the next attempt), fell_back, held, rejected, slow, silent, undelivered, unanswered, never_started, " +
         "failed, agent_left, worker_lost, migrated. The latest also: parked, offered, starting, running, lost, ended with the job.",
     }),
     agent_name: z.string().openapi({ description: "Who was asked." }),

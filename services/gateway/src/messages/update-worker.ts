@@ -4,7 +4,7 @@
  */
 
 import type { UpdateWorkerStatus } from "@muster/wire/generated/livekit";
-import { readReport, withLastLoad } from "../load-sample.js";
+import { isStale, readReport, withLastLoad } from "../load-sample.js";
 import type { MessageDeps } from "../message-deps.js";
 import type { Session } from "../session.js";
 
@@ -15,7 +15,12 @@ export function handleUpdateWorker(
 ): void {
   const { registration, worker } = session;
   if (registration === undefined || session.phase !== "registered") return;
-  const { state, sample, problem } = readReport(report, worker, clock.now());
+  if (isStale(report, worker)) {
+    metrics.reportStale();
+    return;
+  }
+  const nowMs = clock.now();
+  const { state, sample, problem } = readReport(report, worker, nowMs, session.isStarting(nowMs));
   if (problem !== undefined) metrics.loadRefused(problem);
   if (sample.load >= 0) metrics.loadReported(sample.load);
   session.worker = state;

@@ -39,7 +39,8 @@ local function pick(job, scan, prefers)
       local lease = redis.call("ZSCORE", gateways_key, at.gateway)
       verdict = lease and tonumber(lease) > now and "chosen" or "gateway_gone"
     end
-    considered[#considered + 1] = { session = id, load = at and at.load or tonumber(load), verdict = verdict }
+    considered[#considered + 1] = { session = id, load = at and at.load or tonumber(load), verdict = verdict,
+      answer_ms = at and at.answer_ms }
     if verdict == "chosen" then return { id, at.gateway } end
     if at and not has_room then place(id) end
     return nil, at and not has_room
@@ -83,7 +84,10 @@ end
 -- Reserves a place on the session, makes the job OFFERED there, and answers with all that the gateway needs to ask its
 -- worker. The epoch fences every later answer; the wire id keeps a late answer to an earlier offer apart, since SDKs
 -- key everything by job id. An open reservation scores +inf: no load sample can have counted it.
+-- The deadline is never before the gateway's own: how long this session may take to answer is in its record.
 local function offer(job_id, job, flat, order, session_id, gateway, deadline, considered)
+  local answer_ms = considered[#considered].answer_ms
+  if answer_ms then deadline = math.max(deadline, now + answer_ms + ANSWER_MARGIN_MS) end
   local epoch = string.format("%d", job.epoch + 1)
   local offers = string.format("%d", job.offers + 1)
   local wire = offers == "1" and job_id or (job_id .. "." .. offers)

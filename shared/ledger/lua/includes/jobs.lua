@@ -6,7 +6,7 @@
 local TEXTS = { session = "", gateway = "", order = "", outcome = "", cause = "", error = "", room_sid = "",
   room_info = "", participant_info = "", only = "", excluded = "", agent_identity = "", failed_wire = "",
   participant_sid = "", left_how = "", refused_epoch = "", resumed_epoch = "", withdrawn_epoch = "",
-  restart_policy = "", considered = "", loosens = "", split = "", split_state = "", split_stable = "",
+  restart_policy = "", considered = "", late_by = "", loosens = "", split = "", split_state = "", split_stable = "",
   split_candidate = "", reported = "" }
 local ABSENT = { __index = function(_, field) return TEXTS[field] or "0" end }
 

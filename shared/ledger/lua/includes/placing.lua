@@ -20,19 +20,21 @@ end
 -- Reservations and held jobs are members of session-jobs, never a counter. Their scores say what the last sample did
 -- not count yet: +inf while the offer is open, then when the worker accepted. What was accepted in the very
 -- millisecond of the sample counts twice until the next one: the other way a burst in that millisecond would be free.
-local function measure(id)
+-- `whatever_it_says`: as if it were available, for a worker that takes a job in that moment.
+local function measure(id, whatever_it_says)
   local pool, gateway, status, draining, drained, cooling_until, load, cost, learnt, max_load, cap, sampled_at, enters,
-    surplus, labels, ejected_at = unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining",
+    surplus, labels, ejected_at, answer_ms = unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining",
       "drained", "cooling_until", "load", "cost", "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus",
-      "labels", "ejected_at"))
+      "labels", "ejected_at", "answer_ms"))
   if not pool then return nil end
   local policy = placement_policy(pool)
   local uncounted = redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf")
   local job_load = tonumber(learnt or policy.job_load or cost)
   local most_load, most_jobs = policy.max_load or tonumber(max_load), policy.max_jobs or tonumber(cap)
   local at = { pool = pool, gateway = gateway, load = math.min(1, tonumber(load) + uncounted * job_load),
-    labels = labels or "", job_load = job_load, most_load = most_load, most_jobs = most_jobs, surplus = tonumber(surplus or 0) }
-  at.verdict = closed_by(status, draining, drained, cooling_until, enters)
+    labels = labels or "", job_load = job_load, most_load = most_load, most_jobs = most_jobs, surplus = tonumber(surplus or 0),
+    answer_ms = tonumber(answer_ms) }
+  at.verdict = closed_by(whatever_it_says and "available" or status, draining, drained, cooling_until, enters)
   -- One place at a time of those given since it was ejected (includes/ejecting).
   if not at.verdict and ejected_at and redis.call("ZCOUNT", session_jobs_of(id), ejected_at, "+inf") > 0 then
     at.verdict = "probation"

@@ -28,8 +28,13 @@ local function wishes_for(job, text)
   for _, id in ipairs(prefer.exclude or {}) do wishes.left_out[id] = true end
   if prefer.sticky then
     local favourite = redis.call("GET", sticky_of(prefer.sticky.key))
-    if favourite and redis.call("HGET", session_of(favourite), "pool") == job.pool then
-      wishes.favourite, wishes.insists = favourite, waited < (prefer.sticky.hold_ms or 0)
+    local pool, draining, drained, cooling_until = unpack(favourite and redis.call("HMGET", session_of(favourite), "pool",
+      "draining", "drained", "cooling_until") or {})
+    if pool and pool == job.pool then
+      -- Nobody waits for one that will not take it in that time: it goes, or is left alone for longer.
+      local left_ms = (prefer.sticky.hold_ms or 0) - waited
+      local may_come = draining ~= "1" and not drained and tonumber(cooling_until) < now + left_ms
+      wishes.favourite, wishes.insists = favourite, left_ms > 0 and may_come
     end
   end
   local ends = 0

@@ -7,6 +7,9 @@
 -- @key deadlines deadlines
 -- @family parked parked:
 
+-- The ledger ends an offer this much later than its gateway does: only the gateway knows whether the worker was asked.
+local ANSWER_MARGIN_MS = 2000
+
 -- Rank in the parked set: lower is served first. Priority 0–1000 (higher first) above 42 bits of milliseconds: exact
 -- in a double until the year 2109.
 local function rank(job)

@@ -8,7 +8,7 @@ import { assertNever } from "@muster/domain/assert";
 import { DispatchError } from "@muster/domain/errors";
 import { isWellFormed } from "../well-formed.js";
 import type { EnumSchema, FieldSchema, MessageSchema } from "./json-schema.js";
-import { readFloat, readInt32, readInt64, readUint32 } from "./numbers.js";
+import { readFloat, readInt32, readInt64, readUint32, readUint64 } from "./numbers.js";
 
 export interface FromJsonOptions {
   /** Begins every path in errors: "register" gives "register.agentName". Empty = the bare field. */
@@ -113,6 +113,8 @@ class JsonReader {
         return readUint32(value, path);
       case "int64":
         return readInt64(value, path);
+      case "uint64":
+        return readUint64(value, path);
       case "float":
         return readFloat(value, path);
       case "enum":

@@ -14,7 +14,7 @@ interface FieldBase {
   readonly oneof: string | undefined;
 }
 
-export type ScalarKind = "string" | "bool" | "int32" | "uint32" | "int64" | "float";
+export type ScalarKind = "string" | "bool" | "int32" | "uint32" | "int64" | "uint64" | "float";
 
 export type FieldSchema =
   | (FieldBase & { readonly kind: ScalarKind })

@@ -6,6 +6,8 @@ import { DispatchError } from "@muster/domain/errors";
 
 const MAX_INT64 = 2n ** 63n - 1n;
 const MIN_INT64 = -(2n ** 63n);
+const MAX_UINT64 = 2n ** 64n - 1n;
+const UNSIGNED = /^(0|[1-9]\d{0,19})$/;
 const INTEGER = /^-?(0|[1-9]\d{0,18})$/;
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const MAX_NUMBER_LENGTH = 64;
@@ -30,6 +32,15 @@ export function readInt64(value: unknown, path: string): bigint {
     if (integer >= MIN_INT64 && integer <= MAX_INT64) return integer;
   }
   throw refuse(path, "must be a 64 bit integer, written as a number or a string of its digits");
+}
+
+export function readUint64(value: unknown, path: string): bigint {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  if (typeof value === "string" && UNSIGNED.test(value)) {
+    const integer = BigInt(value);
+    if (integer <= MAX_UINT64) return integer;
+  }
+  throw refuse(path, "must be an unsigned 64 bit integer, written as a number or a string of its digits");
 }
 
 const NOT_FINITE: Record<string, number> = {

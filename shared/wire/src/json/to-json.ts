@@ -64,6 +64,7 @@ function elementToJson(field: FieldSchema, value: unknown, options: ToJsonOption
     case "uint32":
       return value;
     case "int64":
+    case "uint64":
       return String(value);
     case "float":
       return Number.isFinite(value) ? value : String(value);
@@ -87,6 +88,7 @@ function zeroOf(field: FieldSchema): unknown {
     case "bool":
       return false;
     case "int64":
+    case "uint64":
       return "0";
     case "int32":
     case "uint32":
