@@ -9,7 +9,8 @@ import type { Metrics } from "@muster/runtime/metrics";
 import type { EventMetrics } from "./events/event-metrics.js";
 
 /** Through which API, or by a rule. */
-export type OrderDoor = "twirp" | "rest" | "rule";
+/** `livekit`: taken over from livekit-server. */
+export type OrderDoor = "twirp" | "rest" | "rule" | "livekit";
 
 export interface ApiMetrics {
   /** Not counted again when the call is repeated. */

@@ -144,6 +144,9 @@ describe("a dispatch that livekit-server made", () => {
     // One that was made while the room lived.
     livekit.rooms.addDispatch("room", { agentName: "scribe" });
     await waitUntil("so is the other", async () => (await orders("room")).length === 2);
+    expect(await (await fetch(`${api.url}/metrics`)).text()).toMatch(
+      /^muster_orders_accepted_total\{.*api="livekit".*\} 2$/m,
+    );
   });
 
   test("that is out of bounds is left to it, and holds up no other", async () => {

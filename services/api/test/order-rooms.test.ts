@@ -217,8 +217,15 @@ describe("an order whose target needs another type of worker", () => {
     expect((await read()).warnings).toEqual([]);
   });
 
-  test("for the room does not", async () => {
-    const house = await houseWith({ asks: false });
-    expect((await post(house, {})).warnings).toEqual([]);
-  });
+  test.each(["room", "publisher"] as const)(
+    "for the room warns, until a worker for its %s was seen",
+    async (type) => {
+      const house = await houseWith({ asks: false });
+      expect((await post(house, {})).warnings).toEqual([
+        expect.stringContaining('no worker of type room is known for agent "agent"'),
+      ]);
+      await kit.registerWorker(house.api.ledger, { namespace: NAMESPACE, agent: AGENT, type });
+      expect((await post(house, {})).warnings).toEqual([]);
+    },
+  );
 });

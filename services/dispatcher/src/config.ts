@@ -35,7 +35,9 @@ export const placementFields = {
     .describe("How long a job waits for its worker to come back after the socket was lost."),
   startDeadlineMs: durationMs({ minMs: 1_000, maxMs: 600_000 })
     .default(START_DEADLINE_MS)
-    .describe("From the assignment until the job must have been seen to run."),
+    .describe(
+      "From the assignment until the job must have been seen to run, or its agent to have joined: longer than the slowest start of an agent.",
+    ),
   silentJobBoundMs: durationMs({ minMs: 60_000, maxMs: 604_800_000 })
     .default(SILENT_JOB_BOUND_MS)
     .describe("How long a job of a worker that never reports is taken to run."),

@@ -93,7 +93,9 @@ export const gatewayFields = {
     ),
   startDeadlineMs: durationMs({ minMs: 1_000, maxMs: MAX_DURATION_MS })
     .default(START_DEADLINE_MS)
-    .describe("From the assignment until the job must have been seen to run."),
+    .describe(
+      "From the assignment until the job must have been seen to run, or its agent to have joined: longer than the slowest start of an agent.",
+    ),
   sampleFlushMs: durationMs({ minMs: 1, maxMs: 10_000 })
     .default(100)
     .describe("How long load reports are gathered before they are written."),

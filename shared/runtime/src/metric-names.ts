@@ -77,18 +77,18 @@ export const METRICS = {
   },
   orders_accepted_total: {
     type: "counter",
-    help: "Work orders taken in, by the door they came through.",
-    labels: { api: ["twirp", "rest", "webhook", "rule"] },
+    help: "Work orders taken in, by the door they came through; livekit: taken over from livekit-server.",
+    labels: { api: ["twirp", "rest", "rule", "livekit"] },
   },
   orders_refused_total: {
     type: "counter",
     help: "Work orders refused, by the door they came to.",
-    labels: { api: ["twirp", "rest", "webhook", "rule"] },
+    labels: { api: ["twirp", "rest", "rule", "livekit"] },
   },
   orders_merged_total: {
     type: "counter",
     help: "Work orders answered with the live one that their agent has in the room, since it is one per room.",
-    labels: { api: ["twirp", "rest", "webhook", "rule"] },
+    labels: { api: ["twirp", "rest", "rule", "livekit"] },
   },
   orders_expired_total: {
     type: "counter",

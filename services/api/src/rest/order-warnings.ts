@@ -4,29 +4,30 @@
  * only.
  */
 
-import { type JobType, poolName, poolOf } from "@muster/domain/pool";
+import { JOB_TYPES, type JobType, poolName, poolOf } from "@muster/domain/pool";
 import { knownTarget } from "@muster/domain/target";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { OrderPart } from "../room-orders.js";
 
 type KnownPools = Pick<Ledger, "knownPools">;
 
-const TYPE_OF = { room: undefined, publishers: "publisher", participants: "participant" } as const;
+/** The types of workers that can serve each target; the first is the one that it is made for. */
+const TYPES_OF = { room: JOB_TYPES, publishers: ["publisher"], participants: ["participant"] } as const;
 
-/** Of an order on participants or publishers for whom no worker was ever seen, in any namespace where it has a part. */
+/** Of an order for which no worker was ever seen, in any namespace where it has a part: a misspelt name, a worker of another type. */
 export async function orderWarnings(
   ledger: KnownPools,
   parts: readonly Pick<OrderPart, "namespace" | "order">[],
 ): Promise<string[]> {
   const [first] = parts;
   const target = first && knownTarget(first.order.target);
-  const type = target && TYPE_OF[target.for];
-  if (first === undefined || type === undefined) return [];
+  if (first === undefined || target === undefined) return [];
+  const types = TYPES_OF[target.for];
   const { agent, deployment, fallback } = first.order;
   const asked = [{ agentName: agent, deployment }, ...fallback];
-  const names = asked.map((who) => poolName({ ...who, type }));
+  const names = types.flatMap((type) => asked.map((who) => poolName({ ...who, type })));
   const known = await Promise.all(parts.map(({ namespace }) => ledger.knownPools({ namespace, names })));
-  return known.some((reply) => reply.names.length > 0) ? [] : [warningOf(agent, type)];
+  return known.some((reply) => reply.names.length > 0) ? [] : [warningOf(agent, types[0])];
 }
 
 /** Of a job that waits for a pool of which no worker was ever seen. */

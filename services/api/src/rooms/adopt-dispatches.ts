@@ -23,6 +23,7 @@ import type { Log } from "@muster/runtime/log";
 import { AgentDispatch, CreateAgentDispatchRequest } from "@muster/wire/generated/livekit";
 import type { AcceptOrder } from "../accept-order.js";
 import type { KnownNamespaces } from "../known-namespaces.js";
+import type { ApiMetrics } from "../metrics.js";
 import { checkDispatchId, orderOf } from "../order-request.js";
 import type { OrderPolicy } from "../policy.js";
 import { ClaimWindow } from "./claim-window.js";
@@ -36,6 +37,7 @@ export interface AdoptDispatchesDeps {
   known: Pick<KnownNamespaces, "of">;
   acceptOrder: Pick<AcceptOrder, "accept">;
   policy: Pick<OrderPolicy, "adoptUnnamed">;
+  metrics: Pick<ApiMetrics, "orderAccepted" | "orderMerged">;
   /** Whose orders they become: LiveKit knows of no projects. */
   project: string;
   clock: Clock;
@@ -117,7 +119,7 @@ export class AdoptDispatches {
   }
 
   async #adopt(room: string, sid: string, likeness: string, dispatch: AgentDispatch): Promise<void> {
-    const { ledger, acceptOrder, project, log } = this.#deps;
+    const { ledger, acceptOrder, project, metrics, log } = this.#deps;
     const args = { room, sid, likeness, id: dispatch.id, keepMs: KEEP_MS };
     const isLate = dispatch.agentName === "" && !(await this.#isUnnamedKnown());
     const { id, done, late } = await ledger.adoptDispatch({ ...args, isDone: false, isLate });
@@ -132,7 +134,10 @@ export class AdoptDispatches {
       checkDispatchId(id);
       const order = orderOf(project, request, undefined);
       // The next life has dispatches of its own: one that outlived this one would double the agent there.
-      await acceptOrder.accept({ ...order, roomSid: sid, repeat: { by: "id", value: id } });
+      const repeat = { by: "id", value: id } as const;
+      const { status } = await acceptOrder.accept({ ...order, roomSid: sid, repeat });
+      if (status === "created") metrics.orderAccepted("livekit");
+      if (status === "merged") metrics.orderMerged("livekit");
     } catch (error) {
       if (!(error instanceof DispatchError) || error.code === "unavailable") throw error;
       log.warn(
