@@ -145,6 +145,8 @@ const REFUSED: [string, object, string][] = [
     { preferences: { sticky: { key: "" } } },
     "preferences.sticky.key",
   ],
+  ["one per room that is no truth value", { one_per_room: "yes" }, "one_per_room"],
+  ["waiting on that is no truth value", { keep_waiting: 1 }, "keep_waiting"],
   ["a field that is none", { holds: true }, "holds"],
   ["a field of the target that is none", target({ identityPattern: "*" }), "target.identityPattern"],
 ];

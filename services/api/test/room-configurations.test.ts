@@ -178,10 +178,10 @@ describe("POST /v1/rooms", () => {
     });
     const orders = await ordersOf("room");
     expect(made.orders).toEqual(BOTH.map((agent) => orders.find((order) => order.agent === agent)?.id));
-    // The unnamed dispatch is LiveKit's own.
-    expect(await agentsOf("room")).toEqual(["", "greeter", "own", "scribe"]);
+    // LiveKit's own unnamed dispatch is nobody's here.
+    expect(await agentsOf("room")).toEqual(["greeter", "own", "scribe"]);
     await told();
-    expect(await agentsOf("room")).toEqual(["", "greeter", "own", "scribe"]);
+    expect(await agentsOf("room")).toEqual(["greeter", "own", "scribe"]);
   });
 
   test("gives the room the configuration's metadata unless it has its own", async () => {
@@ -205,7 +205,7 @@ describe("POST /v1/rooms", () => {
     await expect(lost()).rejects.toThrow();
     expect(await lost()).toMatchObject({ ...(JSON.parse(losing.lost[0] ?? "{}") as Json) });
     await losing.stop();
-    for (const room of ["room", "other", "lost"]) expect(await agentsOf(room)).toEqual(["", ...BOTH]);
+    for (const room of ["room", "other", "lost"]) expect(await agentsOf(room)).toEqual(BOTH);
     livekit.rooms.finishRoom("room");
     const next = await make(body);
     expect(next.sid).not.toBe(first.sid);
@@ -215,9 +215,9 @@ describe("POST /v1/rooms", () => {
   test("made of a room that lives, adds the configuration to it", async () => {
     livekit.rooms.startRoom("room");
     await told();
-    expect(await agentsOf("room")).toEqual([""]);
+    expect(await agentsOf("room")).toEqual([]);
     expect((await make({ name: "room", configuration: "support" })).orders).toHaveLength(2);
-    expect(await agentsOf("room")).toEqual(["", ...BOTH]);
+    expect(await agentsOf("room")).toEqual(BOTH);
   });
 
   test.each<[string, object, number, string]>([

@@ -85,7 +85,7 @@ test("says what would be ordered, and where, and then that is what is ordered", 
   ]);
   const defaults = {
     ...{ deployment: "", priority: 500, restart_policy: "on_failure", target: { for: "room" } },
-    ...{ hold: false, fallback: [] },
+    ...{ hold: false, keep_waiting: false, fallback: [] },
   };
   expect(orders).toEqual([
     {
@@ -99,7 +99,7 @@ test("says what would be ordered, and where, and then that is what is ordered", 
     {
       ...{
         ...terms,
-        hold: false,
+        ...{ hold: false, keep_waiting: false },
         rule: "r",
         configuration: null,
         index: 1,

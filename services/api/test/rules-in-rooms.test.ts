@@ -221,8 +221,8 @@ describe("a rule that applies", () => {
     const count = countCommands(api.redis);
     livekit.rooms.startRoom("none");
     await told(api, livekit.events.slice(-1));
-    // The room book, the unnamed agent, and the room's orders (2) beside: is it marked, the rules, the mark.
-    expect(count.byName()).toEqual({ evalsha: 7, zadd: 1 });
+    // The room book, the unnamed agent and that nobody is it (2), and the room's orders (2) beside: is it marked, the rules, the mark.
+    expect(count.byName()).toEqual({ evalsha: 8, zadd: 1 });
   });
 });
 

@@ -43,7 +43,7 @@ const template = {
   },
   ...{ priority: 7, deadline_ms: 90_000, restart_policy: "never", max_attempts: 2 },
   target: { for: "publishers", identity_pattern: "caller-*", kinds: ["sip"] },
-  ...{ hold: true, fallback: [{ after_ms: 5_000, agent_name: "voicemail" }] },
+  ...{ hold: true, keep_waiting: false, fallback: [{ after_ms: 5_000, agent_name: "voicemail" }] },
 };
 const defaults = {
   deployment: "",
@@ -52,6 +52,7 @@ const defaults = {
   priority: 500,
   restart_policy: "on_failure",
   hold: false,
+  keep_waiting: false,
   fallback: [],
 };
 

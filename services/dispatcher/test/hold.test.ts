@@ -4,7 +4,7 @@ import { startFlakyProxy } from "@muster/test/kit/flaky-proxy";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { describe, expect, it } from "vitest";
 import { noPresence, type PresenceVerdict } from "../src/presence.js";
-import { log, runDispatcher, staticPresence, testPolicy } from "./kit.js";
+import { runDispatcher, staticPresence, testPolicy } from "./kit.js";
 import { setStage } from "./stage.js";
 
 const stage = setStage("hold");
@@ -24,7 +24,12 @@ async function pauseRedis(dispatcher: { ready(): boolean }, forMs = 1_200) {
 
 /** The fields of what is logged as an error. */
 function keepingErrors(lines: object[]): Log {
-  const keeping: Log = { ...log, error: (fields) => void lines.push(fields), child: () => keeping };
+  const ignore = () => {};
+  const keeping: Log = {
+    ...{ debug: ignore, info: ignore, warn: ignore },
+    error: (fields) => void lines.push(fields),
+    child: () => keeping,
+  };
   return keeping;
 }
 
