@@ -132,7 +132,7 @@ export const LEDGER_ENDS = [
     name: "a failure that is repeated fails the next attempt too",
     breaks: 3,
     file: `${LUA}report.lua`,
-    find: 'if status == "failed" and record.failed_wire == wire then',
+    find: 'if status ~= "running" and record.failed_wire == wire then',
     replace: 'if status == "never" and record.failed_wire == wire then',
     caughtBy: retries("a job that failed is tried again after a back-off"),
   },
