@@ -8,9 +8,26 @@ const stopped = (test) => ({
   file: "shared/ledger/test/stopped-agents.test.ts",
   test: `single Redis ${test}`,
 });
+const unjoined = (test) => ({ file: "shared/ledger/test/unjoined.test.ts", test: `single Redis ${test}` });
 const retries = (test) => ({ file: "shared/ledger/test/retries.test.ts", test: `single Redis ${test}` });
 
 export const LEDGER_ENDS = [
+  {
+    name: "a job that its worker reported as done stands for whoever still holds it",
+    breaks: 7,
+    file: `${LUA}assert-gateway.lua`,
+    find: 'if claim.epoch == epoch and job.reported ~= "" then return false end',
+    replace: "",
+    caughtBy: unjoined("is over on its worker: whoever still holds it is to stop it"),
+  },
+  {
+    name: "a goodbye vouches for an agent that nobody saw",
+    breaks: 7,
+    file: `${LUA}includes/losing.lua`,
+    find: "if goodbye and must_doubt(job) then",
+    replace: "if false then",
+    caughtBy: unjoined("is doubted too when its worker says goodbye"),
+  },
   {
     name: "an ended job is reopened by a late report",
     breaks: 7,
@@ -115,7 +132,7 @@ export const LEDGER_ENDS = [
     name: "a failure that is repeated fails the next attempt too",
     breaks: 3,
     file: `${LUA}report.lua`,
-    find: 'if status == "failed" and record.failed_wire == wire then',
+    find: 'if status ~= "running" and record.failed_wire == wire then',
     replace: 'if status == "never" and record.failed_wire == wire then',
     caughtBy: retries("a job that failed is tried again after a back-off"),
   },

@@ -13,8 +13,8 @@ export const LEDGER_RECOVERY = [
     name: "a success without an agent in the room is believed",
     breaks: 13,
     file: `${LUA}report.lua`,
-    find: "and presence_is_known() then",
-    replace: "and false then",
+    find: 'if status == "success" and must_doubt(record) then',
+    replace: "if false then",
     caughtBy: unjoined("is doubted when its worker reports success"),
   },
   {

@@ -73,6 +73,8 @@ export class NamespaceActor implements Actor<NamespaceMessage> {
   /** Hints: none is waited for, so that a slow one holds up no other. */
   receive(message: NamespaceMessage): void {
     const { assign, deadlines, orphans, told } = this.#deps;
+    // The ledger forgot with its rest that presence is known: a report that comes before the next review must be doubted too.
+    if (this.#resting) this.#begin(this.#findMissed("again"));
     this.#resting = false;
     told.expect();
     switch (message.kind) {

@@ -83,6 +83,19 @@ describe("a success of a job whose agent nobody saw", () => {
     expect([asked, await believed.isMarked()]).toEqual([[], false]);
   });
 
+  it("is doubted as soon as its namespace wakes from its rest", async () => {
+    const { namespace, session, other, gateway, record, isMarked } = await reported(known("joined").presence);
+    await hasEnded(record);
+    for (const gone of [session, other]) await stage.caller.lose(namespace, gone);
+    const isAwake = () => stage.caller.redis.hexists(`muster:{${namespace}}:index`, "awake");
+    await waitUntil("it rests", async () => (await isAwake()) === 0, { deadlineMs: 10_000 });
+    expect(await isMarked()).toBe(false);
+    await stage.caller.session(namespace, "greeter", gateway.nodeId);
+    await stage.caller.order(namespace, "greeter");
+    // The next review may be 2 s away.
+    await waitUntil("it knows again that presence is known", isMarked, { deadlineMs: 1_000 });
+  });
+
   it("is settled by the next host when the one that was told dies", async () => {
     const { dispatcher, record } = await reported(known(() => new Promise<never>(() => {})).presence);
     await dispatcher.stop();

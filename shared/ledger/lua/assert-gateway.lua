@@ -24,6 +24,8 @@ local function stands(claim, job)
   if job.state == "ended" then return false end
   local epoch = tonumber(job.epoch)
   local is_resumed = job.session == "" and tonumber(job.resumed_epoch) == epoch
+  -- Its worker said that it is over: that it still holds it is old news, and no second life.
+  if claim.epoch == epoch and job.reported ~= "" then return false end
   if claim.epoch < epoch or (claim.epoch == epoch and job.session ~= claim.session and not is_resumed) then return false end
   local at, pool = unpack(redis.call("HMGET", session_of(claim.session), "gateway", "pool"))
   local lives = at == gateway

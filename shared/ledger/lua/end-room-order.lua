@@ -1,6 +1,7 @@
 -- end-room-order: a life of a room is over, and with it an order that was bound to it: nobody is left to be served.
 -- What waits ends as canceled (`room_closed`); what runs ends as success, since an agent whose room closes has done what it was for,
--- and is told to stop, in case it did not notice. An order of which no worker ever accepted anything goes back to waiting
+-- and is told to stop, in case it did not notice. A job whose reported success is doubted (includes/unjoined) is left to its
+-- timer, which finds out whether its agent joined; it is not tried again. An order of which no worker ever accepted anything goes back to waiting
 -- for the room's next life, as long as it may wait at all: a room that closed empty was not served, and an order that was
 -- made while the end of the life before was on its way was never meant for that one. Its jobs for participants end: those
 -- are gone. Not so an order of one life: whoever made it makes another for the next. Nor one that a caller waited for: somebody
@@ -29,8 +30,8 @@
 -- @reply unknown
 -- @reply unindexed rests:int
 
-local state, bound_to, one_life, created_at, released_at, own_wait_ms, retain_ms, keep_waiting = unpack(redis.call("HMGET",
-  order_key, "state", "room_sid", "one_life", "created_at", "released_at", "wait_ms", "retain_ms", "keep_waiting"))
+local state, bound_to, one_life, created_at, released_at, own_wait_ms, retain_ms, keep_waiting, open = unpack(redis.call("HMGET",
+  order_key, "state", "room_sid", "one_life", "created_at", "released_at", "wait_ms", "retain_ms", "keep_waiting", "open"))
 if not state then return { "unknown" } end
 local had_callers = seen_at > tonumber(created_at) and not keep_waiting
 if not bound_to and had_callers then bound_to = room_sid end
@@ -64,19 +65,31 @@ if state == "live" and not one_life and not had_callers and now < waits_until an
   await_room(order)
   return { "kept", serve }
 end
-if state == "live" then end_order(order, "ended", "room_finished", tonumber(retain_ms)) end
+local records, doubted = {}, 0
+for index, id in ipairs(live_jobs) do
+  records[index] = read_job(id)
+  if records[index].reported ~= "" then doubted = doubted + 1 end
+end
+-- One that is left with doubted jobs alone ends with the last of them.
+if state == "live" and (doubted == 0 or open == "1") then
+  end_order(order, "ended", "room_finished", tonumber(retain_ms))
+end
 
 local stops, serve, outcomes = {}, {}, {}
-for _, id in ipairs(live_jobs) do
-  local record = read_job(id)
-  local runs = record.state == "starting" or record.state == "running"
-  local outcome = (runs or record.state == "orphaned") and "success" or "canceled"
-  local held = runs and record.reported == ""
-  if held then stops[#stops + 1] = add_stop(id, record, "the room is over", now + stop_ms) end
-  local cause = outcome == "canceled" and "room_closed" or "room_finished"
-  local got_room = end_job(id, record, outcome, cause, "", held)
-  outcomes[#outcomes + 1] = outcome
-  also_serve(serve, record.pool, got_room)
+for index, id in ipairs(live_jobs) do
+  local record = records[index]
+  if record.reported ~= "" then
+    redis.call("HSET", job_of(id), "restart_policy", "never")
+  else
+    local runs = record.state == "starting" or record.state == "running"
+    local outcome = (runs or record.state == "orphaned") and "success" or "canceled"
+    if runs then stops[#stops + 1] = add_stop(id, record, "the room is over", now + stop_ms) end
+    local cause = outcome == "canceled" and "room_closed" or "room_finished"
+    local got_room = end_job(id, record, outcome, cause, "", runs)
+    outcomes[#outcomes + 1] = outcome
+    also_serve(serve, record.pool, got_room)
+  end
 end
+-- A call that met doubted jobs alone is not repeated: their timers are due.
 local left = redis.call("ZCOUNT", order_jobs_key, 0, 0)
-return { "ended", encode_list(stops), left > 0 and 1 or 0, serve, outcomes }
+return { "ended", encode_list(stops), left > doubted and #outcomes > 0 and 1 or 0, serve, outcomes }

@@ -35,13 +35,15 @@ end
 
 -- A session that was told to stop it is told again, whatever has become of the job since.
 local function is_over(claim, job, number)
-  if job.state == "ended" or job.reported ~= "" or number < tonumber(job.offers) or job.failed_wire == claim.wire then return true end
+  if job.state == "ended" or number < tonumber(job.offers) or job.failed_wire == claim.wire then return true end
+  -- Reported is what this wire id came to. One that is newer than all that Redis kept is another attempt.
+  if job.reported ~= "" and number == tonumber(job.offers) then return true end
   return redis.call("HEXISTS", stops_key, stop_field(session, claim.wire)) == 1
 end
 
 -- The epoch under which the session now holds the job.
 local function move(claim, job)
-  local is_held = job.state == "starting" or job.state == "running"
+  local is_held = (job.state == "starting" or job.state == "running") and job.reported == ""
   if is_held and job.session == session and job.wire == claim.wire then
     runs_again(claim.job, job)
     return tonumber(job.epoch)

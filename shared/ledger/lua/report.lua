@@ -55,8 +55,7 @@ if record.reported ~= "" then
   if record.reported ~= status then return { "refused", "ended" } end
   return { "checking", to_serve(record.pool, true), tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job)) }
 end
-if status == "success" and record.participant_sid == "" and record.agent_identity ~= "" and record.order ~= ""
-  and presence_is_known() then
+if status == "success" and must_doubt(record) then
   if pool then redis.call("HSET", session_key, "reports", 1) end
   local got_room, due = doubt_report(job, record, status)
   return { "checking", to_serve(record.pool, got_room), due }

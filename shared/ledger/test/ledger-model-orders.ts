@@ -107,7 +107,10 @@ export class OrdersModel {
       return "kept";
     }
     if (isLive) order.state = "ended";
-    return `ended ${left.map(([job, record]) => this.#jobs.endOfRoom(job, record)).join()}`;
+    return `ended ${left
+      .map(([job, record]) => this.#jobs.endOfRoom(job, record))
+      .filter((word) => word !== "")
+      .join()}`;
   }
 
   expire(id: string): string {

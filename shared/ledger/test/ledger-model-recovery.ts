@@ -55,7 +55,7 @@ export class RecoveryModel {
       if (job === undefined) return "unknown";
       const isResumed = job.session === "" && job.resumedEpoch === job.epoch;
       const isTheirs = job.epoch === claim.epoch && (job.session === claim.session || isResumed);
-      if (job.state === "ended" || !isTheirs) return "stop";
+      if (job.state === "ended" || job.isDoubted || !isTheirs) return "stop";
       if (state.sessions.get(claim.session)?.gateway !== gateway) return "stands";
       if (job.state === "offered" || isResumed) {
         if (stepAt(job, state.sessions.get(claim.session)?.pool ?? "") === undefined) return "stop";
@@ -76,7 +76,7 @@ export class RecoveryModel {
       const [id = "", number = "1"] = wire.split(".");
       const job = state.jobs.get(id);
       const isStopped = state.stops.has(`${session}|${wire}`);
-      const isOver = job?.state === "ended" || job?.isDoubted;
+      const isOver = job?.state === "ended" || (job?.isDoubted && Number(number) === job.offers);
       if (job === undefined || stepAt(job, live.pool) === undefined) refused?.push(wire);
       else if (isStopped || isOver || Number(number) < job.offers || job.failedWire === wire) {
         stops?.push(wire);
@@ -85,7 +85,7 @@ export class RecoveryModel {
         state.held(session).set(`${id}#${wire}`, state.nowMs);
       } else {
         const holder = job.session;
-        const isHeld = job.state === "starting" || job.state === "running";
+        const isHeld = (job.state === "starting" || job.state === "running") && !job.isDoubted;
         if (isHeld && holder === session && state.wire(id) === wire) state.runsAgain(id, job);
         else {
           if (isHeld && holder !== session) {

@@ -306,13 +306,24 @@ export class ModelState {
     if (job.state !== "running") this.move(job, "running");
     const offers = Math.max(job.offers, Number(wire.split(".")[1] ?? 1));
     const begins = { startedAt: job.startedAt || this.nowMs, runningAt: job.runningAt || this.nowMs };
-    Object.assign(job, { session, epoch, offers, ...begins, isHeld: false });
+    Object.assign(job, { session, epoch, offers, ...begins, isHeld: false, isDoubted: false });
     const pool = this.sessions.get(session)?.pool ?? "";
     const step = poolOf(job) === pool ? undefined : stepAt(job, pool);
     if (step !== undefined) Object.assign(job, { step, sidePool: step === 0 ? pool : job.sidePool });
     this.held(session).set(`${id}#${epoch}`, this.nowMs);
     this.place(session);
     watch(this, session);
+  }
+
+  /** Whether its success is to be doubted: nobody saw its agent, and somebody can be asked. */
+  mustDoubt(job: ModelJob): boolean {
+    return !job.isJoined && job.isNamed && this.knowsPresence;
+  }
+
+  doubt(id: string, job: ModelJob): void {
+    if (job.state !== "running") this.move(job, "running");
+    Object.assign(job, { isDoubted: true, due: this.nowMs + ms.CHECK_MS });
+    this.release(id, job);
   }
 
   /** What became of the jobs, as words. */
@@ -332,6 +343,8 @@ export class ModelState {
         this.release(job, record);
         this.requeue(record, this.nowMs + ms.GUARD_MS);
         fates.push(`${job} requeued`);
+      } else if (isStarted && how === "goodbye" && this.mustDoubt(record)) {
+        this.doubt(job, record);
       } else if (isStarted && how === "goodbye") {
         this.end(job, record, "success", "goodbye");
         fates.push(`${job} ended`);

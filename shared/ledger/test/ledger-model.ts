@@ -187,6 +187,7 @@ export class LedgerModel {
     if (answer === "no" || !waits || poolOf(job) !== live.pool) return noted;
     if (job.isHeld || job.isOnHold || state.nowMs < job.notBefore || state.nowMs >= job.waitUntil)
       return noted;
+    if (isLeftAlone(job, state.nowMs)) return noted;
     // FULL can be said of the very place that is kept for this job.
     if (state.measure(session, { ...live, status: "available" })?.room !== "pool") return noted;
     state.move(job, "starting");
@@ -242,11 +243,9 @@ export class LedgerModel {
     if (!isWire || (!holds && session?.pool !== poolOf(job))) return "refused held_elsewhere";
     if (!["starting", "running", "orphaned"].includes(job.state)) return `refused ${job.state}`;
     if (job.isDoubted) return status === "success" ? `checking ${job.due}` : "refused ended";
-    if (status === "success" && !job.isJoined && job.isNamed && state.knowsPresence) {
+    if (status === "success" && state.mustDoubt(job)) {
       if (session !== undefined) session.reports = true;
-      if (job.state !== "running") state.move(job, "running");
-      Object.assign(job, { isDoubted: true, due: state.nowMs + ms.CHECK_MS });
-      state.release(id, job);
+      state.doubt(id, job);
       return `checking ${job.due}`;
     }
     const counts = holds && session !== undefined && job.state !== "orphaned";
@@ -335,17 +334,20 @@ export class LedgerModel {
     if (job === undefined) return "unknown";
     if (!job.oneLife) return "other_life";
     if (job.state === "ended") return "closed";
-    return `ended ${this.endOfRoom(id, job)}`;
+    return words("ended", this.endOfRoom(id, job));
   }
 
-  /** Answers its outcome. */
+  /** Answers its outcome; "" of one that is left to its timer. */
   endOfRoom(id: string, job: ModelJob): string {
     const { state } = this;
+    if (job.isDoubted) {
+      job.restarts = false;
+      return "";
+    }
     const runs = job.state === "starting" || job.state === "running";
-    const isHeld = runs && !job.isDoubted;
     const outcome = runs || job.state === "orphaned" ? "success" : "canceled";
-    if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`);
-    state.end(id, job, outcome, "room_finished", isHeld);
+    if (runs) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`);
+    state.end(id, job, outcome, "room_finished", runs);
     return outcome;
   }
 

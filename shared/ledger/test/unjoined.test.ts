@@ -161,6 +161,71 @@ onEachRedis("a job whose agent nobody saw", (scene) => {
     expect(await s.settleUnjoined("AJ_1", epoch, "never", true)).toMatchObject({ status: "retrying" });
   });
 
+  test("is over on its worker: whoever still holds it is to stop it, and it gets no second life", async () => {
+    const s = scene();
+    const epoch = await reported(s);
+    const claim = { job: "AJ_1", session: "AW_1", epoch, wire: "AJ_1" };
+    expect(await s.assert([claim])).toMatchObject({
+      stops: [{ job: "AJ_1", session: "AW_1", wire: "AJ_1" }],
+    });
+    expect(await job(s, "state", "reported")).toEqual(["running", "success"]);
+  });
+
+  test.each(["asserted", "named"])(
+    "was before an attempt that Redis forgot, and that is %s now",
+    async (how) => {
+      const s = scene();
+      const epoch = await reported(s);
+      await s.worker("AW_2");
+      const claim = { job: "AJ_1", session: "AW_2", epoch: epoch + 1, wire: "AJ_1.2" };
+      if (how === "asserted") expect(await s.assert([claim])).toMatchObject({ stops: [] });
+      else
+        expect(await s.migrate("AW_2", "AJ_1.2")).toMatchObject({
+          moved: [{ wire: "AJ_1.2" }],
+          stops: [],
+          closed: [],
+        });
+      expect(await job(s, "state", "session", "reported", "left_at")).toEqual([
+        ...["running", "AW_2", undefined, undefined],
+      ]);
+      expect(await s.timer("job|AJ_1")).toBeUndefined();
+      expect(await s.settleUnjoined("AJ_1", epoch, "never", true)).toEqual({
+        status: "stale",
+        state: "running",
+      });
+    },
+  );
+
+  test("outlives its room by its check, and is not tried again after it", async () => {
+    const s = scene();
+    await s.knowPresence();
+    await s.worker("AW_1");
+    await s.order("AD_1", [{ ...newJob("AJ_1"), room_sid: "RM_1" }], { room_sid: "RM_1", one_life: 1 });
+    await s.admit("AJ_1");
+    const epoch = 1;
+    await s.accept("AJ_1", "AW_1", epoch);
+    await s.report("AJ_1", "AW_1", "success");
+    expect(await s.endRoom("AD_1")).toMatchObject({ status: "ended", stops: [], outcomes: [], more: 0 });
+    expect(await s.timer("job|AJ_1")).toBe(s.nowMs + CHECK_MS);
+    const settled = await s.settleUnjoined("AJ_1", epoch, "never", true);
+    expect(settled).toMatchObject({ status: "ended", outcome: "failed", cause: "never_joined" });
+    expect(await s.field("order", "AD_1", "state")).toBe("ended");
+  });
+
+  test("is doubted too when its worker says goodbye instead of a report", async () => {
+    const s = scene();
+    await s.knowPresence();
+    await s.worker("AW_1");
+    const epoch = await s.starting("AJ_1", "AW_1");
+    await s.report("AJ_1", "AW_1", "running");
+    await s.starting("AJ_2", "AW_1");
+    await s.agentJoined("AJ_2", "PA_2");
+    expect(await s.deregister("AW_1", true)).toMatchObject({ ended: ["AJ_2"], orphaned: [] });
+    expect(await s.timer("job|AJ_1")).toBe(s.nowMs + CHECK_MS);
+    const settled = await s.settleUnjoined("AJ_1", epoch, "never", false);
+    expect(settled).toMatchObject({ status: "ended", outcome: "canceled", cause: "never_joined" });
+  });
+
   test("of an orphan too, by the word on another socket", async () => {
     const s = scene();
     await s.knowPresence();

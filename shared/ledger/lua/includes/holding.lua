@@ -34,6 +34,10 @@ end
 -- The session holds the job under this epoch, whatever the ledger knew before: that place is given back.
 local function take_over(job_id, job, session_id, gateway, epoch, wire)
   release(job_id, job)
+  if job.reported ~= "" then -- of an attempt before this one, as far as Redis kept it
+    redis.call("HDEL", job_of(job_id), "reported", "left_at", "left_how")
+    job.left_at = "0"
+  end
   note_return(job_id, job, session_id)
   local offers = math.max(tonumber(job.offers), tonumber(string.match(wire, "%.(%d+)$") or 1))
   redis.call("HSET", job_of(job_id), "state", "running", "epoch", epoch, "offers", offers, "wire", wire,

@@ -3,6 +3,8 @@
 -- @include guarding
 -- @include draining
 -- @include ejecting
+-- @include presence
+-- @include unjoined
 -- @family gateway-sessions gateway-sessions:
 -- @family pool-sessions pool-sessions:
 
@@ -13,7 +15,8 @@ local function no_fates()
   return { requeued = {}, orphaned = {}, ended = {}, guard = 0 }
 end
 
--- Open offers go back without blame; started jobs become orphans, or end well when the worker said goodbye.
+-- Open offers go back without blame; started jobs become orphans, or end well when the worker said goodbye. One whose agent
+-- nobody saw in its room is doubted then, as after a report of success.
 -- The places of orphans, and of those who were told to stop, stay in session-jobs until that is decided: a session
 -- whose gateway only lapsed comes back under its id, and must not look empty then.
 -- Adds job ids to the lists of `fates`. The session's pool, or nil when it was not there; and whether it came lately.
@@ -40,7 +43,9 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
         tell("rejected", job_id, job, { state = "queued", reason = "undelivered" })
         table.insert(fates.requeued, job_id)
       elseif job.state == "starting" or job.state == "running" then
-        if goodbye then
+        if goodbye and must_doubt(job) then
+          doubt_report(job_id, job, "success")
+        elseif goodbye then
           end_job(job_id, job, "success", "goodbye", "", false)
           table.insert(fates.ended, job_id)
         else

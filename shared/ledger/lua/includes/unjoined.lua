@@ -4,9 +4,15 @@
 -- well after its bound on reports.
 -- @include ejecting
 -- @include ending
+-- @include presence
 
 -- LiveKit may still be about to tell that the agent joined, and left.
 local CHECK_AFTER_MS = 2000
+
+-- Whether a success of this job is to be doubted.
+local function must_doubt(job)
+  return job.participant_sid == "" and job.agent_identity ~= "" and job.order ~= "" and presence_is_known()
+end
 
 -- True when a session got room by it; and when presence is asked.
 local function doubt_report(job_id, job, outcome)
