@@ -140,7 +140,7 @@ export const LEDGER_ENDS = [
   },
   {
     name: "the agent of an orphan that is terminated stays in its room",
-    breaks: 2,
+    breaks: 12,
     file: `${LUA}includes/stopping.lua`,
     find: 'if job.state == "orphaned" then stop = stop_orphan',
     replace: 'if job.state == "nobody" then stop = stop_orphan',

@@ -9,7 +9,7 @@ const inSuite = (suite, test) => ({
 export const LEDGER_WAITING = [
   {
     name: "a job whose callers left for good is offered all the same",
-    breaks: 6,
+    breaks: 12,
     file: `${LUA}includes/claiming.lua`,
     find: " or is_left_alone(job)",
     replace: "",
@@ -17,7 +17,7 @@ export const LEDGER_WAITING = [
   },
   {
     name: "an offer is accepted for callers who have left for good",
-    breaks: 6,
+    breaks: 12,
     file: `${LUA}accept.lua`,
     find: 'if alone_until and now >= tonumber(alone_until) then return { "stale", state } end\n',
     replace: "",
@@ -25,7 +25,7 @@ export const LEDGER_WAITING = [
   },
   {
     name: "a caller who comes back is not waited for",
-    breaks: 1,
+    breaks: 12,
     file: `${LUA}note-callers.lua`,
     find: '    redis.call("HDEL", job_of(id), "alone_until")\n',
     replace: "",
@@ -33,7 +33,7 @@ export const LEDGER_WAITING = [
   },
   {
     name: "callers of a life that ended count as those of the order made after it",
-    breaks: 1,
+    breaks: 12,
     file: `${LUA}end-room-order.lua`,
     find: "seen_at > tonumber(created_at)",
     replace: "seen_at > 0",
@@ -41,7 +41,7 @@ export const LEDGER_WAITING = [
   },
   {
     name: "a caller who is told of twice counts twice",
-    breaks: 1,
+    breaks: 12,
     file: `${LUA}merge-room.lua`,
     find: "if is_here and person.counted ~= 1 then",
     replace: "if is_here then",

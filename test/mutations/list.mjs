@@ -56,7 +56,7 @@ export const MUTATIONS = [
   ...WATCHING,
 ].map((mutation) => ({ ...mutation, caughtBy: [mutation.caughtBy].flat() }));
 
-const INVARIANTS = Array.from({ length: 11 }, (_, index) => index + 1);
+const INVARIANTS = Array.from({ length: 13 }, (_, index) => index + 1);
 
 /** What is wrong with the list itself, in words. */
 export function listProblems(mutations) {
