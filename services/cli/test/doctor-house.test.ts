@@ -130,6 +130,11 @@ const noUws = () =>
   );
 
 const PLANTED: Record<string, Planted> = {
+  "a bound on jobs, and no LiveKit to say when those of Node workers are over": {
+    plant: () => ({ MUSTER_LIVEKIT_URL: "", MUSTER_WORKER_LIVEKIT_URL: "", MUSTER_MAX_JOBS_PER_WORKER: "1" }),
+    finds: { "silent-places": "warn", "worker-livekit-url": "fail" },
+    says: /keeps each of its 1 places/,
+  },
   "a service without its keys": {
     plant: () => ({ MUSTER_KEYS: "", MUSTER_LIVEKIT_KEYS: KEYS }),
     finds: { config: "fail" },

@@ -12,6 +12,7 @@ import type { DispatcherMetrics } from "./metrics.js";
 import { firstDispatch, type OfferedReply, offerMessage, parkedAtMs } from "./offer-message.js";
 import type { DispatchPolicy } from "./policy.js";
 import type { Presence } from "./presence.js";
+import { tellSuperseded } from "./tell-superseded.js";
 
 export interface AssignDeps {
   namespace: string;
@@ -50,6 +51,11 @@ export class Assign {
         case "parked":
           metrics.jobParked();
           if (reply.behind === 1) await this.serve(reply.pool);
+          return "moved";
+        case "superseded":
+          metrics.jobParked();
+          tellSuperseded(this.#deps, job, reply.count);
+          if (reply.pool !== "") await this.serve(reply.pool);
           return "moved";
         case "ended":
           metrics.jobEnded(reply.outcome);

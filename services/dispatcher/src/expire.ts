@@ -17,6 +17,7 @@ import type { DispatcherMetrics } from "./metrics.js";
 import type { Orphans } from "./orphans.js";
 import type { DispatchPolicy } from "./policy.js";
 import type { StoppedAgents } from "./stopped-agents.js";
+import { tellSuperseded } from "./tell-superseded.js";
 import type { ToldEvents } from "./told-events.js";
 import type { Unjoined } from "./unjoined.js";
 
@@ -109,6 +110,9 @@ export class Expire {
         metrics.redispatched("agent_left");
         this.#tellEjection(reply.ejection);
         return this.#tellStop(reply.stop);
+      case "superseded":
+        tellSuperseded(this.#deps, job, reply.count);
+        return this.#serve(reply.serve);
       case "unjoined":
         this.#deps.unjoined.look(job, reply.epoch);
         return;

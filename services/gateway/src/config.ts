@@ -62,7 +62,9 @@ export const gatewayFields = {
     .describe("Load, with what was given since the last report, from which on a worker is offered no more."),
   maxJobsPerWorker: wholeNumber({ min: 0, max: 100_000 })
     .default(0)
-    .describe("Jobs at a time; 0 for no bound."),
+    .describe(
+      "Jobs at a time; 0 for no bound. Where no LiveKit is known, a worker that reports nothing (Node) keeps a place until its caller orders the agent again, or for silentJobBoundMs.",
+    ),
   workerLabels: z
     .string()
     .default("")

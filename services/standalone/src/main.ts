@@ -51,6 +51,12 @@ try {
   const redisUrl = config.redisUrl ?? own?.url ?? "";
   const { port, transport } = await startOn(redisUrl, own);
   if (own !== undefined) keepRedis(own);
+  if (config.maxJobsPerWorker > 0 && config.livekitUrl === undefined) {
+    log.warn(
+      { maxJobsPerWorker: config.maxJobsPerWorker },
+      "no LiveKit is known, so workers that report nothing (Node) keep their places; set livekitUrl or maxJobsPerWorker=0",
+    );
+  }
   process.stdout.write(
     banner({
       version: productVersion(),

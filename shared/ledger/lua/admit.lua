@@ -1,16 +1,20 @@
 -- admit: tries to place one job: offers it to the best session of its pool, or parks it.
 -- Acts on queued and parked jobs of live orders only, past their back-off, so that any number of repeats, late or
 -- doubled, does no harm. A job whose order is on hold is held.
+-- A job that nobody has room for may show that an earlier one is over whose worker says nothing (includes/superseding): it is
+-- parked, and the pool that got room by it is to be served: `superseded`.
 -- Dying after it: the timer of the job (offer, back-off, end of waiting) has been set by the same script.
 -- @key job job:<job>
 -- @include dividing
 -- @include ending
+-- @include superseding
 -- @arg job string Job id.
 -- @arg offer-ms int Deadline of the offer from now, in Redis; longer than the gateway's own.
 -- @arg retry-ms int First back-off when sessions refused; doubled with each round, 30 s at most.
 -- @arg scan int Sessions, and jobs ahead in line, looked at in one claim, at most.
 -- @reply offered deadline:int job:hash order:hash
 -- @reply parked pool:string behind:int
+-- @reply superseded pool:string count:int
 -- @reply held
 -- @reply idle state:string
 -- @reply ended outcome:string
@@ -59,6 +63,8 @@ end
 -- may use it. A back-off that runs already is not begun anew.
 local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job) or 0)
 local backs_off = record.state == "parked" and due < patience_ends(record)
+local count, got_room_in = 0, ""
+if record.state == "queued" then count, got_room_in = supersede(job, record) end
 if not backs_off then
   local retry_at = nil
   if record.excluded ~= "" then
@@ -68,4 +74,5 @@ if not backs_off then
   note_nobody(job, record, considered)
   park(job, record, retry_at)
 end
+if count > 0 then return { "superseded", got_room_in, count } end
 return { "parked", record.pool, 0 }

@@ -6,6 +6,7 @@
 -- `unjoined`: ask presence for an agent that nobody saw in its room, and call settle-unjoined; the timer comes again after
 -- guard-ms.
 -- `orphaned`: ask LiveKit for its participant and call settle-orphan; the timer comes again after guard-ms.
+-- `superseded`: that this one got its own worker showed that earlier jobs are over (includes/superseding).
 -- Dying after it: every job that still lives has a timer; a stop is told again with the gateway's next renewal.
 -- @key job job:<job>
 -- @include stopping
@@ -13,6 +14,7 @@
 -- @include failing
 -- @include ejecting
 -- @include unjoined
+-- @include superseding
 -- @include presence
 -- @include falling-back
 -- @include suspending
@@ -33,6 +35,7 @@
 -- @reply stopping stop:json:shapes.Stop|null outcome:string ejection:json:shapes.Ejection|null
 -- @reply unjoined epoch:int
 -- @reply orphaned epoch:int
+-- @reply superseded serve:string count:int
 -- @reply fell_back
 -- @reply ended outcome:string serve:string ejection:json:shapes.Ejection|null
 -- @reply idle
@@ -105,6 +108,9 @@ if state == "starting" then
       return { "unjoined", record.epoch }
     end
     set_timer("job|" .. job, silent_until)
+    local count, got_room_in = supersede(job, record)
+    note_unheard(job, record, silent_ms)
+    if count > 0 then return { "superseded", to_serve(got_room_in, got_room_in ~= ""), count } end
     return { "idle" }
   end
   local stop = cjson.encode(add_stop(job, record, "the job was never seen to start", now + stop_ms))

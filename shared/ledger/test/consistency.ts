@@ -17,7 +17,7 @@ const SINGLE_KEYS = new Set(
   ),
 );
 const FAMILIES = new Set(
-  "job attempts merged session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad".split(
+  "job attempts merged session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad unheard".split(
     " ",
   ),
 );
@@ -42,7 +42,8 @@ export async function assertConsistent(redis: RedisClient, namespace: string, no
 function keyProblems({ hashes, zsets, sets, lists, volatile }: Snapshot): string[] {
   const found = volatile
     .filter(
-      (key) => key !== "listening" && key !== "presence" && !/^(answer-time|pace|sticky|merged):/.test(key),
+      (key) =>
+        key !== "listening" && key !== "presence" && !/^(answer-time|pace|sticky|merged|unheard):/.test(key),
     )
     .map((key) => `${key} would expire by itself`);
   for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys(), ...lists.keys()]) {

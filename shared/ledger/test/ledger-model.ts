@@ -23,8 +23,13 @@ import * as ms from "./scene.js";
 
 export type ModelChanges = Partial<Pick<ModelJob, "priority" | "waitMs" | "maxAttempts" | "restarts">>;
 
+/** Of a room. */
+const MOST_UNHEARD = 16;
+
 export class LedgerModel {
   readonly state = new ModelState();
+  /** Jobs that passed their start deadline unheard, the newest last. */
+  #unheard: string[] = [];
 
   register(id: string, gateway: string, pool: string, cap: number): string {
     const { state } = this;
@@ -96,12 +101,13 @@ export class LedgerModel {
       return "parked 1";
     }
     if (job.state === "parked" && job.due < dueTimes(job).last) return "parked 0";
+    const superseded = job.state === "queued" ? this.#supersede(id, job) : 0;
     const isRefused = job.excluded.size > 0;
     const backOff = Math.min(30_000, ms.RETRY_MS * 2 ** Math.min(10, job.rounds));
     if (isRefused) job.rounds++;
     state.move(job, "parked");
     job.due = isRefused ? Math.min(dueTimes(job).last, state.nowMs + backOff) : state.nextLook(job);
-    return "parked 0";
+    return superseded > 0 ? `superseded ${superseded}` : "parked 0";
   }
 
   serve(pool: string): string {
@@ -460,6 +466,28 @@ export class LedgerModel {
     job.notBefore = back;
   }
 
+  /** Jobs of the room that nobody heard of, which this later one shows to be over. */
+  #supersede(later: string, job: ModelJob): number {
+    const { state } = this;
+    if (state.knowsPresence || !isForRoom(later)) return 0;
+    const isOver = (id: string, other: ModelJob) =>
+      id !== later &&
+      other.state === "starting" &&
+      other.unseenUntil > 0 &&
+      !other.isJoined &&
+      other.unseenUntil <= job.createdAt &&
+      agentOf(other) === agentOf(job) &&
+      state.sessions.get(other.session)?.reports !== true;
+    let count = 0;
+    for (const id of this.#unheard) {
+      const other = state.jobs.get(id);
+      if (other === undefined || !isOver(id, other)) continue;
+      state.end(id, other, "unknown", "superseded");
+      count++;
+    }
+    return count;
+  }
+
   #neverSeen(id: string, job: ModelJob): string {
     const { state } = this;
     const reports = state.sessions.get(job.session)?.reports === true;
@@ -467,7 +495,13 @@ export class LedgerModel {
       job.unseenUntil ||= state.nowMs;
       const isAsked = job.isNamed && state.knowsPresence;
       job.due = isAsked ? state.nowMs + ms.GUARD_MS : job.startedAt + ms.SILENT_MS;
-      return isAsked ? `unjoined ${job.epoch}` : "idle";
+      if (isAsked) return `unjoined ${job.epoch}`;
+      const superseded = this.#supersede(id, job);
+      if (isForRoom(id)) {
+        const others = this.#unheard.filter((other) => other !== id);
+        this.#unheard = [...others, id].slice(-MOST_UNHEARD);
+      }
+      return superseded > 0 ? `superseded ${superseded}` : "idle";
     }
     const holder = job.session;
     state.stop(holder, state.wire(id), `${id}#${job.epoch}`);
@@ -523,6 +557,10 @@ export class LedgerModel {
     return "reinstated";
   }
 }
+
+/** Jobs for participants are named by the order and the person. */
+const isForRoom = (id: string) => !id.includes("-") || id.endsWith("-room");
+const agentOf = (job: ModelJob) => poolOf(job).split("/")[1];
 
 const words = (...parts: string[]) => parts.filter((part) => part !== "").join(" ");
 

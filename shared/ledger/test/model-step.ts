@@ -173,7 +173,16 @@ export class ModelStep {
         const real =
           status === "offered"
             ? words(status, reply.job.id, reply.job.session, reply.job.epoch)
-            : words(status, status === "parked" ? reply.behind : status === "idle" ? reply.state : "");
+            : words(
+                status,
+                status === "parked"
+                  ? reply.behind
+                  : status === "superseded"
+                    ? reply.count
+                    : status === "idle"
+                      ? reply.state
+                      : "",
+              );
         return [real, model.admit(op.job)];
       }
       case "serve": {
@@ -299,7 +308,14 @@ export class ModelStep {
         const others = ["parked", "queued", "offered", "starting", "running"] as const;
         const [id] = isOrphan ? this.#aim(op.at, "orphaned") : this.#aim(op.at, ...others);
         const reply = await scene.expireJob(id, awakeSinceMs);
-        const detail = reply.status === "ended" ? reply.outcome : "epoch" in reply ? reply.epoch : undefined;
+        const detail =
+          reply.status === "ended"
+            ? reply.outcome
+            : reply.status === "superseded"
+              ? reply.count
+              : "epoch" in reply
+                ? reply.epoch
+                : undefined;
         return [words(reply.status, detail, ejected(reply)), model.expireJob(id, awakeSinceMs)];
       }
       case "settleUnjoined": {

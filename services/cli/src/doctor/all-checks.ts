@@ -21,6 +21,7 @@ import { redisRights } from "./checks/redis-rights.js";
 import { redisSentinel } from "./checks/redis-sentinel.js";
 import { roomCreation } from "./checks/room-creation.js";
 import { services } from "./checks/services.js";
+import { silentPlaces } from "./checks/silent-places.js";
 import { staleParticipants } from "./checks/stale-participants.js";
 import { transport } from "./checks/transport.js";
 import { webhook } from "./checks/webhook.js";
@@ -31,6 +32,15 @@ export const ALL_CHECKS: readonly Check[] = [
   ...[redisReach, redisLatency, redisEviction, redisPersistence, redisMemory, redisConnections],
   ...[redisCluster, redisSentinel, redisRights],
   ...[clock, keys],
-  ...[livekitReach, livekitKeysCheck, workerLivekitUrl, roomCreation, webhook, staleParticipants, ownWorkers],
+  ...[
+    livekitReach,
+    livekitKeysCheck,
+    workerLivekitUrl,
+    roomCreation,
+    webhook,
+    staleParticipants,
+    ownWorkers,
+    silentPlaces,
+  ],
   ...[transport, ports, nodes, services, dueNamespaces],
 ];
