@@ -101,7 +101,10 @@ export class Callers {
 
   async #once(call: Call): Promise<void> {
     const { cluster, random } = this.#deps;
+    // Who left the room's former life is not who is called for now: an agent may be there before its caller.
     call.order = undefined;
+    call.sid = "";
+    call.goneToldAtMs = undefined;
     const isOrderedFirst = random.chance(0.3);
     const order = async () => {
       call.order = await cluster.dispatches.create({ room: call.room, agent: AGENT });
