@@ -84,7 +84,14 @@ export class Race {
     const newJobs = [
       { id: job, type: "room", pool: POOL, room_sid: "", participant_info: "", max_attempts: 3 },
     ];
-    const times = { retainMs: 600_000, guardMs: 60_000, waitMs: 600_000, listenMs: 0, rests: 0 };
+    const times = {
+      retainMs: 600_000,
+      guardMs: 60_000,
+      waitMs: 600_000,
+      listenMs: 0,
+      knownForMs: -1,
+      rests: 0,
+    };
     await this.#ledger.createOrder({ namespace: NAMESPACE, order, room: id, facts, newJobs, ...times });
     const createdAt = Number(await this.#field(job, "created_at"));
     this.jobs.set(job, { priority, createdAt, offers: [] });

@@ -35,7 +35,14 @@ const START_MS = 1_700_000_000_000;
 /** So that no worker is ever full of claims. */
 const POLICY = { cost: 0.001, maxLoad: 1, cap: 0 };
 const CLAIM = { offerMs: 5_000, retryMs: 500, scan: 32 };
-const ORDER_TIMES = { retainMs: 60_000, guardMs: 3_000, waitMs: 3_600_000, listenMs: 0, rests: -1 };
+const ORDER_TIMES = {
+  retainMs: 60_000,
+  guardMs: 3_000,
+  waitMs: 3_600_000,
+  listenMs: 0,
+  knownForMs: -1,
+  rests: -1,
+};
 
 export async function measureClaims({
   redis,

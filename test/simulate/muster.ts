@@ -22,7 +22,14 @@ export interface MusterDeps {
   readonly placement: PlacementPolicy;
 }
 
-const TIMES = { retainMs: RETAIN_MS, guardMs: GUARD_MS, waitMs: WAIT_BOUND_MS, listenMs: 0, rests: -1 };
+const TIMES = {
+  retainMs: RETAIN_MS,
+  guardMs: GUARD_MS,
+  waitMs: WAIT_BOUND_MS,
+  listenMs: 0,
+  knownForMs: -1,
+  rests: -1,
+};
 const NO_JOB = { atMs: 0, durationMs: 1, cost: 0, priority: 0 };
 
 export class MusterPlacement implements Placement {

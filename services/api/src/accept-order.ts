@@ -14,6 +14,9 @@
  *    repeat makes the others.
  * 3. The queue entry, and behind it the wake-up of the dispatcher. Died after the entry: the order is durable and in the
  *    queue, only later by one look at the index; the repeat adds an entry under the same id, which changes nothing.
+ *    `outdated`: a namespace has come to know the agent since the list of step 1 was read, at most 5 s ago. Nothing was made
+ *    there, and step 1 is done again with a list read anew; what was made elsewhere is answered `exists` then. Died in between: as
+ *    after step 1; a repeat makes it where it was to go at first.
  * At the same time the room is put on the list of wanted ones, where Muster creates rooms (rooms/missing-rooms.ts). When
  * LiveKit has just said that it is not there, the entry waits for the room, for 100 ms at most: its agent is to know it.
  *
@@ -35,7 +38,7 @@ import type { KnownListeners } from "./known-listeners.js";
 import { firstJobs, orderFacts, waitMsOf } from "./order-facts.js";
 import { orderIdOf } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
-import type { Placement } from "./placement.js";
+import type { Choice, Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
 import type { KnownRoom } from "./rooms/known-rooms.js";
 import type { OrderRoom } from "./rooms/order-room.js";
@@ -63,6 +66,16 @@ export interface AcceptedOrder {
   jobs: { id: string; namespace: string; roomInfo: string }[];
 }
 
+/** What became of an order in one namespace. */
+interface Made {
+  status: AcceptedOrder["status"] | "outdated";
+  into: string;
+  jobs: AcceptedOrder["jobs"];
+}
+
+/** Each needs another newcomer among the namespaces that know the agent. */
+const MAX_PLACINGS = 3;
+
 export class AcceptOrder {
   readonly #deps: AcceptOrderDeps;
 
@@ -77,10 +90,17 @@ export class AcceptOrder {
   async accept(order: NewOrder): Promise<AcceptedOrder> {
     const id = orderIdOf(order, this.#deps.randomBytes);
     const { placement, orderRoom } = this.#deps;
-    const [namespaces, room] = await Promise.all([placement.place(order, id), orderRoom.known(order)]);
-    const taken = await Promise.all(
-      namespaces.map((namespace) => this.#acceptIn(namespace, order, id, room)),
-    );
+    const [placed, room] = await Promise.all([placement.place(order, id), orderRoom.known(order)]);
+    let choice: Choice = placed;
+    let made = await this.#acceptInAll(choice, order, id, room);
+    for (let round = 1; isOutdated(made) && round <= MAX_PLACINGS; round++) {
+      choice = await placement.placeAnew(order, id, choice.namespaces);
+      // Newcomers without end do not keep an order from being made.
+      const asked = round === MAX_PLACINGS ? { namespaces: choice.namespaces } : choice;
+      made = await this.#acceptInAll(asked, order, id, room);
+    }
+    const { namespaces } = choice;
+    const taken = made.filter((one) => one.status !== "outdated");
     const [first] = taken;
     if (first !== undefined && taken.every(({ status }) => status === "merged"))
       return { status: "merged", order: first.into, jobs: [] };
@@ -92,14 +112,26 @@ export class AcceptOrder {
     };
   }
 
-  async #acceptIn(namespace: string, order: NewOrder, id: string, room: KnownRoom) {
+  #acceptInAll({ namespaces, listedAtMs }: Choice, order: NewOrder, id: string, room: KnownRoom) {
+    return Promise.all(namespaces.map((namespace) => this.#acceptIn(namespace, order, id, room, listedAtMs)));
+  }
+
+  async #acceptIn(
+    namespace: string,
+    order: NewOrder,
+    id: string,
+    room: KnownRoom,
+    listedAtMs: number | undefined,
+  ): Promise<Made> {
     const { ledger, enqueue, orderRoom, policy } = this.#deps;
     const facts = orderFacts(order, policy, room);
     const newJobs = firstJobs(namespace, order, id, policy, room);
     const created = await this.#create({
       ...{ namespace, order: id, room: order.room, facts, newJobs },
       waitMs: waitMsOf(order, policy),
+      knownForMs: listedAtMs === undefined ? -1 : Math.max(0, Math.ceil(this.#deps.clock.now() - listedAtMs)),
     });
+    if (created.status === "outdated") return { status: created.status, into: id, jobs: [] };
     if (created.status === "merged") {
       refuseAnotherMerged(order, created.asked);
       return { status: created.status, into: created.into, jobs: [] };
@@ -120,7 +152,10 @@ export class AcceptOrder {
   }
 
   async #create(
-    order: Pick<CreateOrderArgs, "namespace" | "order" | "room" | "facts" | "newJobs" | "waitMs">,
+    order: Pick<
+      CreateOrderArgs,
+      "namespace" | "order" | "room" | "facts" | "newJobs" | "waitMs" | "knownForMs"
+    >,
   ) {
     const { ledger, listeners, policy } = this.#deps;
     const { retainMs, guardMs } = policy;
@@ -129,6 +164,10 @@ export class AcceptOrder {
       ledger.createOrder({ ...order, retainMs, guardMs, listenMs, rests }),
     );
   }
+}
+
+function isOutdated(made: readonly Made[]): boolean {
+  return made.some(({ status }) => status === "outdated");
 }
 
 /** What is on hold is not tried. */

@@ -1,7 +1,8 @@
 /**
  * Which namespaces of a project know an agent. Owns a small cache of positive answers, so that a steady stream of orders
  * for one agent asks the directory rarely. Never remembers that nobody knows an agent: its first worker may register
- * the moment after, and the next order must see it.
+ * the moment after, and the next order must see it. A list that lacks a newcomer is found out where the order is made
+ * (lua/create-order.lua), which is why each says how old it is, and is read again then.
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
@@ -16,34 +17,37 @@ export interface KnownNamespacesDeps {
   maxAgents?: number;
 }
 
-interface Known {
+export interface KnownList {
+  /** Sorted; empty when no worker of that agent was seen. */
   namespaces: readonly string[];
+  /** When it was asked for, by the clock given. */
   readAtMs: number;
 }
 
 export class KnownNamespaces {
   readonly #deps: KnownNamespacesDeps;
   /** In the order of reading, the oldest first. */
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, KnownList>();
 
   constructor(deps: KnownNamespacesDeps) {
     this.#deps = deps;
   }
 
-  /** Sorted; empty when no worker of that agent was seen. At most 5 s old. */
-  async of(project: string, agent: string): Promise<readonly string[]> {
+  /** At most 5 s old; `anew`: none that was remembered. */
+  async of(project: string, agent: string, { anew = false } = {}): Promise<KnownList> {
     const { ledger, clock } = this.#deps;
     const name = `${project}\0${agent}`;
     const nowMs = clock.now();
     const cached = this.#known.get(name);
-    if (cached !== undefined && nowMs - cached.readAtMs < REMEMBER_MS) return cached.namespaces;
+    if (cached !== undefined && !anew && nowMs - cached.readAtMs < REMEMBER_MS) return cached;
     const namespaces = (await ledger.listAgent({ project, agent })).namespaces.sort();
     this.#known.delete(name);
-    if (namespaces.length > 0) this.#remember(name, { namespaces, readAtMs: nowMs });
-    return namespaces;
+    const list = { namespaces, readAtMs: nowMs };
+    if (namespaces.length > 0) this.#remember(name, list);
+    return list;
   }
 
-  #remember(name: string, known: Known): void {
+  #remember(name: string, known: KnownList): void {
     this.#known.set(name, known);
     if (this.#known.size <= (this.#deps.maxAgents ?? MAX_AGENTS)) return;
     for (const oldest of this.#known.keys()) {

@@ -17,6 +17,14 @@ export interface PlacementDeps {
   policy: Pick<OrderPolicy, "keepEntryMs">;
 }
 
+type Placed = Pick<NewOrder, "project" | "agent" | "namespace" | "fallback">;
+
+export interface Choice {
+  namespaces: readonly string[];
+  /** When the list was read that they come from, by the clock of KnownNamespaces; undefined: they come from none. */
+  listedAtMs?: number;
+}
+
 export class Placement {
   readonly #deps: PlacementDeps;
 
@@ -25,36 +33,57 @@ export class Placement {
   }
 
   /** @throws DispatchError `already_exists`, before anything is written */
-  async place(order: NewOrder, id: string): Promise<readonly string[]> {
+  async place(order: NewOrder, id: string): Promise<Choice> {
     const fallback = namespaceName(order.project, "");
-    const chosen = await this.choose(order);
-    const isPlain = isOnly(chosen, fallback);
+    const chosen = await this.#choose(order);
+    const isPlain = isOnly(chosen.namespaces, fallback);
     // Also where it would go to the default one alone: its key may stand for something elsewhere.
     const isKeyed = order.repeat?.by === "idempotency_key";
     if (isPlain && !isKeyed) return chosen;
     const earlier = order.repeat === undefined ? [] : await this.#earlierChoice(order.project, fallback, id);
     await refuseAnother(this.#deps.ledger, order, id, earlier);
-    const namespaces = order.namespace !== undefined || earlier.length === 0 ? chosen : earlier;
-    if (isOnly(namespaces, fallback)) return namespaces;
+    // A repeat takes its first call's choice, however old.
+    if (order.namespace === undefined && earlier.length > 0)
+      return this.#enter(order, id, { namespaces: earlier });
+    return await this.#enter(order, id, chosen);
+  }
+
+  /**
+   * Once more, in the same call: the list that its choice came from lacked a namespace. Also in those that were chosen before,
+   * where it may have been made.
+   */
+  async placeAnew(order: NewOrder, id: string, before: readonly string[]): Promise<Choice> {
+    const { namespaces, ...listed } = await this.#choose(order, { anew: true });
+    const both = [...new Set([...before, ...namespaces])].sort();
+    return await this.#enter(order, id, { namespaces: both, ...listed });
+  }
+
+  async #enter(order: NewOrder, id: string, choice: Choice): Promise<Choice> {
+    const { namespaces } = choice;
+    if (isOnly(namespaces, namespaceName(order.project, ""))) return choice;
     // All of them, also the default one if it is among them: the entry is what a repeat takes its choice from.
     const { project, room } = order;
     const { ledger, policy } = this.#deps;
     const keepMs = policy.keepEntryMs + (order.waitMs ?? 0);
     await ledger.enterOrder({ project, order: id, room, namespaces, keepMs });
-    return namespaces;
+    return choice;
   }
 
   /** Where a first call would go now; where nobody knows its agent, to those who know the next one. Writes nothing. */
-  async choose(
-    order: Pick<NewOrder, "project" | "agent" | "namespace" | "fallback">,
-  ): Promise<readonly string[]> {
-    const { project, agent, namespace, fallback: steps } = order;
-    if (namespace !== undefined) return [namespaceName(project, namespace)];
+  async choose(order: Placed): Promise<readonly string[]> {
+    return (await this.#choose(order)).namespaces;
+  }
+
+  async #choose(
+    { project, agent, namespace, fallback: steps }: Placed,
+    how: { anew?: boolean } = {},
+  ): Promise<Choice> {
+    if (namespace !== undefined) return { namespaces: [namespaceName(project, namespace)] };
     for (const asked of new Set([agent, ...steps.map((step) => step.agentName)])) {
-      const known = await this.#deps.known.of(project, asked);
-      if (known.length > 0) return known;
+      const { namespaces, readAtMs } = await this.#deps.known.of(project, asked, how);
+      if (namespaces.length > 0) return { namespaces, listedAtMs: readAtMs };
     }
-    return [namespaceName(project, "")];
+    return { namespaces: [namespaceName(project, "")] };
   }
 
   /** Where an earlier call that this one repeats went, if there was one. */

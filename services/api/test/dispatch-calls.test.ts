@@ -179,6 +179,22 @@ test("an agent that nobody has registered is accepted and waits", async () => {
   expect((await sdk.listDispatch("room1"))[0]?.state?.jobs[0]?.state?.status).toBe(JobStatus.JS_PENDING);
 });
 
+test("an agent's newest namespaces get a job of the next order, however lately the directory was read", async () => {
+  const namespacesOf = async (room: string) => {
+    const created = await sdk.createDispatch(room, "agent");
+    return created.state?.jobs.map((job) => job.namespace).sort();
+  };
+  await kit.registerWorker(api.ledger, { namespace: "default", agent: "agent" });
+  expect(await namespacesOf("room1")).toEqual([""]);
+  await kit.registerWorker(api.ledger, { namespace: "default:eu", agent: "agent" });
+  expect(await namespacesOf("room2")).toEqual(["", "eu"]);
+  for (const namespace of ["default:as", "default:us"])
+    await kit.registerWorker(api.ledger, { namespace, agent: "agent" });
+  expect(await namespacesOf("room3")).toEqual(["", "as", "eu", "us"]);
+  const [listed] = await sdk.listDispatch("room3");
+  expect(listed?.state?.jobs.map((job) => job.namespace).sort()).toEqual(["", "as", "eu", "us"]);
+});
+
 test("an agent known in several namespaces gets one job in each, listed as one dispatch", async () => {
   for (const namespace of ["default", "default:eu", "default:us"]) {
     await kit.registerWorker(api.ledger, { namespace, agent: "agent" });
@@ -268,7 +284,7 @@ test("an order with more jobs than one script ends is deleted whole", async () =
   const { retainMs, guardMs, waitMs } = kit.policy;
   const times = { retainMs, guardMs, waitMs };
   const order = { namespace: "default", order: id, room: "room1", facts, newJobs, ...times };
-  await api.ledger.createOrder({ ...order, listenMs: 0, rests: 0 });
+  await api.ledger.createOrder({ ...order, listenMs: 0, knownForMs: -1, rests: 0 });
   expect((await sdk.getDispatch(id, "room1"))?.state?.jobs).toHaveLength(150);
   await sdk.deleteDispatch(id, "room1");
   const list = { namespace: "default", kind: "job", offset: 0, limit: 1 };

@@ -200,10 +200,12 @@ export async function registerWorker(ledger: Ledger, facts: WorkerFacts): Promis
       ...{ api_key: API_KEY, cost: 0.1, max_load: 0.7, cap: 0 },
     },
   };
+  const [project = ""] = namespace.split(":");
+  const remember = { project, agent, namespaceName: namespace, keepMs: 60_000 };
+  const { told } = await ledger.rememberAgent(remember);
+  if (told !== "") await ledger.outdateAgents({ namespace: told });
   const first = await ledger.registerSession({ ...args, rests: -1 });
   if (first.status === "unindexed") await ledger.registerSession({ ...args, rests: first.rests });
-  const [project = ""] = namespace.split(":");
-  await ledger.rememberAgent({ project, agent, namespaceName: namespace, keepMs: 60_000 });
   return session;
 }
 

@@ -212,6 +212,7 @@ async function createOrder(
     guardMs,
     waitMs,
     listenMs,
+    knownForMs: -1,
   };
   for (let rests = -1; ; ) {
     const reply = await ledger.createOrder({ ...args, rests });

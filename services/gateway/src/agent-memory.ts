@@ -58,7 +58,7 @@ export class AgentMemory {
 
   /** Resolves once the directory has it. Rejects when Redis cannot be asked. */
   async remember({ namespace, agentName }: Pick<Registration, "namespace" | "agentName">): Promise<void> {
-    const { ledger, clock } = this.#deps;
+    const { clock } = this.#deps;
     const key = `${namespace} ${agentName}`;
     const known = this.#known.get(key);
     if (known !== undefined && clock.now() - known.writtenAtMs < REPEAT_MS) {
@@ -67,12 +67,7 @@ export class AgentMemory {
     }
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     const project = projectOf(namespace);
-    const written = ledger.rememberAgent({
-      project,
-      agent: agentName,
-      namespaceName: namespace,
-      keepMs: KEEP_MS,
-    });
+    const written = this.#write(project, namespace, agentName);
     const entry = { writtenAtMs: clock.now(), written };
     this.#known.set(key, entry);
     try {
@@ -81,6 +76,18 @@ export class AgentMemory {
       if (this.#known.get(key) === entry) this.#known.delete(key);
       throw error;
     }
+  }
+
+  /** Apis that remember who knew the agent before learn of the newcomer with their next order. */
+  async #write(project: string, namespace: string, agent: string): Promise<void> {
+    const { ledger } = this.#deps;
+    const { told } = await ledger.rememberAgent({
+      project,
+      agent,
+      namespaceName: namespace,
+      keepMs: KEEP_MS,
+    });
+    if (told !== "") await ledger.outdateAgents({ namespace: told });
   }
 
   async #rememberAll(): Promise<void> {

@@ -277,6 +277,7 @@ async function startFakeDispatcher(
         guardMs: 5_000,
         waitMs: 60_000,
         listenMs: 0,
+        knownForMs: -1,
       } as const;
       let reply = await ledger.createOrder({ ...args, rests: -1 });
       if (reply.status === "unindexed") {

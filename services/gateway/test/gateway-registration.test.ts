@@ -99,6 +99,21 @@ it("remembers an agent with one call for many workers", async () => {
   expect(Number(calls)).toBe(6 + 1);
 });
 
+it("tells a namespace that knows the agent of another one, before the worker has its answer", async () => {
+  const { start, worker, field, client } = await bench();
+  const gateway = await start();
+  const markOf = (namespace: string) => client.hget(`muster:{${namespace}}:index`, "agents_at");
+  const register = async (namespace: string) => {
+    const connected = await worker(gateway);
+    await connected.register({ agentName: "roaming", namespace });
+  };
+  await register(field);
+  expect(await markOf(`default:${field}`)).toBeNull();
+  await register(`${field}-2`);
+  expect(Number(await markOf(`default:${field}`))).toBeGreaterThan(0);
+  expect(await markOf(`default:${field}-2`)).toBeNull();
+});
+
 it("answers a JSON worker in JSON", async () => {
   const { start, worker, field } = await bench();
   const gateway = await start();

@@ -4,6 +4,7 @@
 -- no entry.
 -- An order of an agent that is one per room is merged into the live order of that agent which the room has already, the oldest
 -- one: nothing is made. That is remembered under its id for as long as an order is kept, so that a repeat is answered the same.
+-- `outdated`: another namespace knows an agent of this one since, so the list may lack it; nothing is made before it is read again.
 -- Orders for participants are neither merged nor merged into, nor are those of another life of the room.
 -- @key order order:<order>
 -- @key orders orders
@@ -25,9 +26,11 @@
 -- @arg wait-ms int How long a job may wait for a worker.
 -- @arg listen-ms int For how long from now its events are told, at least, as somebody listens; 0 = nobody is known to.
 -- @arg rests int The count answered by `unindexed`, once the namespace is in the index; -1 before.
+-- @arg known-for-ms int How old the list of namespaces is that brought the order here; -1 = it came by no list.
 -- @reply created
 -- @reply exists state:string queued:strings
 -- @reply merged into:string asked:string
+-- @reply outdated
 -- @reply unindexed rests:int
 
 -- Orders of the room, the newest.
@@ -41,6 +44,8 @@ if known then
   end
   return { "exists", known, queued }
 end
+
+if known_for_ms >= 0 and agents_at and now - known_for_ms <= tonumber(agents_at) then return { "outdated" } end
 
 local function is_one_per_room()
   if facts.target ~= "room" or facts.one_per_room == 0 then return false end

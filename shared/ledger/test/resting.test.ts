@@ -15,6 +15,7 @@ onEachRedis("rest", (scene) => {
       newJobs,
       ...times,
       listenMs: 0,
+      knownForMs: -1,
       rests,
     });
   };
@@ -142,12 +143,40 @@ onEachRedis("the directory", (scene) => {
   test("an agent is remembered where it registered", async () => {
     const { namespace: project, ledger } = scene();
     const remember = { project, agent: "a {b}", namespaceName: `${project}:eu`, keepMs: 60_000 };
-    expect(await ledger.rememberAgent(remember)).toEqual({ status: "remembered" });
-    expect(await ledger.rememberAgent(remember)).toEqual({ status: "remembered" });
+    expect(await ledger.rememberAgent(remember)).toEqual({ status: "remembered", told: "" });
+    expect(await ledger.rememberAgent(remember)).toEqual({ status: "remembered", told: "" });
     expect(await ledger.listAgent({ project, agent: "a {b}" })).toEqual({
       status: "known",
       namespaces: [`${project}:eu`],
     });
     expect(await ledger.listAgent({ project, agent: "other" })).toEqual({ status: "known", namespaces: [] });
+  });
+
+  test("of those who knew an agent before a newcomer, one is to be told, once", async () => {
+    const { namespace: project, ledger } = scene();
+    const remember = (name: string) =>
+      ledger.rememberAgent({ project, agent: "a", namespaceName: `${project}:${name}`, keepMs: 60_000 });
+    expect(await remember("eu")).toMatchObject({ told: "" });
+    expect(await remember("us")).toMatchObject({ told: `${project}:eu` });
+    expect(await remember("us")).toMatchObject({ told: "" });
+    const { told } = await remember("as");
+    expect([`${project}:eu`, `${project}:us`]).toContain(told);
+  });
+
+  test("an order by a list that is older than the newcomer is not made; by a later one, or by none, it is", async () => {
+    const s = scene();
+    const order = async (id: string, knownForMs: number) =>
+      (await s.order(id, undefined, {}, "room", knownForMs)).status;
+    expect(await order("AD_1", 5_000)).toBe("created");
+    s.pass(1_000);
+    await s.ledger.outdateAgents(s.at);
+    s.pass(500);
+    expect(await order("AD_2", 501)).toBe("outdated");
+    expect(await order("AD_2", 500)).toBe("outdated");
+    expect((await s.ledger.readRecord({ ...s.at, kind: "order", id: "AD_2" })).status).toBe("unknown");
+    expect(await order("AD_2", 499)).toBe("created");
+    expect(await order("AD_3", -1)).toBe("created");
+    // It is there: a repeat is answered as ever.
+    expect(await order("AD_1", 5_000)).toBe("exists");
   });
 });

@@ -169,9 +169,18 @@ export class Scene {
     jobs: NewJob[] = [newJob(jobOf(order))],
     facts: Partial<OrderFacts> = {},
     room = "room",
+    knownForMs = -1,
   ) {
     const times = { retainMs: RETAIN_MS, guardMs: GUARD_MS, waitMs: WAIT_MS };
-    const args = { ...this.at, order, room, facts: { ...ORDER, ...facts }, newJobs: jobs, ...times };
+    const args = {
+      ...this.at,
+      order,
+      room,
+      facts: { ...ORDER, ...facts },
+      newJobs: jobs,
+      knownForMs,
+      ...times,
+    };
     const first = await this.ledger.createOrder({ ...args, listenMs: this.listenMs, rests: -1 });
     return first.status === "unindexed"
       ? this.ledger.createOrder({ ...args, listenMs: this.listenMs, rests: first.rests })

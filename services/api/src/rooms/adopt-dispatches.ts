@@ -147,7 +147,7 @@ export class AdoptDispatches {
   async #isUnnamedKnown(): Promise<boolean> {
     const { known, policy, project } = this.#deps;
     if (policy.adoptUnnamed !== "known") return policy.adoptUnnamed === "always";
-    return (await known.of(project, "")).length > 0;
+    return (await known.of(project, "")).namespaces.length > 0;
   }
 
   async #mayBeTakenNow(sid: string): Promise<boolean> {

@@ -66,6 +66,12 @@ export function connectRedis({ url, name, log, blocking = false }: ConnectOption
  * again, for as long as nobody closed it.
  */
 function beginAnew(client: RedisClient, log: Log): void {
+  const disconnect = client.disconnect.bind(client);
+  // With `reconnect` ioredis means to come back by itself.
+  client.disconnect = (reconnect = false) => {
+    if (!reconnect) closedClients.add(client);
+    disconnect(reconnect);
+  };
   let isTold = false;
   client.on("ready", () => {
     isTold = false;
