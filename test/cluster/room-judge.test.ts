@@ -4,7 +4,6 @@ import { type LivekitStandIn, startLivekitStandIn } from "../kit/livekit-stand-i
 import { Conditions } from "./conditions.js";
 import type { Call } from "./room-siege/callers.js";
 import { AFTERMATH_MS, ALONE_MS, GHOST_MS, Judge, SERVED_MS, SLACK_MS } from "./room-siege/judge.js";
-import { shortRoomSiege } from "./room-siege/plan.js";
 import { OVERLAP_BOUND_MS } from "./timing.js";
 
 const ROOM = "call-0";
@@ -18,6 +17,7 @@ let call: Call;
 let there: string[];
 let fates: Map<string, { order: string; state: string; outcome: string; cause: string }>;
 let isComing: boolean;
+let hasJoined: boolean;
 let hasPlace: boolean;
 let judge: Judge;
 
@@ -26,15 +26,20 @@ beforeEach(async () => {
   livekit = await startLivekitStandIn();
   conditions = new Conditions(() => nowMs);
   conditions.set("gateway-0", "up");
-  call = { room: ROOM, order: "AD_1", presentSinceMs: undefined, leftAtMs: undefined };
+  call = {
+    room: ROOM,
+    order: "AD_1",
+    presentSinceMs: undefined,
+    sid: "PA_1",
+    goneToldAtMs: undefined,
+  };
   there = [];
   fates = new Map();
-  [isComing, hasPlace] = [false, true];
-  const { promises } = shortRoomSiege(1, { noGhosts: true, noneAlone: true });
+  [isComing, hasJoined, hasPlace] = [false, false, true];
   judge = new Judge({
-    ...{ now: () => nowMs, conditions, names: ["gateway-0"], fates, livekit, promises },
+    ...{ now: () => nowMs, conditions, names: ["gateway-0"], fates, livekit },
     callers: { calls: new Map([[ROOM, call]]), agentsIn: () => there },
-    agents: { isComing: () => isComing },
+    agents: { isComing: () => isComing, hasJoined: () => hasJoined },
     hasPlace: () => hasPlace,
   });
 });
@@ -73,6 +78,13 @@ it.each<[string, () => void]>([
     },
   ],
   ["the job failed as often as it may", () => void fates.set(JOB, { ...fateOf("failed") })],
+  [
+    "an agent was there and has done its work, as its worker says",
+    () => {
+      hasJoined = true;
+      fates.set(JOB, fateOf("success"));
+    },
+  ],
   ["a gateway was away", () => conditions.set("gateway-0", "dead")],
 ])("not when %s", (_, excuse) => {
   come();
@@ -88,8 +100,14 @@ it("a success that nobody saw is no excuse", () => {
   expect(judge.violations).toHaveLength(1);
 });
 
+it("not who has gone while LiveKit has told nobody", () => {
+  nowMs += 10 * GHOST_MS;
+  sent();
+  expect(judge.violations).toEqual([]);
+});
+
 it("an agent for somebody who has gone; not while it may not be known yet, nor when they are back", () => {
-  [call.leftAtMs, nowMs] = [nowMs, nowMs + GHOST_MS];
+  [call.goneToldAtMs, nowMs] = [nowMs, nowMs + GHOST_MS];
   sent();
   expect(judge.violations).toEqual([]);
   nowMs += 1;
@@ -106,7 +124,7 @@ it("a fault of long ago excuses nothing", () => {
   nowMs += 1;
   conditions.set("gateway-0", "up");
   nowMs += AFTERMATH_MS + 1;
-  [call.leftAtMs, nowMs] = [nowMs, nowMs + 2 * GHOST_MS];
+  [call.goneToldAtMs, nowMs] = [nowMs, nowMs + 2 * GHOST_MS];
   sent();
   expect(judge.violations).toHaveLength(1);
 });

@@ -2,9 +2,17 @@
  * Owns the agents of a siege of rooms: what an execution does in its room once its worker was assigned. Most join soon, some
  * late; some crash before they join, and their worker says success, as Python's does; some crash after.
  */
+import { jobOfWireId } from "@muster/domain/ids";
 import type { LivekitStandIn } from "../../kit/livekit-stand-in.js";
 import type { RunningJob, SimulatedWorker, WorkerWatch } from "../../kit/simulated-worker.js";
 import type { Random } from "../siege/random.js";
+import type { Stories } from "./stories.js";
+
+export interface AgentsDeps {
+  livekit: LivekitStandIn;
+  random: Random;
+  stories: Stories;
+}
 
 export type Nature = "prompt" | "slow" | "crashes before" | "crashes after";
 
@@ -26,10 +34,11 @@ export class Agents {
   readonly counts = new Map<Nature, number>();
   /** By wire id. */
   readonly #executions = new Map<string, Execution>();
-  readonly #deps: { livekit: LivekitStandIn; random: Random };
+  readonly #deps: AgentsDeps;
   readonly #ticker: NodeJS.Timeout;
+  readonly #joined = new Set<string>();
 
-  constructor(deps: { livekit: LivekitStandIn; random: Random }) {
+  constructor(deps: AgentsDeps) {
     this.#deps = deps;
     this.#ticker = setInterval(() => this.#endWhoIsOut(), LOOK_MS);
   }
@@ -41,6 +50,11 @@ export class Agents {
   /** Whether an execution for this room is under way and has not joined yet. */
   isComing(room: string): boolean {
     return [...this.#executions.values()].some(({ job, joined }) => job.room === room && !joined);
+  }
+
+  /** Whether an execution of this job ever was in its room. */
+  hasJoined(job: string): boolean {
+    return this.#joined.has(job);
   }
 
   watch(worker: () => SimulatedWorker | undefined): Pick<WorkerWatch, "started" | "over"> {
@@ -55,6 +69,7 @@ export class Agents {
     const chance = random.next();
     const nature: Nature =
       chance < 0.04 ? "crashes before" : chance < 0.08 ? "crashes after" : chance < 0.2 ? "slow" : "prompt";
+    this.#deps.stories.tell(job.room, `${job.wire} starts, ${nature}`);
     this.counts.set(nature, (this.counts.get(nature) ?? 0) + 1);
     const { sub: identity = "" } = claimsOf(job.token);
     this.#executions.set(job.wire, { job, identity, finish, joined: false });
@@ -74,12 +89,16 @@ export class Agents {
     const { attributes = {} } = claimsOf(execution.job.token);
     this.#deps.livekit.rooms.join(execution.job.room, execution.identity, { kind: "agent", attributes });
     execution.joined = true;
+    this.#joined.add(jobOfWireId(wire));
+    this.#deps.stories.tell(execution.job.room, `${wire} joins`);
   }
 
   #over(wire: string, isDead: boolean): void {
     const execution = this.#executions.get(wire);
     this.#executions.delete(wire);
-    if (execution === undefined || !execution.joined) return;
+    if (execution === undefined) return;
+    this.#deps.stories.tell(execution.job.room, `${wire} is over${isDead ? ", with its worker" : ""}`);
+    if (!execution.joined) return;
     const { identity, job } = execution;
     const { rooms } = this.#deps.livekit;
     const leave = () => {

@@ -6,6 +6,15 @@ import type { LivekitStandIn } from "../../kit/livekit-stand-in.js";
 import type { Cluster } from "../harness.js";
 import type { Random } from "../siege/random.js";
 import { AGENT, TIMEOUTS } from "./plan.js";
+import type { Stories } from "./stories.js";
+import type { HandedWebhook } from "./webhook-balancer.js";
+
+export interface CallersDeps {
+  cluster: Cluster;
+  livekit: LivekitStandIn;
+  random: Random;
+  stories: Stories;
+}
 
 export interface Call {
   readonly room: string;
@@ -13,8 +22,10 @@ export interface Call {
   order: string | undefined;
   /** By performance.now(); undefined while nobody is there. */
   presentSinceMs: number | undefined;
-  /** The last one left then; undefined before anybody came. */
-  leftAtMs: number | undefined;
+  /** Of whoever came last. */
+  sid: string;
+  /** LiveKit first told of their leaving then; undefined before. */
+  goneToldAtMs: number | undefined;
 }
 
 const TALK_MS = [500, 3_000] as const;
@@ -29,11 +40,11 @@ export class Callers {
   readonly calls = new Map<string, Call>();
   readonly counts = { calls: 0, served: 0, hungUpWaiting: 0, cameBack: 0, calledAgain: 0, gaveUp: 0 };
   readonly unanswered: string[] = [];
-  readonly #deps: { cluster: Cluster; livekit: LivekitStandIn; random: Random };
+  readonly #deps: CallersDeps;
   readonly #underWay = new Set<Promise<void>>();
   #ticker: NodeJS.Timeout | undefined;
 
-  constructor(deps: { cluster: Cluster; livekit: LivekitStandIn; random: Random }) {
+  constructor(deps: CallersDeps) {
     this.#deps = deps;
   }
 
@@ -57,6 +68,12 @@ export class Callers {
     return done;
   }
 
+  /** A webhook is handed to Muster. */
+  told({ event, room, sid }: HandedWebhook): void {
+    const call = this.calls.get(room);
+    if (event === "participant_left" && call?.sid === sid) call.goneToldAtMs ??= performance.now();
+  }
+
   agentsIn(room: string): string[] {
     const { rooms } = this.#deps.livekit;
     if (!rooms.hasLive(room)) return [];
@@ -66,7 +83,13 @@ export class Callers {
 
   async #live(room: string): Promise<void> {
     const { random } = this.#deps;
-    const call: Call = { room, order: undefined, presentSinceMs: undefined, leftAtMs: undefined };
+    const call: Call = {
+      room,
+      order: undefined,
+      presentSinceMs: undefined,
+      sid: "",
+      goneToldAtMs: undefined,
+    };
     this.calls.set(room, call);
     await this.#once(call);
     if (!random.chance(0.1)) return;
@@ -78,10 +101,14 @@ export class Callers {
 
   async #once(call: Call): Promise<void> {
     const { cluster, random } = this.#deps;
+    // Who left the room's former life is not who is called for now: an agent may be there before its caller.
     call.order = undefined;
+    call.sid = "";
+    call.goneToldAtMs = undefined;
     const isOrderedFirst = random.chance(0.3);
     const order = async () => {
       call.order = await cluster.dispatches.create({ room: call.room, agent: AGENT });
+      this.#deps.stories.tell(call.room, `ordered ${call.order}`);
     };
     if (isOrderedFirst) await order();
     this.#come(call);
@@ -108,15 +135,17 @@ export class Callers {
   }
 
   #come(call: Call): void {
-    this.#deps.livekit.rooms.join(call.room, CALLER);
+    call.sid = this.#deps.livekit.rooms.join(call.room, CALLER).sid;
+    call.goneToldAtMs = undefined;
     call.presentSinceMs = performance.now();
+    this.#deps.stories.tell(call.room, "the caller comes");
   }
 
   #go(call: Call): void {
     const { rooms } = this.#deps.livekit;
     if (rooms.hasLive(call.room, CALLER)) rooms.leave(call.room, CALLER);
     call.presentSinceMs = undefined;
-    call.leftAtMs = performance.now();
+    this.#deps.stories.tell(call.room, "the caller goes");
   }
 }
 

@@ -17,7 +17,7 @@ import {
 } from "../timing.js";
 import type { Agents } from "./agents.js";
 import type { Callers } from "./callers.js";
-import { type RoomPromises, TIMEOUTS } from "./plan.js";
+import { TIMEOUTS } from "./plan.js";
 
 export interface JudgeDeps {
   now: () => number;
@@ -28,8 +28,7 @@ export interface JudgeDeps {
   fates: ReadonlyMap<string, Pick<JobFate, "order" | "state" | "outcome" | "cause">>;
   livekit: Pick<LivekitStandIn, "rooms">;
   callers: Pick<Callers, "calls" | "agentsIn">;
-  agents: Pick<Agents, "isComing">;
-  promises: RoomPromises;
+  agents: Pick<Agents, "isComing" | "hasJoined">;
   /** Whether some worker could take one more, now. */
   hasPlace: () => boolean;
 }
@@ -67,17 +66,20 @@ export class Judge {
 
   /** An agent was sent. */
   started({ room, wire }: RunningJob): void {
-    const { callers, promises } = this.#deps;
-    const call = callers.calls.get(room);
+    const call = this.#deps.callers.calls.get(room);
     const nowMs = this.#deps.now();
-    if (!promises.noGhosts || call?.leftAtMs === undefined || call.presentSinceMs !== undefined) return;
-    const goneMs = nowMs - call.leftAtMs;
-    if (goneMs > GHOST_MS && this.#isCalm(call.leftAtMs, nowMs))
-      this.#found(wire, `${wire} was sent to ${room}, whose caller had gone ${Math.round(goneMs)} ms before`);
+    if (call?.goneToldAtMs === undefined || call.presentSinceMs !== undefined) return;
+    // From when LiveKit said so: on a busy machine its webhook comes late, and nobody at Muster can know before.
+    const goneMs = nowMs - call.goneToldAtMs;
+    if (goneMs > GHOST_MS && this.#isCalm(call.goneToldAtMs, nowMs))
+      this.#found(
+        wire,
+        `${wire} was sent to ${room}, whose caller had gone, as LiveKit told ${Math.round(goneMs)} ms before`,
+      );
   }
 
   look(): void {
-    const { callers, promises, livekit } = this.#deps;
+    const { callers, livekit } = this.#deps;
     const nowMs = this.#deps.now();
     const placeMs = this.#lasts("place", this.#deps.hasPlace(), nowMs);
     for (const call of callers.calls.values()) {
@@ -88,11 +90,7 @@ export class Judge {
         continue;
       }
       const pairedMs = this.#lasts(`pair ${room}`, there.length > 1, nowMs);
-      if (
-        promises.noPairs &&
-        pairedMs > OVERLAP_BOUND_MS + SLACK_MS &&
-        this.#isCalm(nowMs - pairedMs, nowMs)
-      ) {
+      if (pairedMs > OVERLAP_BOUND_MS + SLACK_MS && this.#isCalm(nowMs - pairedMs, nowMs)) {
         const jobs = there.map((identity) => jobOfWireId(identity.replace(/^agent-/, "")));
         this.#found(
           `pair ${room}`,
@@ -100,26 +98,29 @@ export class Judge {
         );
       }
       const aloneMs = this.#lasts(`alone ${room}`, presentSinceMs === undefined && there.length > 0, nowMs);
-      if (promises.noneAlone && aloneMs > ALONE_MS)
+      if (aloneMs > ALONE_MS)
         this.#found(
           `alone ${room}`,
           `${there.join(", ")} has been alone in ${room} for ${Math.round(aloneMs)} ms`,
         );
       const isUnserved = presentSinceMs !== undefined && there.length === 0 && call.order !== undefined;
       const waitedMs = Math.min(this.#lasts(`unserved ${room}`, isUnserved, nowMs), placeMs);
-      if (promises.everyoneServed && waitedMs > SERVED_MS) this.#judgeWait(room, waitedMs, nowMs);
+      if (waitedMs > SERVED_MS) this.#judgeWait(room, waitedMs, nowMs);
     }
   }
 
   #judgeWait(room: string, waitedMs: number, nowMs: number): void {
-    const { callers, agents, fates: all, promises } = this.#deps;
+    const { callers, agents, fates: all } = this.#deps;
     if (agents.isComing(room) || !this.#isCalm(nowMs - waitedMs, nowMs)) return;
     const order = callers.calls.get(room)?.order;
-    const fates = [...all.values()].filter((fate) => fate.order === order);
-    const isGivenUp = fates.some(({ state, outcome }) =>
-      promises.neverJoinedIsFailure ? outcome === "failed" : state === "ended",
+    const fates = [...all].filter(([, fate]) => fate.order === order);
+    // Failed as often as it may, or an agent was there, if only for a moment, and its worker says that it has done its work.
+    const isGivenUp = fates.some(
+      ([job, { outcome }]) => outcome === "failed" || (outcome === "success" && agents.hasJoined(job)),
     );
-    const said = fates.map(({ state, outcome, cause }) => `${state} ${outcome} ${cause}`.trim()).join(", ");
+    const said = fates
+      .map(([, { state, outcome, cause }]) => `${state} ${outcome} ${cause}`.trim())
+      .join(", ");
     if (!isGivenUp)
       this.#found(
         `wait ${room}`,

@@ -6,6 +6,8 @@ import type { RoomSiegePlan } from "./plan.js";
 
 export interface RoomSiegeReport {
   readonly plan: RoomSiegePlan;
+  /** The longest time that an api took for a webhook. */
+  readonly longestWebhookMs: number;
   readonly calls: Callers["counts"];
   readonly natures: ReadonlyMap<Nature, number>;
   readonly workers: { started: number; died: number; cut: number };
@@ -21,12 +23,11 @@ export interface RoomSiegeReport {
 
 export function roomTableOf(report: RoomSiegeReport): string {
   const { plan, calls, workers } = report;
-  const off = Object.entries(plan.promises).filter(([, isHeld]) => !isHeld);
   return [
     `Siege of rooms: seed ${plan.seed}, ${Math.round(plan.faultsMs / 1_000)} s, ${plan.store} Redis`,
-    `promises not held against Muster: ${off.map(([name]) => name).join(", ") || "none"}`,
     `calls ${calls.calls}: served ${calls.served}, hung up while they waited ${calls.hungUpWaiting}, came back ${calls.cameBack}, called again ${calls.calledAgain}, gave up ${calls.gaveUp}`,
     `workers started ${workers.started}, died ${workers.died}, lost a socket ${workers.cut}`,
+    `a webhook took ${Math.round(report.longestWebhookMs)} ms at most`,
     "agents",
     ...lines(report.natures),
     "faults",

@@ -3,6 +3,7 @@
  * each room, again after a failure, dropped when they are too old.
  */
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { signAccessToken } from "@muster/wire/access-token";
 import type { WebhookEvent } from "@muster/wire/generated/livekit";
@@ -46,6 +47,8 @@ export class WebhookSender {
 
   constructor(deps: WebhookSenderDeps) {
     this.#deps = deps;
+    // As many as there are webhooks under way.
+    setMaxListeners(0, this.#stopped.signal);
   }
 
   /** After those of its room that were given before. */
