@@ -287,7 +287,7 @@ export class ModelState {
     const [epoch, offers] = [job.epoch + 1, job.offers + 1];
     const answerMs = this.sessions.get(session)?.answerMs ?? 0;
     const due = this.nowMs + Math.max(ms.OFFER_MS, answerMs === 0 ? 0 : answerMs + ms.ANSWER_MARGIN_MS);
-    Object.assign(job, { session, epoch, offers, offeredAt: this.nowMs, due });
+    Object.assign(job, { session, epoch, offers, offeredAt: this.nowMs, due, lateBy: "" });
     this.held(session).set(`${id}#${epoch}`, Number.POSITIVE_INFINITY);
     this.place(session);
     return `offered ${id} ${session} ${epoch}`;
@@ -306,7 +306,7 @@ export class ModelState {
     if (job.state !== "running") this.move(job, "running");
     const offers = Math.max(job.offers, Number(wire.split(".")[1] ?? 1));
     const begins = { startedAt: job.startedAt || this.nowMs, runningAt: job.runningAt || this.nowMs };
-    Object.assign(job, { session, epoch, offers, ...begins, isHeld: false, isDoubted: false });
+    Object.assign(job, { session, epoch, offers, ...begins, isHeld: false, isDoubted: false, lateBy: "" });
     const pool = this.sessions.get(session)?.pool ?? "";
     const step = poolOf(job) === pool ? undefined : stepAt(job, pool);
     if (step !== undefined) Object.assign(job, { step, sidePool: step === 0 ? pool : job.sidePool });

@@ -93,6 +93,8 @@ local function offer(job_id, job, flat, order, session_id, gateway, deadline, co
   local wire = offers == "1" and job_id or (job_id .. "." .. offers)
   local at = string.format("%.0f", now)
   close_attempt(job_id, job, "parked")
+  -- A late answer is to the newest offer only.
+  if job.late_by ~= "" then redis.call("HDEL", job_of(job_id), "late_by") end
   update(job_of(job_id), flat, { "state", "offered", "epoch", epoch, "offers", offers, "wire", wire,
     "session", session_id, "gateway", gateway, "offered_at", at, "updated_at", at,
     "considered", considered_text(considered) })

@@ -38,6 +38,7 @@ local function take_over(job_id, job, session_id, gateway, epoch, wire)
     redis.call("HDEL", job_of(job_id), "reported", "left_at", "left_how")
     job.left_at = "0"
   end
+  if job.late_by ~= "" then redis.call("HDEL", job_of(job_id), "late_by") end
   note_return(job_id, job, session_id)
   local offers = math.max(tonumber(job.offers), tonumber(string.match(wire, "%.(%d+)$") or 1))
   redis.call("HSET", job_of(job_id), "state", "running", "epoch", epoch, "offers", offers, "wire", wire,
