@@ -88,8 +88,13 @@ const look = (changes: Env = {}, { skip = [], ...options }: DoctorOptions = {}):
 test("in good health nothing is found, and nothing is left behind", async () => {
   const found = await look();
   expect(found.troubles).toEqual({});
-  const { "redis-cluster": cluster, "redis-sentinel": sentinel, ...others } = verdicts(found);
-  expect([cluster, sentinel]).toEqual(["skipped", "skipped"]);
+  const {
+    "redis-cluster": cluster,
+    "redis-sentinel": sentinel,
+    "silent-places": silent,
+    ...others
+  } = verdicts(found);
+  expect([cluster, sentinel, silent]).toEqual(["skipped", "skipped", "skipped"]);
   expect(new Set(Object.values(others)), JSON.stringify(others)).toEqual(new Set(["ok"]));
   expect(found.said("ports")).toMatch(/port \d+ is taken by a gateway [\d.]+ that answers/);
   expect(found.said("webhook")).toMatch(/LiveKit's webhooks reach Muster/);
@@ -361,7 +366,7 @@ test("as a command: a list and exit code 0; a finding and 1; JSON; warnings with
   const good = await runMuster(["doctor", "--service", "gateway", "--skip", "redis-latency"], env);
   expect(good, good.stdout).toMatchObject({ code: 0, stderr: "" });
   expect(good.stdout).toMatch(/^Muster [\d.]+: redis:\/\/127.0.0.1:\d+, http:.*\n\n {2}ok {4}config /);
-  expect(good.stdout).toMatch(/\d+ ok, 0 warnings, 0 failed, 2 skipped\n$/);
+  expect(good.stdout).toMatch(/\d+ ok, 0 warnings, 0 failed, 3 skipped\n$/);
   // No colour where nobody looks.
   expect(good.stdout).not.toContain("\u001b");
 
