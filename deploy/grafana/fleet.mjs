@@ -178,11 +178,13 @@ const offers = [
   }),
   lines({
     title: "Changes by operators, and roll-backs",
-    about: "Within each point: drains begun and undone, and deployments that were rolled back by themselves.",
+    about:
+      "Within each point: drains begun and undone, and deployments that were rolled back by themselves. short: jobs that ended well, by agent and deployment, although the agent left its room at once and a caller stayed.",
     unit: "short",
     queries: [
       [times("change", "muster_drain_changes_total"), "drains {{change}}"],
       [times("", "muster_deployment_rollbacks_total"), "rolled back"],
+      [times("agent, deployment", "muster_jobs_short_total"), "short: {{agent}} {{deployment}}"],
     ],
     runbook: ["MusterDeploymentRolledBack"],
   }),

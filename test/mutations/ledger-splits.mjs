@@ -3,6 +3,8 @@
 const LUA = "shared/ledger/lua/";
 const splits = (test) => ({ file: "shared/ledger/test/splits.test.ts", test: `single Redis ${test}` });
 
+const short = (test) => ({ file: "shared/ledger/test/short-jobs.test.ts", test: `single Redis ${test}` });
+
 export const LEDGER_SPLITS = [
   {
     name: "a caller waits for a candidate that has no room",
@@ -59,5 +61,21 @@ export const LEDGER_SPLITS = [
     find: "is_side and 0 or nil",
     replace: "nil",
     caughtBy: splits("a lost worker that is back before another was asked"),
+  },
+  {
+    name: "a short job counts each time that somebody says so",
+    breaks: 3,
+    file: `${LUA}note-short-job.lua`,
+    find: '"short", 1)',
+    replace: '"short", 0)',
+    caughtBy: short("counts once, when it has ended well"),
+  },
+  {
+    name: "a short job is bad for a split that does not say so",
+    breaks: 13,
+    file: `${LUA}note-short-job.lua`,
+    find: 'if split and split.short_jobs == "bad" then',
+    replace: "if split then",
+    caughtBy: short("of a split's candidate is ignored as the split says"),
   },
 ];

@@ -3,7 +3,14 @@
  */
 
 import { DEFAULT_MAX_ATTEMPTS } from "@muster/domain/job";
-import { GUARD_MS, REMOVE_AGENT_MS, RETENTION_MS, STOP_BOUND_MS, WAIT_BOUND_MS } from "@muster/domain/timing";
+import {
+  GUARD_MS,
+  REMOVE_AGENT_MS,
+  RETENTION_MS,
+  SHORT_JOB_MS,
+  STOP_BOUND_MS,
+  WAIT_BOUND_MS,
+} from "@muster/domain/timing";
 import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
 import {
   durationMs,
@@ -44,6 +51,11 @@ export const intakeFields = {
     .default(true)
     .describe(
       "With livekitUrl: create the room of an order when it is not there. Off: the order waits for it.",
+    ),
+  shortJobMs: durationMs({ minMs: 0, maxMs: 60_000 })
+    .default(SHORT_JOB_MS)
+    .describe(
+      "A job is short when its agent joined the room, left within so long, and a caller stayed: counted by agent, where LiveKit's webhooks arrive. 0: off.",
     ),
 };
 
@@ -126,7 +138,7 @@ const ROOMS_EVERY_MS = 15_000;
 const LONGEST_RUN_MS = 30 * DAY_MS;
 
 export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "livekitUrl">): OrderPolicy {
-  const { waitBoundMs, retentionMs, maxAttempts, createRooms, adoptUnnamed, livekitUrl } = config;
+  const { waitBoundMs, retentionMs, maxAttempts, createRooms, adoptUnnamed, shortJobMs, livekitUrl } = config;
   return {
     retainMs: retentionMs,
     guardMs: GUARD_MS,
@@ -136,6 +148,7 @@ export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "live
     removeMs: livekitUrl === undefined ? 0 : REMOVE_AGENT_MS,
     createRooms,
     adoptUnnamed,
+    shortJobMs,
     roomsEveryMs: ROOMS_EVERY_MS,
     keepEntryMs: waitBoundMs + LONGEST_RUN_MS + retentionMs,
   };

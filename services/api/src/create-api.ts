@@ -53,6 +53,7 @@ import { ReconcileRoom } from "./rooms/reconcile-room.js";
 import { ReopenRooms } from "./rooms/reopen-rooms.js";
 import type { RoomIntake } from "./rooms/room-intake.js";
 import { RoomLooks } from "./rooms/room-looks.js";
+import { ShortJobs } from "./rooms/short-jobs.js";
 import { WantedRooms } from "./rooms/wanted-rooms.js";
 import { DefinitionStore } from "./rules/definition-store.js";
 import { Definitions } from "./rules/definitions.js";
@@ -116,6 +117,7 @@ export function createApi(deps: ApiDeps): Api {
   const doubledAgents = new DoubledAgents({
     ...{ ledger, roomService, ownWorkers, hints, metrics, policy, clock, log },
   });
+  const shortJobs = new ShortJobs({ ledger, metrics, policy, clock, log });
   const wanted = new WantedRooms(redis);
   const reopenRooms =
     roomService && policy.createRooms
@@ -135,6 +137,7 @@ export function createApi(deps: ApiDeps): Api {
     hints,
     formerAgents,
     doubledAgents,
+    shortJobs,
     reopenRooms,
     projects,
   });
@@ -226,6 +229,7 @@ export function createApi(deps: ApiDeps): Api {
       rooms.stop();
       await formerAgents.settled();
       await doubledAgents.settled();
+      await shortJobs.stop();
       while (underWay.size > 0) await Promise.allSettled(underWay);
       await orderRoom.settled(); // looks that the last orders asked for
       await looks.settled();

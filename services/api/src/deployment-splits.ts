@@ -11,10 +11,12 @@ export interface DeploymentSplitsDeps {
   ledger: Pick<Ledger, "setSplit" | "readSplits">;
 }
 
+export type AskedSplit = Omit<DeploymentSplit, "short_jobs"> & { short_jobs: "bad" | "ignored" };
+
 export interface SplitView {
   agent: string;
   /** With the names of deployments as their workers give them. */
-  split: DeploymentSplit;
+  split: AskedSplit;
   state: "ramping" | "done" | "rolled_back";
   startedAtMs: number;
   /** When the last step is or was reached; or when it was rolled back. */
@@ -44,9 +46,12 @@ export class DeploymentSplits {
   }
 
   /** From now on, in the place of the one before. @throws DispatchError `invalid_argument` */
-  async put(namespace: string, agent: string, split: DeploymentSplit): Promise<SplitView> {
+  async put(namespace: string, agent: string, split: AskedSplit): Promise<SplitView> {
+    const { short_jobs, ...rest } = split;
+    // As before where nothing is asked for: the same split set again is the same.
     const named = {
-      ...split,
+      ...rest,
+      ...(short_jobs === "bad" && { short_jobs }),
       stable: encodeURIComponent(split.stable),
       candidate: encodeURIComponent(split.candidate),
     };
@@ -73,7 +78,16 @@ export class DeploymentSplits {
 }
 
 function viewOf(record: SplitRecord): SplitView {
-  const { steps, rollback, started_at, rolled_back_at, bad_jobs, counted_jobs, why } = record.split;
+  const {
+    steps,
+    rollback,
+    short_jobs = "ignored",
+    started_at,
+    rolled_back_at,
+    bad_jobs,
+    counted_jobs,
+    why,
+  } = record.split;
   const reachedAtMs = started_at + (steps.at(-1)?.after_ms ?? 0);
   const isRolledBack = rolled_back_at !== undefined;
   return {
@@ -81,7 +95,7 @@ function viewOf(record: SplitRecord): SplitView {
     split: {
       stable: decodeURIComponent(record.split.stable),
       candidate: decodeURIComponent(record.split.candidate),
-      ...{ steps, rollback },
+      ...{ steps, rollback, short_jobs },
     },
     state: isRolledBack ? "rolled_back" : record.at >= reachedAtMs ? "done" : "ramping",
     startedAtMs: started_at,

@@ -4,6 +4,7 @@
 
 import type { DispatchErrorCode } from "@muster/domain/errors";
 import type { JobOutcome } from "@muster/domain/job";
+import { poolOf } from "@muster/domain/pool";
 import { WEBHOOK_EVENTS } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
 import type { EventMetrics } from "./events/event-metrics.js";
@@ -33,12 +34,16 @@ export interface ApiMetrics {
   agentRemoved(reason: "older_epoch" | "served_elsewhere"): void;
   /** A job ended since a worker of livekit-server's own serves its dispatch. */
   dispatchDoubled(): void;
+  /** The agent left its room at once, and a caller stayed. `pool`: of the job. */
+  jobWasShort(pool: string): void;
   /** From where a new order knows what its room is. `made`: LiveKit made it for the order. */
   orderRoomKnown(from: "livekit" | "made" | "book" | "nobody"): void;
   /** LiveKit did not answer, and new orders do not ask it for a while; or it answers again. */
   livekitPaused(isPaused: boolean): void;
 }
 
+/** Prometheus takes an empty label for none. */
+const UNNAMED = "(unnamed)";
 const KNOWN_EVENTS = new Map(WEBHOOK_EVENTS.map((event) => [event as string, event]));
 
 export function apiMetrics(metrics: Metrics): ApiMetrics {
@@ -54,6 +59,7 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
   const prevented = metrics.counter("duplicates_prevented_total");
   const ended = metrics.counter("jobs_ended_total");
   const doubled = metrics.counter("dispatches_doubled_total");
+  const short = metrics.counter("jobs_short_total");
   const known = metrics.counter("order_rooms_total");
   const paused = metrics.gauge("livekit_questions_paused");
   paused.set({}, 0);
@@ -72,6 +78,10 @@ export function apiMetrics(metrics: Metrics): ApiMetrics {
       if (reason === "older_epoch") prevented.add({ by: "agent_removed" });
     },
     dispatchDoubled: () => doubled.add({}),
+    jobWasShort(pool) {
+      const { agentName, deployment } = poolOf(pool);
+      short.add({ agent: agentName || UNNAMED, deployment: deployment || UNNAMED });
+    },
     orderRoomKnown: (from) => known.add({ from }),
     livekitPaused: (isPaused) => paused.set({}, isPaused ? 1 : 0),
   };

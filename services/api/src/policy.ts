@@ -22,6 +22,8 @@ export interface OrderPolicy {
   createRooms: boolean;
   /** Whether LiveKit's automatic dispatch, which names no agent, is taken over: where a worker without a name was ever seen, … */
   adoptUnnamed: AdoptUnnamed;
+  /** How long an agent may have been in its room for its job to count as short; 0 = none does. */
+  shortJobMs: number;
   /** How often rooms are looked after whose events may be lost. */
   roomsEveryMs: number;
   /** How long the directory remembers where an order went; longer than any order lives. */

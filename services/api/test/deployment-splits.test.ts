@@ -71,6 +71,21 @@ test("is set for an agent, whatever its name, listed, replaced and taken back", 
   expect(await names("")).toMatchObject([{ agent_name: "" }]);
 });
 
+test("takes short jobs as bad where that is asked for, and else is what it was before one could ask", async () => {
+  const put = async (split: object) => {
+    const { status, body } = await call("PUT", "?agent_name=agent", split);
+    return { status, startedAtMs: body.started_at_ms };
+  };
+  const saved = async () => (await call("GET", "?agent_name=agent")).body.splits;
+  const before = await put(SPLIT);
+  expect(await put({ ...SPLIT, short_jobs: "ignored" })).toEqual(before);
+  expect(await saved()).toMatchObject([{ split: { short_jobs: "ignored" } }]);
+  const stored = await api.redis.hget("muster:{default}:splits", "agent");
+  expect(JSON.parse(stored ?? "")).not.toHaveProperty("short_jobs");
+  expect(await put({ ...SPLIT, short_jobs: "bad" })).toMatchObject({ status: 200 });
+  expect(await saved()).toMatchObject([{ split: { short_jobs: "bad" } }]);
+});
+
 test("places jobs whose order names no deployment, and is rolled back in sight", async () => {
   const { ledger } = api;
   const at = { namespace: "default", offerMs: 60_000, retryMs: 500, scan: 32 };
@@ -116,6 +131,7 @@ test.each([
   ["candidate", { candidate: "v_2" }],
   ["candidate", { stable: "v2" }],
   ["stable", { stable: "x".repeat(65) }],
+  ["short_jobs", { short_jobs: "good" }],
   ["steps", { steps: [] }],
   ["steps", { steps: Array.from({ length: 21 }, (_, index) => step(index, 1)) }],
   ["steps.1.after_ms", { steps: [step(5, 1), step(5, 2)] }],

@@ -38,6 +38,7 @@ export const policy = {
   keepEntryMs: 120_000,
   createRooms: false,
   adoptUnnamed: "known" as AdoptUnnamed,
+  shortJobMs: 3_000,
   removeMs: 0,
 };
 

@@ -11,6 +11,7 @@ export interface OrderBody {
   namespace?: string;
   target?: object;
   keep_waiting?: boolean;
+  restart_policy?: "never";
 }
 
 export interface SeenOrder {

@@ -18,6 +18,8 @@ export const SILENT_JOB_BOUND_MS = 6 * 3_600_000;
 export const GRACE_MS = 35_000;
 /** How long an agent that left its room may take to come back, under another sid. */
 export const REJOIN_MS = 5_000;
+/** An agent that was in its room for no longer than that, and left a caller behind, hardly did its job. */
+export const SHORT_JOB_MS = 3_000;
 /** How long a worker that reports is waited for after its agent left: shutdown hooks of the SDKs may take 300 s. */
 export const REPORT_BOUND_MS = 330_000;
 /** How soon it is asked again whether an orphan's agent still is in its room. */

@@ -306,6 +306,8 @@ export interface DeploymentSplit {
   steps: readonly { after_ms: number; percent: number }[];
   /** It is over when of so many of the candidate's outcomes, or more, a larger share was bad. */
   rollback: { max_bad_percent: number; min_jobs: number };
+  /** Absent: that a job of the candidate was short says nothing of it. */
+  short_jobs?: "bad";
 }
 
 export interface StoredSplit extends DeploymentSplit {

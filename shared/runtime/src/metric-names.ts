@@ -118,6 +118,12 @@ export const METRICS = {
     help: "Jobs that ended, by outcome; apart: never_joined, whose agent never came into a room that was empty, and terminated_by_worker, whose worker refused it for good.",
     labels: { outcome: [...JOB_OUTCOMES, "never_joined", "terminated_by_worker"] },
   },
+  jobs_short_total: {
+    type: "counter",
+    help: "Jobs that ended well although their agent left the room within MUSTER_SHORT_JOB_MS of joining it, and a caller stayed.",
+    labels: { agent: OPEN, deployment: OPEN },
+    maxOpenValues: 20,
+  },
   offers_total: {
     type: "counter",
     help: "Offers made to workers, by how they ended.",

@@ -63,6 +63,10 @@ export const Split = z
           `What is counted are the newest ${MOST_COUNTED} of the candidate's jobs of the last 10 minutes whose outcome is known. ` +
           "Bad: failed, never started, its agent never joined its room, its worker lost, refused by everybody who could be asked, an offer that was not answered.",
       }),
+    short_jobs: z.enum(["bad", "ignored"]).default("ignored").openapi({
+      description:
+        "Whether a short job is bad: it ended well, but its agent left the room at once (`MUSTER_SHORT_JOB_MS`) and a caller stayed.",
+    }),
   })
   .superRefine(({ stable, candidate, steps }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
@@ -100,7 +104,7 @@ export const SplitState = z
         counted_jobs: z.int(),
         last_reason: z.string().openapi({
           description:
-            "Of the last of them: failed, never_started, never_joined, agent_left, worker_lost, rejected, slow, silent.",
+            "Of the last of them: failed, never_started, never_joined, agent_left, worker_lost, rejected, slow, silent, short.",
         }),
       })
       .nullable(),

@@ -25,6 +25,7 @@ import { LeftParticipants } from "./left-participants.js";
 import type { ReopenRooms } from "./reopen-rooms.js";
 import { ReplacedPeople } from "./replaced-people.js";
 import { present, type RoomLook } from "./room-look.js";
+import type { ShortJobs } from "./short-jobs.js";
 import { type ServedTypes, wantedJobs } from "./wanted-jobs.js";
 
 export interface RoomReconciler {
@@ -42,6 +43,7 @@ export interface ReconcileRoomDeps extends UntilIndexedDeps {
   hints: Hints;
   formerAgents: Pick<FormerAgents, "look">;
   doubledAgents: Pick<DoubledAgents, "look">;
+  shortJobs: Pick<ShortJobs, "look">;
   /** undefined: rooms are not created. */
   reopenRooms?: Pick<ReopenRooms, "want"> | undefined;
   metrics: Pick<ApiMetrics, "jobsEnded">;
@@ -121,6 +123,7 @@ export class ReconcileRoom implements RoomReconciler {
       ...{ order: orderRecord(entry.order), jobs: Object.values(entry.jobs).map(jobRecord) },
     }));
     this.#deps.doubledAgents.look(look, { namespace, orders: listed });
+    this.#deps.shortJobs.look(look, { namespace, orders: listed });
     for (const one of listed) await this.#lookAt(namespace, look, one);
   }
 

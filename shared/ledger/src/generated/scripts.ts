@@ -2073,6 +2073,49 @@ async function noteCallers(redis: RedisClient, args: NoteCallersArgs): Promise<N
 }
 
 /**
+ * note-short-job: the agent of a job joined its room and was gone at once, while a caller stayed (services/api, rooms/short-jobs).
+ * Counts only for a job that ended well with this very participant: a failure, or an end from outside, is told otherwise.
+ * Where the split that placed the job says so (`short_jobs`), the job is bad for it: it was good while it ran.
+ * Repeated: `repeated`, nothing changes. Dying before it: the next look at the room calls it again, if there is one.
+ */
+export interface NoteShortJobArgs {
+  namespace: string;
+  /** Job id. */
+  job: string;
+  /** Sid of the participant that the agent was. */
+  sid: string;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type NoteShortJobReply =
+  | { status: "counted"; pool: string }
+  | { status: "repeated" }
+  | { status: "living" }
+  | { status: "ignored"; reason: string };
+
+const noteShortJobScript: Script = {
+  name: "note-short-job",
+  sha: "a619933ef2f2d9cd1ab573d2ddc83222d8a5c011",
+  keyCount: 6,
+  source: "local job_key = KEYS[1]\nlocal placement_key = KEYS[2]\nlocal listening_key = KEYS[3]\nlocal events_key = KEYS[4]\nlocal deadlines_key = KEYS[5]\nlocal splits_key = KEYS[6]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal function job_of(id) return tag .. \"job:\" .. id end\nlocal function attempts_of(id) return tag .. \"attempts:\" .. id end\nlocal function session_of(id) return tag .. \"session:\" .. id end\nlocal function session_jobs_of(id) return tag .. \"session-jobs:\" .. id end\nlocal function pool_of(id) return tag .. \"pool:\" .. id end\nlocal function reserved_of(id) return tag .. \"reserved:\" .. id end\nlocal function sticky_of(id) return tag .. \"sticky:\" .. id end\nlocal function pace_of(id) return tag .. \"pace:\" .. id end\nlocal function parked_of(id) return tag .. \"parked:\" .. id end\nlocal function split_of(id) return tag .. \"split:\" .. id end\nlocal function split_good_of(id) return tag .. \"split-good:\" .. id end\nlocal function split_bad_of(id) return tag .. \"split-bad:\" .. id end\nlocal job = ARGV[1]\nlocal sid = ARGV[2]\nlocal now = tonumber(ARGV[3])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\n-- The hash as a table, and as Redis gave it; nil when there is none.\nlocal function read_hash(key)\n  local flat = redis.call(\"HGETALL\", key)\n  if #flat == 0 then return nil, flat end\n  local record = {}\n  for index = 1, #flat, 2 do record[flat[index]] = flat[index + 1] end\n  return record, flat\nend\n\n\n\n-- Absent texts are empty, and so is an epoch that something happened under; all else that is absent is \"0\".\nlocal TEXTS = { session = \"\", gateway = \"\", order = \"\", outcome = \"\", cause = \"\", error = \"\", room_sid = \"\",\n  room_info = \"\", participant_info = \"\", only = \"\", excluded = \"\", agent_identity = \"\", failed_wire = \"\",\n  participant_sid = \"\", left_how = \"\", refused_epoch = \"\", resumed_epoch = \"\", withdrawn_epoch = \"\",\n  restart_policy = \"\", considered = \"\", late_by = \"\", loosens = \"\", split = \"\", split_state = \"\", split_stable = \"\",\n  split_candidate = \"\", reported = \"\" }\nlocal ABSENT = { __index = function(_, field) return TEXTS[field] or \"0\" end }\n\n-- The job with its defaults, and what Redis gave of it; nil when there is none.\nlocal function read_job(id)\n  local job, flat = read_hash(job_of(id))\n  return job and setmetatable(job, ABSENT), flat\nend\n\nlocal FIRST_KEPT, MOST_KEPT, MOST_CONSIDERED = 5, 19, 8\n\n\n\nlocal policies = {}\n\n\n\n\n\nlocal STICKY_MS = 86400000\n\n\n\n\n\nlocal is_listened\n\n\n-- About as many are kept when nobody moves them on; the oldest go.\nlocal MOST_TOLD = 10000\nlocal TOLD = { \"state\", \"order\", \"type\", \"pool\", \"room\", \"room_sid\", \"session\", \"from\", \"wire\", \"agent_identity\", \"epoch\",\n  \"attempts\", \"outcome\", \"reason\", \"error\", \"from_pool\", \"position\", \"estimated_wait\", \"held\", \"started_at\", \"ended_at\" }\n\n\n\nlocal WEIGHT, FORGET_MS = 0.2, 600000\n\n-- The mean as it were if a place were given now, and how long ago the last one was; nil for what is not known.\nlocal function pace_now(pool)\n  local at, every = unpack(redis.call(\"HMGET\", pace_of(pool), \"at\", \"every\"))\n  local gap = at and math.max(0, now - tonumber(at))\n  if not gap or gap > FORGET_MS then return nil, nil, nil end\n  if not every then return gap, nil, gap end\n  return tonumber(every) + WEIGHT * (gap - tonumber(every)), tonumber(every), gap\nend\n\n-- How long who stands there may wait, in ms, at least 1; 0 when nothing is known. A silence that is longer than the mean counts as\n-- if it ended now: a line that stopped moving gets slower.\nlocal function estimated_wait(pool, position)\n  local mean, every, gap = pace_now(pool)\n  if not every then return 0 end\n  if gap <= every then mean = every end\n  return math.max(1, math.ceil((position + 1) * mean))\nend\n\n-- The ledger ends an offer this much later than its gateway does: only the gateway knows whether the worker was asked.\nlocal ANSWER_MARGIN_MS = 2000\n\n-- A job that a split placed is looked at every few seconds, as whoever it waits for can have gone for good (includes/siding).\nlocal SIDE_LOOK_MS = 5000\nlocal function set_timer(member, due)\n  redis.call(\"ZADD\", deadlines_key, due, member)\nend\n\n\n\n-- What the candidate is judged by: so many of its newest outcomes, none older than that.\nlocal MOST_COUNTED, COUNTED_MS = 100, 600000\n\nlocal known_splits = {}\n\n-- shapes.StoredSplit; nil when the agent, escaped as in the names of pools, has none.\nlocal function read_split(agent)\n  if known_splits[agent] == nil then\n    local text = redis.call(\"HGET\", splits_key, agent)\n    known_splits[agent] = text and cjson.decode(text) or false\n  end\n  return known_splits[agent] or nil\nend\n\nlocal function agent_in(pool)\n  return string.match(pool, \"^[^/]*/([^/]*)\") or \"\"\nend\n\nlocal function split_id(split)\n  return string.format(\"%.0f\", split.id)\nend\n\nlocal function forget_old_outcomes(agent)\n  for _, key in ipairs({ split_good_of(agent), split_bad_of(agent) }) do\n    redis.call(\"ZREMRANGEBYSCORE\", key, \"-inf\", now - COUNTED_MS)\n  end\nend\n\n-- How many of the candidate's newest outcomes were good, and bad.\nlocal function count_outcomes(agent)\n  return redis.call(\"ZCARD\", split_good_of(agent)), redis.call(\"ZCARD\", split_bad_of(agent))\nend\n\nlocal function forget_oldest_outcome(agent)\n  local good = redis.call(\"ZRANGE\", split_good_of(agent), 0, 0, \"WITHSCORES\")[2]\n  local bad = redis.call(\"ZRANGE\", split_bad_of(agent), 0, 0, \"WITHSCORES\")[2]\n  local is_good_older = good and (not bad or tonumber(good) <= tonumber(bad))\n  redis.call(\"ZPOPMIN\", is_good_older and split_good_of(agent) or split_bad_of(agent))\nend\n\n-- The timer has the namespace's host say so. What waits at the candidate goes home when it is looked at next.\nlocal function roll_back(agent, split, bads, counted)\n  split.rolled_back_at, split.bad_jobs, split.counted_jobs = now, bads, counted\n  split.why = redis.call(\"HGET\", split_of(agent), \"last_bad\") or \"\"\n  redis.call(\"HSET\", splits_key, agent, cjson.encode(split))\n  set_timer(\"split|\" .. agent, now)\nend\n\nlocal function judge_candidate(agent, split, id, is_good, why)\n  redis.call(\"ZADD\", is_good and split_good_of(agent) or split_bad_of(agent), now, id)\n  if not is_good then\n    redis.call(\"ZREM\", split_good_of(agent), id)\n    redis.call(\"HSET\", split_of(agent), \"last_bad\", why)\n  end\n  forget_old_outcomes(agent)\n  local goods, bads = count_outcomes(agent)\n  if goods + bads > MOST_COUNTED then\n    forget_oldest_outcome(agent)\n    goods, bads = count_outcomes(agent)\n  end\n  local counted = goods + bads\n  if split.rolled_back_at or counted < split.rollback.min_jobs then return end\n  -- Also with a good one: it can be the one that makes them enough to judge by.\n  if bads * 100 > split.rollback.max_bad_percent * counted then roll_back(agent, split, bads, counted) end\nend\n\n-- What came of a job that a split placed, in the script that makes it a fact; `why` when it is bad. Later outcomes of a\n-- job that was counted as good may still be bad, once.\nlocal function note_outcome(id, job, is_good, why)\n  local was = job.split_state\n  if was == \"\" or was == \"spent\" or (is_good and was == \"ran\") then return end\n  job.split_state = is_good and \"ran\" or \"spent\"\n  redis.call(\"HSET\", job_of(id), \"split_state\", job.split_state)\n  -- Somebody of a fallback step may have come back with it.\n  local sides = { [job.split_stable] = \"stable\", [job.split_candidate] = \"candidate\" }\n  local agent, side = agent_in(job.pool), sides[job.pool]\n  local split = side and read_split(agent)\n  if not split or split_id(split) ~= job.split then return end\n  redis.call(\"HINCRBY\", split_of(agent), side .. (is_good and \"_good\" or \"_bad\"), 1)\n  if was == \"ran\" then redis.call(\"HINCRBY\", split_of(agent), side .. \"_good\", -1) end\n  if side == \"candidate\" then judge_candidate(agent, split, id, is_good, why) end\nend\n\n\n\nlocal record = read_job(job)\nif not record then return { \"ignored\", \"unknown_job\" } end\nif record.participant_sid ~= sid then return { \"ignored\", \"another_sid\" } end\nif record.state ~= \"ended\" then return { \"living\" } end\nif record.outcome ~= \"success\" then return { \"ignored\", record.outcome } end\nif record.short == \"1\" then return { \"repeated\" } end\nredis.call(\"HSET\", job_key, \"short\", 1)\nlocal split = record.split ~= \"\" and read_split(agent_in(record.pool))\nif split and split.short_jobs == \"bad\" then note_outcome(job, record, false, \"short\") end\nreturn { \"counted\", record.pool }\n",
+};
+
+const noteShortJobShape = {
+  counted: [["pool", "string"]],
+  repeated: [],
+  living: [],
+  ignored: [["reason", "string"]],
+} as const satisfies ReplyShape;
+
+async function noteShortJob(redis: RedisClient, args: NoteShortJobArgs): Promise<NoteShortJobReply> {
+  const tag = namespaceTag(args.namespace);
+  const keys = [`${tag}job:${args.job}`, `${tag}placement`, `${tag}listening`, `${tag}events`, `${tag}deadlines`, `${tag}splits`];
+  const values = [args.job, args.sid, args.nowMs ?? ""];
+  return parseReply<NoteShortJobReply>("note-short-job", await runScript(redis, noteShortJobScript, keys, values), noteShortJobShape);
+}
+
+/**
  * outdate-agents: another namespace knows an agent of this one from now on. Lists of namespaces that were read before may lack
  * it, and an order that goes by one is refused (create-order, `outdated`). Repeated, or told of another agent: a list that was good
  * is read once more.
@@ -3486,6 +3529,7 @@ export interface BoundScripts {
   migrateJobs(args: MigrateJobsArgs): Promise<MigrateJobsReply>;
   noteAgent(args: NoteAgentArgs): Promise<NoteAgentReply>;
   noteCallers(args: NoteCallersArgs): Promise<NoteCallersReply>;
+  noteShortJob(args: NoteShortJobArgs): Promise<NoteShortJobReply>;
   outdateAgents(args: OutdateAgentsArgs): Promise<OutdateAgentsReply>;
   placeSessions(args: PlaceSessionsArgs): Promise<PlaceSessionsReply>;
   putDefinition(args: PutDefinitionArgs): Promise<PutDefinitionReply>;
@@ -3569,6 +3613,7 @@ export function bindScripts(redis: RedisClient): BoundScripts {
     migrateJobs: (args) => migrateJobs(redis, args),
     noteAgent: (args) => noteAgent(redis, args),
     noteCallers: (args) => noteCallers(redis, args),
+    noteShortJob: (args) => noteShortJob(redis, args),
     outdateAgents: (args) => outdateAgents(redis, args),
     placeSessions: (args) => placeSessions(redis, args),
     putDefinition: (args) => putDefinition(redis, args),
