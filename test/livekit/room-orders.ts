@@ -33,7 +33,9 @@ export async function orderEveryKind(api: RunningApi, room: string): Promise<Roo
   const made: [keyof typeof ORDERS, string][] = [];
   for (const kind of Object.keys(ORDERS) as (keyof typeof ORDERS)[]) {
     const { target } = ORDERS[kind];
-    made.push([kind, await makeOrder(api, { room, agent_name: `of-${kind}`, target })]);
+    // For each life of the room.
+    const order = { room, agent_name: `of-${kind}`, target, keep_waiting: true };
+    made.push([kind, await makeOrder(api, order)]);
   }
   return {
     async areFor(there) {
