@@ -212,7 +212,7 @@ export class SplitModel<Job extends DividedJob> {
   noteRefusal(id: string, job: Job, reason: string): void {
     if (reason === "silent") this.note(id, job, false);
     const isFirst = job.splitState === "placed" && this.#state.poolOf(job) === job.sides?.candidate;
-    if (reason === "rejected" && isFirst) job.splitState = "refused";
+    if ((reason === "rejected" || reason === "slow") && isFirst) job.splitState = "refused";
   }
 }
 

@@ -104,7 +104,7 @@ export const SplitState = z
         counted_jobs: z.int(),
         last_reason: z.string().openapi({
           description:
-            "Of the last of them: failed, never_started, never_joined, agent_left, worker_lost, rejected, silent, short.",
+            "Of the last of them: failed, never_started, never_joined, agent_left, worker_lost, rejected, slow, silent, short.",
         }),
       })
       .nullable(),

@@ -43,7 +43,7 @@ local function pick_side(id, job, flat, scan, prefers)
     chosen, gateway, considered = pick(job, scan, prefers)
   end
   if not chosen and job.pool == sides.candidate and job.split_state == "refused" then
-    note_outcome(id, job, false, "rejected")
+    note_outcome(id, job, false, job.late_by ~= "" and "slow" or "rejected")
   end
   if not chosen and may_go_on then
     go_to_side(id, job, flat, sides.stable)

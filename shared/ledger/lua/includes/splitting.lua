@@ -1,7 +1,7 @@
 -- splitting: a split of an agent's jobs between two of its deployments, as somebody set it: what came of those that it placed,
 -- and its end when too many of the candidate's went badly. Each such job counts once, where it stands (includes/siding):
--- `split` names the split that placed it, `split_state` is `placed`; `refused`, a worker of the candidate said no and others may
--- be asked; `ran`, counted as good so far; `spent`, counted as bad, or sent home without blame: it counts no more.
+-- `split` names the split that placed it, `split_state` is `placed`; `refused`, a worker of the candidate said no, or nothing in
+-- its time, and others may be asked; `ran`, counted as good so far; `spent`, counted as bad, or sent home without blame: it counts no more.
 -- @include waiting
 -- @key splits splits
 -- @family split split:
@@ -110,10 +110,12 @@ local function note_end(id, job, outcome, cause)
   end
 end
 
--- An offer came to nothing: silence is bad at once; a no only when everybody who could be asked says it (includes/dividing).
+-- An offer came to nothing: silence is bad at once; a no, or no answer in time, only when that is so of everybody who could be
+-- asked (includes/dividing).
 local function note_refusal(id, job, reason)
   if reason == "silent" then note_outcome(id, job, false, reason) end
-  if reason == "rejected" and job.split_state == "placed" and job.pool == job.split_candidate then
+  local may_be_asked = reason == "rejected" or reason == "slow"
+  if may_be_asked and job.split_state == "placed" and job.pool == job.split_candidate then
     redis.call("HSET", job_of(id), "split_state", "refused")
   end
 end
