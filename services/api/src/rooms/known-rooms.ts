@@ -5,6 +5,7 @@
  * an order does not wait for a LiveKit that hangs.
  */
 
+import { within } from "@muster/actor/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { CallBreaker } from "@muster/livekit/call-breaker";
 import { roomFactsOf } from "@muster/livekit/facts";
@@ -14,7 +15,6 @@ import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Room } from "@muster/wire/generated/livekit";
 import type { ApiMetrics } from "../metrics.js";
-import { within } from "../within.js";
 import { OneAtATime } from "./one-at-a-time.js";
 
 export interface KnownRoomsDeps {
@@ -55,7 +55,8 @@ export class KnownRooms {
   async of(room: string): Promise<KnownRoom> {
     const { roomService, metrics, clock } = this.#deps;
     if (roomService === undefined && !this.#hasHeard) return UNKNOWN;
-    const asked = roomService && (await within(clock, ASK_MS, this.#questions.run(room)));
+    const answer = roomService && (await within(clock, ASK_MS, this.#questions.run(room)));
+    const asked = answer?.late === false ? answer.value : undefined;
     const known = asked ?? (await this.#inBook(room));
     metrics.orderRoomKnown(asked === undefined ? (known.status === "live" ? "book" : "nobody") : "livekit");
     return known;

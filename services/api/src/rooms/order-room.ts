@@ -6,6 +6,7 @@
  * Died at any point: what was not done here, the rounds do.
  */
 
+import { within } from "@muster/actor/timing";
 import { poolName } from "@muster/domain/pool";
 import type { Ledger } from "@muster/ledger/ledger";
 import { roomFactsOf } from "@muster/livekit/facts";
@@ -15,7 +16,6 @@ import type { ApiMetrics } from "../metrics.js";
 import { isOpen, waitMsOf } from "../order-facts.js";
 import type { NewOrder } from "../order-request.js";
 import type { OrderPolicy } from "../policy.js";
-import { within } from "../within.js";
 import { ASK_MS, type KnownRoom, type KnownRooms } from "./known-rooms.js";
 import type { MissingRooms } from "./missing-rooms.js";
 import type { RoomReconciler } from "./reconcile-room.js";
