@@ -22,9 +22,14 @@ export class OwnWorkers {
   /** Jobs of these agents were seen that livekit-server gave to workers of its own. */
   async note(agents: readonly string[], nowMs: number): Promise<void> {
     if (agents.length === 0) return;
-    await this.#redis.zadd(KEY, ...agents.flatMap((agent) => [nowMs, agent]));
-    await this.#redis.zremrangebyrank(KEY, 0, -1 - MAX_AGENTS);
-    await this.#redis.pexpire(KEY, OWN_WORKERS_KEEP_MS);
+    // All or nothing: never without its bound and its end.
+    const replies = await this.#redis
+      .multi()
+      .zadd(KEY, ...agents.flatMap((agent) => [nowMs, agent]))
+      .zremrangebyrank(KEY, 0, -1 - MAX_AGENTS)
+      .pexpire(KEY, OWN_WORKERS_KEEP_MS)
+      .exec();
+    for (const [error] of replies ?? []) if (error) throw error;
   }
 
   /** A dispatch of these agents was not claimed in all the time that such workers take. */
