@@ -110,8 +110,8 @@ export const DISPATCHER = [
     name: "workers that never report are taken for dead unproven",
     breaks: 2,
     file: `${SRC}orphans.ts`,
-    find: "...{ resumeUnproven, recheckMs, silentMs },",
-    replace: "...{ resumeUnproven: !resumeUnproven, recheckMs, silentMs },",
+    find: "...{ resumeUnproven, recheckMs, startMs, silentMs, stopMs },",
+    replace: "...{ resumeUnproven: !resumeUnproven, recheckMs, startMs, silentMs, stopMs },",
     caughtBy: orphans("of a silent worker is kept, and ends as unknown at its bound"),
   },
   {

@@ -62,19 +62,19 @@ export const GATEWAY_JOBS = [
     find: `      this.#take(session, open);
       void this.#reject(open.message, "undelivered", false);
     }
-  }`,
+    this.#late`,
     replace: `      this.#take(session, open);
       void this.#reject(open.message, "silent", false);
     }
-  }`,
+    this.#late`,
     caughtBy: undone("goes back without blame when the socket goes while it is open"),
   },
   {
     name: "a worker is called silent that was not reached yet",
     breaks: 11,
     file: `${SRC}offers.ts`,
-    find: 'session.hasUnsentBytes ? "undelivered" : "silent"',
-    replace: '"silent"',
+    find: "if (session.hasUnsentBytes)",
+    replace: "if (false as boolean)",
     caughtBy: undone("goes back without blame when it never left for its socket"),
   },
   {
@@ -89,8 +89,8 @@ export const GATEWAY_JOBS = [
     name: "silence is waited for without end",
     breaks: 4,
     file: `${SRC}offers.ts`,
-    find: "cancelDeadline: clock.setTimer(offerTimeoutMs, () =>",
-    replace: "cancelDeadline: clock.setTimer(offerTimeoutMs * 1_000, () =>",
+    find: "cancelDeadline: clock.setTimer(this.#givenMs(session), () =>",
+    replace: "cancelDeadline: clock.setTimer(this.#givenMs(session) * 1_000, () =>",
     caughtBy: offers("takes silence for an answer"),
   },
   {
@@ -124,9 +124,9 @@ export const GATEWAY_JOBS = [
     name: "reports overtake each other",
     breaks: 7,
     file: `${SRC}reports.ts`,
-    find: "void session.inOrder(() => this.#write(session, namespace, report));",
+    find: "void session.inOrder(() => this.#write(session, namespace, report, receivedAtMs));",
     replace:
-      "void new Promise((next) => setTimeout(next, report.status === 'running' ? 0 : 100)).then(() => this.#write(session, namespace, report));",
+      "void new Promise((next) => setTimeout(next, report.status === 'running' ? 0 : 100)).then(() => this.#write(session, namespace, report, receivedAtMs));",
     caughtBy: migration("a worker that comes back, on uws is the holder of its orphans again"),
   },
   {
