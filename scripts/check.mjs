@@ -7,6 +7,7 @@ import { ensureInstalled, step } from "./lib/run.mjs";
 await ensureInstalled();
 const steps = [
   ["format and lint", "npx", ["biome", "ci", "--colors=off", "--error-on-warnings", "."]],
+  ["planted bugs have their place", process.execPath, ["test/mutations/check-places.mjs"]],
   [
     "ledger scripts are generated afresh",
     "npm",

@@ -11,7 +11,7 @@ const LEDGER_LUA = "shared/ledger/lua/";
 const LEDGER_SCRIPTS = "shared/ledger/src/generated/scripts.ts";
 
 /** The mutated text. Throws StaleMutation when the code is not any more what the mutation was written for. */
-function mutated(text, { file, find, replace, also = [] }) {
+export function mutated(text, { file, find, replace, also = [] }) {
   let result = text;
   for (const edit of [{ find, replace }, ...also]) {
     const times = result.split(edit.find).length - 1;
