@@ -31,6 +31,7 @@ const TIMES: Partial<Record<ServiceName, Record<string, number>>> = {
   dispatcher: {
     MUSTER_LEASE_MS: 1_000,
     MUSTER_GRACE_MS: 3_000,
+    MUSTER_START_DEADLINE_MS: 4_000,
     MUSTER_OFFER_DEADLINE_MS: 1_700,
     MUSTER_HOLD_MS: 1_000,
     MUSTER_PRESENCE_RECHECK_MS: 1_000,

@@ -4,11 +4,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { AgentDispatchClient } from "livekit-server-sdk";
 import { adminToken, workerToken } from "../kit/access-tokens.js";
 import { type SimulatedWorker, type SimulatedWorkerOptions, startWorker } from "../kit/simulated-worker.js";
 import { waitUntil } from "../kit/wait-until.js";
 import { KEY, SECRET, type WatchedHouse } from "./house.js";
+import { roomMishaps } from "./room-mishaps.js";
 
 /** Of a caller. Many of them, so that dispatchers have something to share. */
 const ZONES = Array.from({ length: 8 }, (_, index) => `zone-${index}`);
@@ -58,7 +58,11 @@ export class Load {
     const gone = await this.#workerGone();
     await this.#nobodyThere();
     await gone();
-    await this.#rooms();
+    await roomMishaps({
+      house: this.#house,
+      work: (...worker) => this.#work(...worker),
+      order: (...order) => this.#order(...order),
+    });
     await this.#oddMessages();
     await this.#operators();
     await this.#losses();
@@ -136,26 +140,6 @@ export class Load {
     ]);
     await pause(3_000);
     await this.#work("late");
-  }
-
-  /** Orders that make their rooms, a rule, an agent that does not leave when its job is over. */
-  async #rooms(): Promise<void> {
-    const { livekit } = this.#house;
-    const dispatches = new AgentDispatchClient(this.#house.of("api-1").url, KEY, SECRET);
-    livekit.rooms.startRoom("hall-1");
-    livekit.rooms.join("hall-1", "ann");
-    const lingering = await this.#work(
-      "lingering",
-      {},
-      { jobMs: 60_000, reconnects: "node", reports: false },
-    );
-    await dispatches.createDispatch("lobby", "lingering");
-    await waitUntil("it has its job", () => lingering.assigned.length === 1, { deadlineMs: 15_000 });
-    const [job] = lingering.assigned;
-    const claims = JSON.parse(Buffer.from(job?.token.split(".")[1] ?? "", "base64url").toString());
-    livekit.rooms.join("lobby", `agent-${job?.wire}`, { kind: "agent", attributes: claims.attributes });
-    await this.#house.call("api-1", "POST", `/v1/jobs/${job?.wire}/terminate`, {});
-    livekit.rooms.leave("hall-1", "ann");
   }
 
   async #operators(): Promise<void> {
