@@ -112,7 +112,7 @@ test("jobs are live, then ended; metadata is in the single read only", async () 
   expect((await read("/v1/jobs?state=ended")).total).toBe(0);
 
   const { worker_id: session, worker_job_id: wire } = one as { worker_id: string; worker_job_id: string };
-  const times = { coolMs: 5_000, earlyMs: 10_000 };
+  const times = { startMs: 30_000, coolMs: 5_000, earlyMs: 10_000 };
   await api.ledger.report({
     ...{ namespace: "default", job, wire, session, status: "success", message: "", ...times },
   });

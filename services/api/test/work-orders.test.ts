@@ -141,7 +141,7 @@ describe("fallback", () => {
     const nowMs = Number((await recordOf("job", job)).created_at) + 1_000;
     const times = {
       ...{ guardMs: 5_000, graceMs: 5_000, stopMs: 5_000, silentMs: 5_000, reportMs: 5_000 },
-      ...{ coolMs: 5_000, earlyMs: 10_000 },
+      ...{ startMs: 5_000, coolMs: 5_000, earlyMs: 10_000 },
     };
     const reply = await api.ledger.expireJob({ ...at, ...times, awakeSinceMs: 0, nowMs });
     expect(reply).toEqual({ status: "fell_back" });
