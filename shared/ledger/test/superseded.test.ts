@@ -39,7 +39,7 @@ onEachRedis("superseded jobs", (scene) => {
     await s.order("AD_2");
     await s.admit("AJ_2");
     const held = { job: "AJ_1", wire: "AJ_1", session: "AW_1" };
-    const none = { status: "renewed", stops: {}, unknown: [] };
+    const none = { status: "renewed", stops: [], unknown: [] };
     expect(await s.assert([{ ...held, epoch: 1 }])).toEqual({ ...none, over: ["AJ_1"] });
     expect(await s.assert([{ ...held, epoch: 0 }])).toMatchObject({ stops: [{ wire: "AJ_1" }], over: [] });
   });
