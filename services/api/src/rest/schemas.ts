@@ -231,7 +231,7 @@ export const Order = z.object(partFields).openapi("Order");
 const warningFields = {
   warnings: z.array(z.string()).openapi({
     description:
-      "What may keep it from doing what was meant: no worker of the type that its target needs was ever seen. Empty: nothing.",
+      "What may keep it from doing what was meant: no worker of the type that its target needs was ever seen; which types were. Empty: nothing.",
   }),
 };
 export const OrderDetail = z
