@@ -200,7 +200,7 @@ export class ModelStep {
       }
       case "agentJoins": {
         const [id] = this.#aim(op.at, "starting", "running", "orphaned");
-        const reply = await scene.agentJoined(id, "PA_1");
+        const reply = await scene.agentJoined(id, "PA_1", scene.nowMs);
         const why = reply.status === "ignored" ? reply.reason : "";
         return [words(reply.status, why), model.agentJoins(id)];
       }
