@@ -91,7 +91,7 @@ test("all its terms are kept, shown, and go with its job", async () => {
   const order = await make(asked);
   expect(order).toMatchObject(asked);
   const { namespaces: _namespaces, jobs, ...detail } = order;
-  expect(await read(`/v1/orders/${order.id}`)).toEqual({ ...detail, namespace: "" });
+  expect(await read(`/v1/orders/${order.id}`)).toEqual({ ...detail, namespace: "", jobs, more_jobs: false });
   const { metadata: _metadata, attributes: _attributes, warnings: _warnings, ...inList } = detail;
   expect((await read("/v1/orders")).orders).toEqual([{ ...inList, namespace: "" }]);
   const job = await recordOf("job", jobs[0]?.id ?? "");
