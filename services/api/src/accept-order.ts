@@ -42,11 +42,11 @@ import type { Choice, Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
 import type { KnownRoom } from "./rooms/known-rooms.js";
 import type { OrderRoom } from "./rooms/order-room.js";
-import { refuseAnother, refuseAnotherMerged } from "./same-order.js";
+import { refuseAnother, refuseOther } from "./same-order.js";
 import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 
 export interface AcceptOrderDeps extends UntilIndexedDeps {
-  ledger: Pick<Ledger, "createOrder" | "readRecord">;
+  ledger: Pick<Ledger, "createOrder" | "findCall">;
   placement: Placement;
   listeners: Pick<KnownListeners, "listenMs">;
   enqueue: Enqueue;
@@ -133,11 +133,12 @@ export class AcceptOrder {
     });
     if (created.status === "outdated") return { status: created.status, into: id, jobs: [] };
     if (created.status === "merged") {
-      refuseAnotherMerged(order, created.asked);
+      refuseOther(order, created.asked);
       return { status: created.status, into: created.into, jobs: [] };
     }
     // Somebody came first between the look for an earlier call and this one.
-    if (created.status === "exists") await refuseAnother(ledger, order, id, [namespace]);
+    if (created.status === "exists" && order.repeat?.by === "idempotency_key")
+      await refuseAnother(ledger, order, id, [namespace]);
     const queued = created.status === "created" ? wantingEntry(order, newJobs) : created.queued;
     const isOver = created.status === "exists" && created.state !== "live";
     const wanting = isOver ? undefined : orderRoom.wanted(order, room, { namespace, order: id });

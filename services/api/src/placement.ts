@@ -1,7 +1,8 @@
 /**
  * Where an order goes: the namespace that it names, or the namespaces of the project that know its agent (LiveKit's
  * meaning of a dispatch without a namespace: one job in each), else the default one. Owns the directory entry, and that
- * a repeated call goes where the first one went, also when a worker registered elsewhere in between.
+ * a repeated call goes where the first one went, also when a worker registered elsewhere in between; and that of two
+ * contents that come at once under one key, one is refused, wherever they would go.
  */
 
 import { namespaceName } from "@muster/domain/namespace";
@@ -9,13 +10,16 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { KnownNamespaces } from "./known-namespaces.js";
 import type { NewOrder } from "./order-request.js";
 import type { OrderPolicy } from "./policy.js";
-import { refuseAnother } from "./same-order.js";
+import { askedDigest, refuseAnother, refuseOther } from "./same-order.js";
 
 export interface PlacementDeps {
-  ledger: Pick<Ledger, "enterOrder" | "findOrder" | "readRecord">;
+  ledger: Pick<Ledger, "enterOrder" | "findOrder" | "findCall" | "takeKey">;
   known: KnownNamespaces;
   policy: Pick<OrderPolicy, "keepEntryMs">;
 }
+
+/** Longer than a call lasts; what it made, or was merged into, says from then on whose the key is. */
+const KEY_TAKEN_MS = 60_000;
 
 type Placed = Pick<NewOrder, "project" | "agent" | "namespace" | "fallback">;
 
@@ -40,8 +44,7 @@ export class Placement {
     // Also where it would go to the default one alone: its key may stand for something elsewhere.
     const isKeyed = order.repeat?.by === "idempotency_key";
     if (isPlain && !isKeyed) return chosen;
-    const earlier = order.repeat === undefined ? [] : await this.#earlierChoice(order.project, fallback, id);
-    await refuseAnother(this.#deps.ledger, order, id, earlier);
+    const earlier = order.repeat === undefined ? [] : await this.#earlierChoice(order, fallback, id);
     // A repeat takes its first call's choice, however old.
     if (order.namespace === undefined && earlier.length > 0)
       return this.#enter(order, id, { namespaces: earlier });
@@ -86,15 +89,36 @@ export class Placement {
     return { namespaces: [namespaceName(project, "")] };
   }
 
-  /** Where an earlier call that this one repeats went, if there was one. */
-  async #earlierChoice(project: string, fallback: string, id: string): Promise<readonly string[]> {
+  /**
+   * Where an earlier call that this one repeats went, if there was one; a merged one is one too.
+   * @throws DispatchError `already_exists`
+   */
+  async #earlierChoice(order: NewOrder, fallback: string, id: string): Promise<readonly string[]> {
     const { ledger } = this.#deps;
-    const [entered, inDefault] = await Promise.all([
-      ledger.findOrder({ project, order: id, room: "" }),
-      ledger.readRecord({ namespace: fallback, kind: "order", id }),
+    const [{ entered, asked }, inDefault] = await Promise.all([
+      this.#entered(order, id),
+      ledger.findCall({ namespace: fallback, order: id }),
     ]);
-    if (entered.namespaces.length > 0) return entered.namespaces.sort();
-    return inDefault.status === "found" ? [fallback] : [];
+    const isInDefault = inDefault.status === "found";
+    if (isInDefault) refuseOther(order, inDefault.asked);
+    const elsewhere = entered.filter((namespace) => namespace !== fallback);
+    const isElsewhere = await refuseAnother(ledger, order, id, elsewhere);
+    // Nothing was made yet: whoever took the key may be about to.
+    if (!isInDefault && !isElsewhere) refuseOther(order, asked);
+    if (entered.length > 0) return entered;
+    return isInDefault ? [fallback] : [];
+  }
+
+  async #entered(order: NewOrder, id: string): Promise<{ entered: readonly string[]; asked: string }> {
+    const { ledger } = this.#deps;
+    const { project } = order;
+    if (order.repeat?.by !== "idempotency_key") {
+      const { namespaces } = await ledger.findOrder({ project, order: id, room: "" });
+      return { entered: namespaces.sort(), asked: "" };
+    }
+    const mine = { asked: askedDigest(order), keepMs: KEY_TAKEN_MS };
+    const { namespaces, asked } = await ledger.takeKey({ project, order: id, ...mine });
+    return { entered: namespaces.sort(), asked };
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * Whether a call under an idempotency key asks for what the first call under it asked for. Owns the digest that is kept
  * with the order, and the refusal. Read from the order itself, so a key is remembered exactly as long as its order is
- * kept, live or not, and there is no second state that could say otherwise.
+ * kept, live or not, and there is no second state that could say otherwise. A call that was merged made none: what it asked
+ * for is kept beside the answer, as long as an order that ended at that moment.
  *
  * What a setting fills in is not in the digest: a repeat is the same call also when the settings changed meanwhile.
  */
@@ -35,37 +36,28 @@ export function askedDigest(order: NewOrder): string {
 }
 
 /**
+ * Whether there is an earlier call in one of them.
  * Nothing to see where the order is not, or came back from its running job after Redis had forgotten all else.
  * @throws DispatchError `already_exists`
  */
 export async function refuseAnother(
-  ledger: Pick<Ledger, "readRecord">,
+  ledger: Pick<Ledger, "findCall">,
   order: NewOrder,
   id: string,
   namespaces: readonly string[],
-): Promise<void> {
-  if (order.repeat?.by !== "idempotency_key") return;
-  const asked = askedDigest(order);
-  const found = await Promise.all(
-    namespaces.map((namespace) => ledger.readRecord({ namespace, kind: "order", id })),
-  );
-  for (const reply of found) {
-    const { asked: earlier } = reply.status === "found" ? reply.record : {};
-    if (earlier !== undefined && earlier !== asked) throw usedForAnother();
-  }
+): Promise<boolean> {
+  const found = await Promise.all(namespaces.map((namespace) => ledger.findCall({ namespace, order: id })));
+  for (const call of found) if (call.status === "found") refuseOther(order, call.asked);
+  return found.some(({ status }) => status === "found");
 }
 
 /**
- * The same of a call that was merged into another order: `earlier` is kept beside that.
+ * The same where it is known already what the earlier call asked for; "": not known.
  * @throws DispatchError `already_exists`
  */
-export function refuseAnotherMerged(order: NewOrder, earlier: string): void {
-  if (order.repeat?.by !== "idempotency_key" || earlier === "") return;
-  if (earlier !== askedDigest(order)) throw usedForAnother();
-}
-
-function usedForAnother(): DispatchError {
-  return new DispatchError(
+export function refuseOther(order: NewOrder, earlier: string): void {
+  if (order.repeat?.by !== "idempotency_key" || earlier === "" || earlier === askedDigest(order)) return;
+  throw new DispatchError(
     "already_exists",
     "was used for an order with another content; send a new key for a new order",
     "idempotency-key",

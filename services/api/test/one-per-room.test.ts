@@ -79,6 +79,83 @@ test("a key means the same order for good, and never another content", async () 
   expect(await make(again)).toMatchObject({ status: 201 });
 });
 
+const clearPolicy = () =>
+  api.rest("/v1/placement-policies?agent_name=greeter", { method: "DELETE", video: { roomAdmin: true } });
+
+test("a repeat is answered the same when the policy was taken back meanwhile, whatever made it a merge", async () => {
+  const first = await make(order);
+  const merged = { status: 200, id: first.id, merged: true };
+  expect(await make({ ...order, one_per_room: true }, "by-itself")).toMatchObject(merged);
+  await setPolicy();
+  expect(await make(order, "by-policy")).toMatchObject(merged);
+  await clearPolicy();
+  for (let time = 0; time < 2; time++) expect(await make(order, "by-policy")).toMatchObject(merged);
+  expect(await make({ ...order, one_per_room: true }, "by-itself")).toMatchObject(merged);
+  expect(await live()).toEqual([first.id]);
+});
+
+test("a dispatch's repeat likewise, by its request id", async () => {
+  await setPolicy();
+  const first = await dispatch();
+  const again = async () => {
+    const headers = { "x-livekit-request-id": "request" };
+    const body = { room: "room", agentName: "greeter" } as { room: string };
+    return ((await (await api.twirp("CreateDispatch", body, headers)).json()) as { id: string }).id;
+  };
+  expect(await again()).toBe(first);
+  await clearPolicy();
+  expect(await again()).toBe(first);
+  await kit.registerWorker(api.ledger, { namespace: "default:eu", agent: "greeter" });
+  expect(await again()).toBe(first);
+});
+
+test.each<[string, object]>([
+  ["without one_per_room, another room", { room: "other", one_per_room: undefined }],
+  ["another room", { room: "other" }],
+  ["one_per_room false", { one_per_room: false }],
+  ["another namespace", { namespace: "eu" }],
+  ["participants", { target: { for: "participants" }, one_per_room: undefined }],
+  ["another agent", { agent_name: "other" }],
+])(
+  "the key of a merged call with another content (%s) is refused, and the rightful repeat is not",
+  async (_, other) => {
+    const first = await make(order);
+    const call = { ...order, one_per_room: true };
+    const merged = { status: 200, id: first.id, merged: true };
+    expect(await make(call, "key")).toMatchObject(merged);
+    // As after a minute.
+    await api.redis.del(...(await api.redis.keys("muster:{directory:default}:taken:*")));
+    const refused = { status: 409, code: "already_exists", field: "idempotency-key" };
+    expect(await make({ ...call, ...other }, "key")).toMatchObject(refused);
+    expect(await make(call, "key")).toMatchObject(merged);
+    expect(await live()).toEqual([first.id]);
+  },
+);
+
+test("a merged call's repeat goes where the first one went, wherever its agent is known by then", async () => {
+  await kit.registerWorker(api.ledger, { namespace: "default:eu", agent: "greeter" });
+  const first = await make(order);
+  const call = { ...order, one_per_room: true };
+  const merged = { status: 200, id: first.id, merged: true };
+  expect(await make(call, "in-eu")).toMatchObject(merged);
+  const plain = await make({ ...order, agent_name: "later" });
+  const later = { ...call, agent_name: "later" };
+  expect(await make(later, "in-default")).toMatchObject({ ...merged, id: plain.id });
+  await kit.registerWorker(api.ledger, { namespace: "default:us", agent: "greeter" });
+  await kit.registerWorker(api.ledger, { namespace: "default:us", agent: "later" });
+  await api.stop();
+  api = await kit.runApi(server, { livekitUrl: livekit.url }); // one that has nothing cached
+  expect(await make(call, "in-eu")).toMatchObject(merged);
+  expect(await make(later, "in-default")).toMatchObject({ ...merged, id: plain.id });
+});
+
+test("twenty at once under one key are answered with the one order", async () => {
+  const first = await make(order);
+  const call = { ...order, one_per_room: true };
+  const answers = await Promise.all(Array.from({ length: 20 }, () => make(call, "key")));
+  for (const answer of answers) expect(answer).toMatchObject({ status: 200, id: first.id, merged: true });
+});
+
 test("an agent of a token that was ordered before is the one, and the other way round", async () => {
   await setPolicy();
   const first = await dispatch();

@@ -159,6 +159,30 @@ test("two bodies at once under one key: one is made, the other is refused", asyn
   }
 });
 
+test("two bodies at once under one key that would go to different namespaces: one is made", async () => {
+  for (let round = 0; round < 10; round++) {
+    const key = `apart${round}`;
+    const bodies = ["eu", "us"].map((namespace) => ({ ...minimal, namespace }));
+    const answers = await Promise.all(bodies.map((body) => make(body, key)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+    const again = await Promise.all(bodies.map((body) => make(body, key)));
+    expect(again.map(({ status }) => status)).toEqual(
+      answers.map(({ status }) => (status === 201 ? 200 : 409)),
+    );
+    expect((await live("eu")) + (await live("us"))).toBe(round + 1);
+  }
+});
+
+test("a key that a call took and died with is its own for a minute, then anybody's", async () => {
+  const { body } = await make();
+  await api.redis.del(...(await api.redis.keys("muster:{default}:*"))); // as if it had not come so far
+  expect((await make({ ...minimal, metadata: "other" })).status).toBe(409);
+  expect(await make()).toMatchObject({ status: 201, body: { id: body.id } });
+  const [taken = ""] = await api.redis.keys("muster:{directory:default}:taken:*");
+  expect(await api.redis.pttl(taken)).toBeGreaterThan(30_000);
+  expect(await api.redis.pttl(taken)).toBeLessThanOrEqual(60_000);
+});
+
 test("after deletion, the key still stands for the order that was deleted", async () => {
   const { body } = await make();
   await api.rest(`/v1/orders/${body.id}`, { method: "DELETE", video: { roomAdmin: true } });
@@ -173,6 +197,8 @@ test("once its order is forgotten, so is the key", async () => {
   await api.rest(`/v1/orders/${body.id}`, { method: "DELETE", video: { roomAdmin: true } });
   const nowMs = Date.now() + kit.policy.retainMs + 1_000;
   await api.ledger.sweepEnded({ namespace: "default", retainMs: kit.policy.retainMs, limit: 100, nowMs });
+  // That it was taken is forgotten long before.
+  await api.redis.del(...(await api.redis.keys("muster:{directory:default}:taken:*")));
   expect(await make({ ...minimal, metadata: "other" })).toMatchObject({
     status: 201,
     body: { state: "live" },

@@ -3,7 +3,9 @@
 -- each job, or of an open order itself, finds it, and the index finds the namespace. Jobs of an order that is on hold want
 -- no entry.
 -- An order of an agent that is one per room is merged into the live order of that agent which the room has already, the oldest
--- one: nothing is made. That is remembered under its id for as long as an order is kept, so that a repeat is answered the same.
+-- one: nothing is made. That is remembered under its id for as long as an ended order is kept, so that a repeat is answered the
+-- same, whatever it now asks for, what the policies now say and who knows the agent by then. That there was ever such an order is
+-- noted in the index for good: only then others look whether they were.
 -- `outdated`: another namespace knows an agent of this one since, so the list may lack it; nothing is made before it is read again.
 -- Orders for participants are neither merged nor merged into, nor are those of another life of the room.
 -- @key order order:<order>
@@ -45,6 +47,12 @@ if known then
   return { "exists", known, queued }
 end
 
+local may_be_merged = some_agent_is_one or facts.one_per_room == 1
+if may_be_merged then
+  local into, asked = unpack(redis.call("HMGET", merged_of(order), "into", "asked"))
+  if into then return { "merged", into, asked } end
+end
+
 if known_for_ms >= 0 and agents_at and now - known_for_ms <= tonumber(agents_at) then return { "outdated" } end
 
 local function is_one_per_room()
@@ -59,16 +67,12 @@ local function first_order()
     if state == "live" and agent == facts.agent and target == "room" and is_same_life then return id end
   end
 end
-if is_one_per_room() then
-  local into, asked = unpack(redis.call("HMGET", merged_of(order), "into", "asked"))
-  if not into then
-    into, asked = first_order(), facts.asked or ""
-    if into then
-      redis.call("HSET", merged_of(order), "into", into, "asked", asked)
-      redis.call("PEXPIRE", merged_of(order), retain_ms)
-    end
-  end
-  if into then return { "merged", into, asked } end
+local into = is_one_per_room() and first_order()
+if into then
+  redis.call("HSET", merged_of(order), "into", into, "asked", facts.asked or "")
+  redis.call("PEXPIRE", merged_of(order), retain_ms)
+  if not some_agent_is_one then redis.call("HSET", index_key, "one_per_room", 1) end
+  return { "merged", into, facts.asked or "" }
 end
 
 if must_index(rests) then return { "unindexed", rests_so_far() } end

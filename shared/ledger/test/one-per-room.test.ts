@@ -1,7 +1,7 @@
 /** An agent of which there is one in a room: its further orders are merged into the live one, and nothing else is. */
 import { expect, test } from "vitest";
 import { onEachRedis } from "./on-each-redis.js";
-import { newJob, WAIT_MS } from "./scene.js";
+import { newJob, RETAIN_MS, WAIT_MS } from "./scene.js";
 
 const ONE = { one_per_room: 1 } as const;
 const MERGED = { status: "merged", into: "AD_1", asked: "" };
@@ -74,6 +74,43 @@ onEachRedis("one agent in a room", (scene) => {
     expect(await second({ ...ONE, asked: "another" })).toEqual({ ...MERGED, asked: "digest" });
     expect(await s.order("AD_3", [newJob("AJ_3")], ONE)).toEqual({ status: "created" });
     expect(await s.order("AD_3", [newJob("AJ_3")], ONE)).toMatchObject({ status: "exists" });
+  });
+
+  test("a repeat is answered the same when the policy was taken back, and when it asks for something else", async () => {
+    const s = scene();
+    await s.setPlacement({ one_per_room: true });
+    await s.order("AD_1");
+    expect(await second({ asked: "digest" })).toEqual({ ...MERGED, asked: "digest" });
+    await s.setPlacement(undefined);
+    for (const facts of [
+      { asked: "digest" },
+      { asked: "another" },
+      { one_per_room: 0 },
+      { target: "people", open: 1, wait_ms: 1 },
+    ])
+      expect(await second(facts as object, "other")).toEqual({ ...MERGED, asked: "digest" });
+  });
+
+  test("so is that of a call which said it for itself, by one which does not", async () => {
+    const s = scene();
+    await s.order("AD_1");
+    expect(await second({ ...ONE, asked: "digest" })).toEqual({ ...MERGED, asked: "digest" });
+    expect(await second({ asked: "another" })).toEqual({ ...MERGED, asked: "digest" });
+  });
+
+  test("what a call asked for is found whether it made an order or was merged, and for as long as an ended order is kept", async () => {
+    const s = scene();
+    const find = (order: string) => s.ledger.findCall({ namespace: s.namespace, order });
+    expect(await find("AD_1")).toEqual({ status: "unknown" });
+    await s.order("AD_1", [newJob("AJ_1")], { asked: "first" } as object);
+    expect(await find("AD_1")).toEqual({ status: "found", asked: "first" });
+    await second({ ...ONE, asked: "second" });
+    expect(await find("AD_2")).toEqual({ status: "found", asked: "second" });
+    await s.order("AD_3", [newJob("AJ_3")]);
+    expect(await find("AD_3")).toEqual({ status: "found", asked: "" });
+    const keptMs = await s.redis.pttl(`muster:{${s.namespace}}:merged:AD_2`);
+    expect(keptMs).toBeGreaterThan(RETAIN_MS - 60_000);
+    expect(keptMs).toBeLessThanOrEqual(RETAIN_MS);
   });
 
   test("ten racers make one", async () => {

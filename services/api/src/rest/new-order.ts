@@ -110,7 +110,7 @@ export const RepeatHeaders = z.object({
   "idempotency-key": key.openapi({
     description:
       "The same key with the same body is the same order, answered with 200 instead of 201, for as long as the order is " +
-      "kept, live or not. With another body it is refused.",
+      "kept, live or not; that of a merged call, for MUSTER_RETENTION_MS after it. With another body it is refused.",
   }),
   "x-livekit-request-id": key.openapi({
     description: "Taken as the key when there is no Idempotency-Key.",
