@@ -174,7 +174,7 @@ const remember = (facts: Partial<kit.WorkerFacts> = {}) =>
 async function leave(agoMs: number) {
   const session = await remember({ atMs: Date.now() - 3_600_000 });
   const times = { graceMs: 1_000, guardMs: 1_000, nowMs: Date.now() - agoMs };
-  await api.ledger.deregisterSession({ namespace: "default", session, goodbye: true, ...times });
+  await api.ledger.deregisterSession({ namespace: "default", session, goodbye: true, clean: true, ...times });
 }
 const unnamed = [expect.objectContaining({ agent: "", state: "live", jobs: 1 })];
 

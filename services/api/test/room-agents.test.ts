@@ -143,7 +143,7 @@ describe("the agent of a job", () => {
     house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
     await house.tell();
     await house.api.ledger.deregisterSession({
-      ...{ namespace: "default", session, goodbye: false, graceMs: 35_000, guardMs: 3_000 },
+      ...{ namespace: "default", session, goodbye: false, clean: false, graceMs: 35_000, guardMs: 3_000 },
     });
     const hints = (): ActorEnvelope<NamespaceMessage>[] =>
       owner.received.filter(({ message }) => message.kind === "orphan");
@@ -163,7 +163,7 @@ describe("the agent of a job", () => {
       const { ledger } = house.api;
       const first = await started("running");
       await kit.registerWorker(ledger, { namespace: "default", agent: "agent" });
-      const lost = { namespace: "default", session: first.session, goodbye: false };
+      const lost = { namespace: "default", session: first.session, goodbye: false, clean: false };
       await ledger.deregisterSession({ ...lost, graceMs: 35_000, guardMs: 3_000 });
       await ledger.settleOrphan({
         ...{ namespace: "default", job: first.job, epoch: 1, verdict: "absent", deserted: false },
