@@ -37,8 +37,8 @@ export const LEDGER_RECOVERY = [
     name: "presence is not asked about a silent worker's job",
     breaks: 13,
     file: `${LUA}expire-job.lua`,
-    find: 'if record.agent_identity ~= "" and presence_is_known() then',
-    replace: "if false then",
+    find: 'local asks = record.agent_identity ~= "" and presence_is_known()',
+    replace: "local asks = false",
     caughtBy: unjoined("never joined while somebody waits: it is stopped"),
   },
   {

@@ -46,7 +46,10 @@ export function isLegalTransition(from: JobState, to: JobState): boolean {
   return NEXT[from].includes(to);
 }
 
-/** LiveKit's JobStatus for a job of ours; `JS_PENDING` = 0, `JS_RUNNING` = 1, `JS_SUCCESS` = 2, `JS_FAILED` = 3. */
+/**
+ * LiveKit's JobStatus for a job of ours; `JS_PENDING` = 0, `JS_RUNNING` = 1, `JS_SUCCESS` = 2, `JS_FAILED` = 3. Never
+ * `JS_CANCELLED` = 4: clients that do not know it take such a job for one that waits (DECISIONS 66).
+ */
 export function wireStatus(state: JobState, outcome: JobOutcome | ""): 0 | 1 | 2 | 3 {
   switch (state) {
     case "queued":

@@ -123,7 +123,10 @@ const jobFields = {
   held: z.boolean().openapi({ description: "Parked because its order is on hold." }),
   outcome: z.enum(JOB_OUTCOMES).nullable(),
   cause: z.string().openapi({ description: "Why it ended, one word; empty while it has not." }),
-  error: z.string(),
+  error: z.string().openapi({
+    description:
+      "For people: why it did not succeed, never empty then; of one that lives, what its last attempt failed of.",
+  }),
   type: z.enum(JOB_TYPES),
   agent_name: z
     .string()

@@ -3,6 +3,7 @@
  */
 
 import type { z } from "@hono/zod-openapi";
+import { errorOf } from "@muster/domain/job-end";
 import { fieldOf } from "@muster/domain/namespace";
 import { poolOf } from "@muster/domain/pool";
 import type { JobRecord, OrderRecord, SessionRecord } from "@muster/ledger/records";
@@ -53,7 +54,7 @@ export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> 
     held: job.isHeld,
     outcome: job.outcome === "" ? null : job.outcome,
     cause: job.cause,
-    error: job.error,
+    error: errorOf(job),
     type: job.type,
     agent_name: agentName,
     deployment,

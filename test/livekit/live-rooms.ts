@@ -1,0 +1,53 @@
+/** Owns a real livekit-server for a test, with people in its rooms and its webhooks written down; Muster comes beside it. */
+import { type ParticipantInfo, RoomServiceClient } from "livekit-server-sdk";
+import { type RedisServer, startRedis } from "../kit/redis-server.js";
+import { waitUntil } from "../kit/wait-until.js";
+import { API_KEY, API_SECRET } from "../sdk/live-muster.js";
+import { SDK_DEADLINE_MS } from "../sdk/worker-process.js";
+import { type LivekitServer, startLivekitServer } from "./livekit-server.js";
+import { People } from "./people.js";
+import { startWebhookTap, type WebhookTap } from "./webhook-tap.js";
+
+/** LiveKit's ParticipantInfo.Kind. */
+const KIND_AGENT = 4;
+
+export interface LiveRooms {
+  readonly redis: RedisServer;
+  readonly server: LivekitServer;
+  /** Leads nowhere until it is told to. */
+  readonly tap: WebhookTap;
+  readonly people: People;
+  readonly rooms: RoomServiceClient;
+  agentsIn(room: string): Promise<ParticipantInfo[]>;
+  /** Waits until there are so many, and answers them. */
+  agentsAre(room: string, count: number): Promise<ParticipantInfo[]>;
+  stop(): Promise<void>;
+}
+
+/** With the keys of the Muster that SDK tests talk to (sdk/live-muster). */
+export async function startLiveRooms(): Promise<LiveRooms> {
+  const keys = { apiKey: API_KEY, apiSecret: API_SECRET };
+  const redis = await startRedis();
+  const tap = await startWebhookTap();
+  const server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
+  const people = new People({ ...keys, server });
+  const rooms = new RoomServiceClient(server.url, API_KEY, API_SECRET);
+  const agentsIn = async (room: string) =>
+    (await rooms.listParticipants(room)).filter(({ kind }) => kind === KIND_AGENT);
+  return {
+    ...{ redis, tap, server, people, rooms, agentsIn },
+    async agentsAre(room, count) {
+      const are = async () => {
+        const agents = await agentsIn(room);
+        return agents.length === count && agents;
+      };
+      return await waitUntil(`${count} agents are in ${room}`, are, { deadlineMs: SDK_DEADLINE_MS });
+    },
+    async stop() {
+      await people.end();
+      await server.kill();
+      await tap.stop();
+      await redis.stop();
+    },
+  };
+}
