@@ -21,7 +21,7 @@ export const ROOMS = [
     breaks: 12,
     file: `${LUA}seek-workers.lua`,
     find: "if seen_at > now - lately_ms then",
-    replace: "if seen_at > 0 then",
+    replace: "if seen_at > now - 1000 * lately_ms then",
     caughtBy: adopted("waits for nobody where its workers left for good, and goes to who comes back"),
   },
   {

@@ -6,6 +6,7 @@ import { readText, root } from "./files.js";
 
 /** Where the cause stands among the arguments of the ledger's functions that end a job. */
 const CAUSE_AT = { end_job: 3, terminate_job: 2, finish: 1 } as const;
+const RETURNS_BOTH = new RegExp(`\\breturn "(?:${JOB_OUTCOMES.join("|")})", "([a-z_]+)"`, "g");
 type Ending = keyof typeof CAUSE_AT;
 
 const table = /^## Why a job ended\n([\s\S]*?)^## /m.exec(readText("docs/RUNBOOK.md"))?.[1] ?? "";
@@ -41,14 +42,14 @@ function causesOfLedger(): string[] {
   return filesUnder("shared/ledger/lua", ".lua").flatMap((text) => {
     const source = text.replaceAll(/--.*$/gm, "");
     const calls = [...source.matchAll(/(?<!function )\b(end_job|terminate_job|finish)\(/g)];
-    return calls.flatMap((call) => {
+    const given = calls.flatMap((call) => {
       const cause = argumentsAt(source, call.index + call[0].length)[CAUSE_AT[call[1] as Ending]] ?? "";
-      if (!cause.startsWith('"')) {
-        expect(cause, "a literal, or what is named cause").toBe("cause");
-        return literalsIn(/local cause = (.*)$/m.exec(source)?.[1] ?? "").slice(-2);
-      }
+      if (!cause.startsWith('"')) expect(cause, "a literal, or what is named cause").toBe("cause");
       return literalsIn(cause);
     });
+    // How a job ends, as a function of a script decides it: outcome and cause.
+    const decided = [...source.matchAll(RETURNS_BOTH)].map(([, cause = ""]) => cause);
+    return [...given, ...decided];
   });
 }
 

@@ -12,6 +12,7 @@ import { participantFactsOf } from "@muster/livekit/facts";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import { agentMarks } from "@muster/wire/agent-token";
+import { type ParticipantInfo, ParticipantInfo_Kind } from "@muster/wire/generated/livekit";
 
 export interface YoungJobsDeps {
   ledger: Pick<Ledger, "readRecord" | "noteAgent">;
@@ -106,7 +107,7 @@ export class YoungJobs {
     if (found.record.reported !== undefined || agentIdentity === "") return "done";
     const askedAtMs = clock.now();
     const agent = await roomService.getParticipant(room, agentIdentity, { overallMs: CALL_MS });
-    if (agent === undefined || !isOf(job, agent.attributes)) {
+    if (agent === undefined || !isAgentOf(job, agent)) {
       looksAtMs.push(askedAtMs);
       return "again";
     }
@@ -123,9 +124,16 @@ export class YoungJobs {
   }
 }
 
+type Participant = Pick<ParticipantInfo, "kind" | "attributes">;
+
+/** By its token, and not by its identity, which anybody may bear. */
+export function isAgent({ kind }: Participant): boolean {
+  return kind === ParticipantInfo_Kind.AGENT;
+}
+
 /** A worker may give all its agents one identity. Who bears no mark is taken for this job's. */
-export function isOf(job: string, attributes: Readonly<Record<string, string>>): boolean {
-  return (agentMarks(attributes)?.job ?? job) === job;
+export function isAgentOf(job: string, participant: Participant): boolean {
+  return isAgent(participant) && (agentMarks(participant.attributes)?.job ?? job) === job;
 }
 
 const keyOf = (namespace: string, job: string, epoch: number): string => `${namespace}|${job}|${epoch}`;

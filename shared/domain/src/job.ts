@@ -30,6 +30,8 @@ export const DEFAULT_MAX_ATTEMPTS = 3;
 
 export const JOB_OUTCOMES = ["success", "failed", "expired", "canceled", "unknown"] as const;
 export type JobOutcome = (typeof JOB_OUTCOMES)[number];
+/** As what it is counted: apart, a canceled one whose agent never came to a room where nobody was left. */
+export type EndedAs = JobOutcome | "never_joined";
 
 const NEXT: Record<JobState, readonly JobState[]> = {
   queued: ["offered", "parked", "starting", "running", "ended"],

@@ -4,7 +4,7 @@ import type { ModelJob } from "./ledger-model-types.js";
 import { START_MS } from "./scene.js";
 
 /** Who comes sooner needs no lesson. */
-const SLOW_MS = 5_000;
+export const SLOW_MS = 5_000;
 const ALLOWANCE = 1.25;
 export const LONGEST_JOIN_MS = LONGEST_JOIN * START_MS;
 

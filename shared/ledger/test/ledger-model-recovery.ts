@@ -55,6 +55,7 @@ export class RecoveryModel {
       if (job === undefined) return "unknown";
       const isResumed = job.session === "" && job.resumedEpoch === job.epoch;
       const isTheirs = job.epoch === claim.epoch && (job.session === claim.session || isResumed);
+      if (job.cause === "superseded" && isTheirs) return "over";
       if (job.state === "ended" || job.isDoubted || !isTheirs) return "stop";
       if (state.sessions.get(claim.session)?.gateway !== gateway) return "stands";
       if (job.state === "offered" || isResumed) {

@@ -15,7 +15,7 @@ import {
   wentWell,
   wentWrong,
 } from "./ledger-model-health.js";
-import { LONGEST_JOIN_MS } from "./ledger-model-joins.js";
+import { LONGEST_JOIN_MS, SLOW_MS } from "./ledger-model-joins.js";
 import { awaitLateAnswer, endLateWait, lengthen, waitsLonger } from "./ledger-model-lateness.js";
 import { dueTimes, isLeftAlone, ModelState, NEVER_DUE, poolOf, waitsAlone } from "./ledger-model-state.js";
 import type { ModelJob, ModelTerms } from "./ledger-model-types.js";
@@ -355,10 +355,14 @@ export class LedgerModel {
       return "";
     }
     const runs = job.state === "starting" || job.state === "running";
-    const outcome = runs || job.state === "orphaned" ? "success" : "canceled";
+    const isStarted = runs || job.state === "orphaned";
+    const isMissed = isStarted && state.mustDoubt(job);
+    const isSlow = isMissed && state.nowMs - job.startedAt > SLOW_MS;
+    const outcome = isStarted && !isMissed ? "success" : "canceled";
+    if (isSlow) state.splits.note(id, job, false);
     if (runs) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`);
-    state.end(id, job, outcome, "room_finished", runs);
-    return outcome;
+    state.end(id, job, outcome, isSlow ? "never_joined" : "room_finished", runs);
+    return isSlow ? "never_joined" : outcome;
   }
 
   expireJob(id: string, awakeSinceMs: number): string {

@@ -433,9 +433,9 @@ export class Scene {
   }
 
   /** `seenAt`: when a caller was last known to be there; 0 = nobody ever was. */
-  async endRoom(order: string, roomSid = "RM_1", limit = 100, seenAt = 0) {
+  async endRoom(order: string, roomSid = "RM_1", limit = 100, seenAt = 0, told = true) {
     const times = { stopMs: STOP_MS, waitMs: WAIT_MS, listenMs: this.listenMs };
-    const args = { ...this.at, order, roomSid, seenAt, ...times, limit };
+    const args = { ...this.at, order, roomSid, seenAt, told, ...times, limit };
     const first = await this.ledger.endRoomOrder({ ...args, rests: -1 });
     return first.status === "unindexed" ? this.ledger.endRoomOrder({ ...args, rests: first.rests }) : first;
   }

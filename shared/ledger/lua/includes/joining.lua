@@ -6,6 +6,11 @@
 
 -- Who comes sooner needs no lesson.
 local SLOW_MS = 5000
+-- Whether the agent of a job that started has had its time, or is merely not there yet.
+local function is_slow(job)
+  return now - tonumber(job.started_at) > SLOW_MS
+end
+
 local LESSON_MS = 3600000
 -- Not every agent is as fast as the slowest one that was seen.
 local ALLOWANCE = 1.25
