@@ -9,7 +9,7 @@ const retry = process.env.CI === undefined ? 0 : 1;
 const PATIENT = [
   "test/cluster/{gateways-away,redis-away}.test.ts",
   "test/{compose,helm,images,sdk,simulate,sizing}/**/*.test.ts",
-  "test/watch/{alerts,dashboards,rules}.test.ts",
+  "test/watch/{alerts,dashboards,job-causes,rules}.test.ts",
 ];
 /** What hears LiveKit speak runs against the oldest livekit-server too. */
 const LIVEKIT_SPEAKS = [

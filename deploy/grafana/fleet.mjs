@@ -186,7 +186,7 @@ const offers = [
       [times("", "muster_deployment_rollbacks_total"), "rolled back"],
       [times("agent, deployment", "muster_jobs_short_total"), "short: {{agent}} {{deployment}}"],
     ],
-    runbook: ["MusterDeploymentRolledBack"],
+    runbook: ["MusterDeploymentRolledBack", "MusterJobsShort"],
   }),
   lines({
     title: "Loads that make no sense",
@@ -200,10 +200,10 @@ const losses = [
   lines({
     title: "Jobs sent back to be given anew",
     about:
-      "Within each point. undelivered: the worker could not be asked. never_started: accepted and not begun. gateway_lost, worker_lost: they are gone. agent_left: it left its room without meaning to.",
+      "Within each point. undelivered: the worker could not be asked. never_started: accepted and not begun. never_joined: said to have gone well, and its agent never came. gateway_lost, worker_lost: they are gone. agent_left: it left its room without meaning to.",
     unit: "short",
     queries: [[times("reason", "muster_redispatches_total"), "{{reason}}"]],
-    runbook: ["MusterManyWorkersVanished"],
+    runbook: ["MusterAgentsNeverJoin", "MusterManyWorkersVanished"],
   }),
   lines({
     title: "Jobs of lost workers: what presence says, what follows",

@@ -118,7 +118,8 @@ const redis = [
   }),
   lines({
     title: "Connections to Redis made anew",
-    about: "Within each point, by process: each is a moment without Redis.",
+    about:
+      "Within each point, by process: those that were lost and are back. Each is a moment without Redis.",
     unit: "short",
     queries: [[times("instance", "muster_redis_reconnects_total"), "{{instance}}"]],
     runbook: ["MusterRedisReconnects", "MusterRedisAway"],
@@ -158,12 +159,14 @@ const http = [
     about: "A second, the ten most frequent events.",
     unit: "reqps",
     queries: [[top(10, perSecond("event", "muster_webhooks_received_total")), "{{event}}"]],
+    runbook: ["MusterLivekitWebhooksMissing"],
   }),
   lines({
     title: "LiveKit's webhooks refused",
     about: "Within each point, by why. LiveKit sends those again that were not kept.",
     unit: "short",
     queries: [[times("reason", "muster_webhooks_refused_total"), "{{reason}}"]],
+    runbook: ["MusterLivekitWebhooksRefused"],
   }),
 ];
 
@@ -257,6 +260,7 @@ const outside = [
       [perSecond("method, outcome", "muster_livekit_calls_total"), "{{method}}: {{outcome}}"],
       [perSecond("from", "muster_order_rooms_total"), "rooms of new orders: {{from}}"],
     ],
+    runbook: ["MusterLivekitSilent"],
   }),
   lines({
     title: "Room configurations that are missing",

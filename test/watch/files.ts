@@ -5,7 +5,7 @@ import { parse } from "yaml";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const ALERTS_FILE = "deploy/prometheus/muster-alerts.yaml";
-export const ALERT_TESTS = ["callers", "inside", "redis", "slo", "slo-days", "workers"];
+export const ALERT_TESTS = ["callers", "inside", "livekit", "redis", "slo", "slo-days", "workers"];
 
 export interface Rule {
   record?: string;

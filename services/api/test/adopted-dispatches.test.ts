@@ -1,6 +1,7 @@
 /** livekit-server's own dispatches: taken over once in each life of their room, under their ids. */
 
 import { namespaceName } from "@muster/domain/namespace";
+import { createLog } from "@muster/runtime/log";
 import { type LivekitStandIn, startLivekitStandIn } from "@muster/test/kit/livekit-stand-in";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
@@ -174,7 +175,7 @@ const remember = (facts: Partial<kit.WorkerFacts> = {}) =>
 async function leave(agoMs: number) {
   const session = await remember({ atMs: Date.now() - 3_600_000 });
   const times = { graceMs: 1_000, guardMs: 1_000, nowMs: Date.now() - agoMs };
-  await api.ledger.deregisterSession({ namespace: "default", session, goodbye: true, ...times });
+  await api.ledger.deregisterSession({ namespace: "default", session, goodbye: true, clean: true, ...times });
 }
 const unnamed = [expect.objectContaining({ agent: "", state: "live", jobs: 1 })];
 
@@ -250,8 +251,8 @@ describe("where livekit-server has workers of its own", () => {
 
 describe("two agents of one dispatch in a room", () => {
   /** Adopted, and given to a worker here. */
-  async function adopted(isLiveIn = true) {
-    await start({ roomsEveryMs: NEVER_MS });
+  async function adopted(isLiveIn = true, log = kit.silent) {
+    await start({ roomsEveryMs: NEVER_MS, log });
     livekit.rooms.startRoom("room", { agents: [{ agentName: "greeter" }] });
     await told();
     livekit.events.splice(0);
@@ -292,11 +293,22 @@ describe("two agents of one dispatch in a room", () => {
     expect(await orders("next")).toEqual([]);
   });
 
-  test("are known by their name while the job of theirs is not listed", async () => {
-    const our = await adopted();
+  test("are known by their name while the job of theirs is not listed; the log says whose, and where", async () => {
+    const lines: string[] = [];
+    const our = await adopted(
+      true,
+      createLog({
+        ...{ level: "warn", service: "test" },
+        destination: { write: (line) => void lines.push(line) },
+      }),
+    );
     joins();
     await told();
     await waitUntil("ours has ended", async () => (await cause(our)) === "served_elsewhere");
+    const line = await waitUntil("it is told", () =>
+      lines.find((one) => one.includes("serves the dispatch")),
+    );
+    expect(JSON.parse(line)).toMatchObject({ agent: "greeter", room: "room" });
   });
 
   test("are not two when the other is of another dispatch, or of another Muster", async () => {

@@ -377,6 +377,23 @@ test("a check that has no time left, or throws, is a finding; the others go on",
   expect(thrown.said("transport")).toContain("the check itself failed: boom");
 });
 
+test("a check may ask as much at once as it likes, and Node has nothing to warn of", async () => {
+  const warned: string[] = [];
+  const hear = ({ message }: Error) => void warned.push(message);
+  process.on("warning", hear);
+  onTestFinished(() => void process.off("warning", hear));
+  const rooms = Array.from({ length: 12 }, (_, count) => `busy-${count}`);
+  for (const room of rooms) livekit.rooms.join(room, "ann");
+  onTestFinished(() => rooms.forEach((room) => void livekit.rooms.finishRoom(room)));
+  const before = livekit.calls.length;
+  await look({}, { only: ["stale-participants"] });
+  const asked = livekit.calls.slice(before).filter(({ method }) => method === "ListParticipants");
+  expect(asked.length).toBeGreaterThan(10);
+  // A warning comes with the next turn of the loop.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warned).toEqual([]);
+});
+
 test("the room of a check that ran out of time is taken away all the same", async () => {
   const silent = await another();
   const found = await look({ MUSTER_LIVEKIT_URL: silent.url }, { only: ["webhook"], timeoutMs: 300 });

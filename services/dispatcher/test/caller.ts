@@ -139,7 +139,14 @@ export function createCaller(url: string) {
     /** The worker's socket is gone; the hint of it may be lost. */
     async lose(namespace: string, session: string, { told = true } = {}) {
       const { graceMs, guardMs } = testPolicy;
-      const reply = await ledger.deregisterSession({ namespace, session, goodbye: false, graceMs, guardMs });
+      const reply = await ledger.deregisterSession({
+        namespace,
+        session,
+        goodbye: false,
+        clean: false,
+        graceMs,
+        guardMs,
+      });
       if (reply.status === "unknown") return;
       for (const job of told ? reply.orphaned : []) await link.tell(namespace, { kind: "orphan", job });
     },

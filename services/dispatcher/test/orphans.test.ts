@@ -56,7 +56,14 @@ describe("an orphan whose agent is gone from the room", () => {
     await first.stop();
     // Lost for longer than the next dispatcher is waited for: only a look at its start can find it so soon.
     const ledger = createLedger(stage.caller.redis);
-    await ledger.deregisterSession({ namespace, session, goodbye: false, graceMs: 60_000, guardMs: 60_000 });
+    await ledger.deregisterSession({
+      namespace,
+      session,
+      goodbye: false,
+      clean: false,
+      graceMs: 60_000,
+      guardMs: 60_000,
+    });
     await stage.dispatcher({ presence: staticPresence("absent") });
     await waitUntil("it is offered again", () => offeredAgain().length > 0);
   });

@@ -1,4 +1,5 @@
 import type { GatewayMessage } from "@muster/domain/node-message";
+import { createLog } from "@muster/runtime/log";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { describe, expect, it } from "vitest";
 import { JUDGING } from "./caller.js";
@@ -36,7 +37,12 @@ describe("a job that was accepted and is not seen to start", () => {
 
   it("twice on the same worker ejects that one, which is counted; the last of its agent is counted apart", async () => {
     const namespace = stage.freshNamespace();
-    const dispatcher = await stage.dispatcher({ coolMs: 60_000 });
+    const lines: { msg: string }[] = [];
+    const log = createLog({
+      ...{ level: "warn", service: "test" },
+      destination: { write: (line) => lines.push(JSON.parse(line)) },
+    });
+    const dispatcher = await stage.dispatcher({ coolMs: 60_000, log });
     const gateway = await stage.gateway();
     await stage.caller.session(namespace, "greeter", gateway.nodeId);
     await stage.caller.order(namespace, "greeter");
@@ -53,6 +59,8 @@ describe("a job that was accepted and is not seen to start", () => {
       expect(await dispatcher.metric("worker_ejections_last_of_pool_total")).toBe(1);
       return true;
     });
+    const told = lines.filter(({ msg }) => msg.startsWith("that was the last worker of its agent"));
+    expect(told).toMatchObject([{ agent: "greeter", reason: "never_starts" }]);
   });
 
   it("on a worker that never reports is left to it, and ends as unknown at the long bound", async () => {

@@ -56,6 +56,8 @@ export interface Removal {
   after?: Promise<unknown>;
   /** The worker drained and left: what it had, it has finished. */
   goodbye?: boolean;
+  /** The worker closed its socket itself. */
+  clean?: boolean;
 }
 
 export class SessionRecords {
@@ -104,10 +106,10 @@ export class SessionRecords {
   remove(
     namespace: string,
     session: string,
-    { after = Promise.resolve(), goodbye = false }: Removal = {},
+    { after = Promise.resolve(), goodbye = false, clean = false }: Removal = {},
   ): void {
     const removal = after
-      .then(() => this.#remove(namespace, session, goodbye))
+      .then(() => this.#remove(namespace, session, { goodbye, clean }))
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
@@ -122,12 +124,16 @@ export class SessionRecords {
     this.#isAbandoned = true;
   }
 
-  async #remove(namespace: string, session: string, goodbye: boolean): Promise<void> {
+  async #remove(
+    namespace: string,
+    session: string,
+    how: { goodbye: boolean; clean: boolean },
+  ): Promise<void> {
     const { ledger, clock, log, graceMs, guardMs } = this.#deps;
     const reply = await untilDone(
       clock,
       () => !this.#isAbandoned,
-      () => ledger.deregisterSession({ namespace, session, goodbye, graceMs, guardMs }),
+      () => ledger.deregisterSession({ namespace, session, ...how, graceMs, guardMs }),
       (error) => log.warn({ namespace, session, err: error }, "session not yet removed; trying again"),
     );
     if (reply?.status === "deregistered") this.#tellOf(namespace, session, reply);

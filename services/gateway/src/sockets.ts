@@ -30,7 +30,7 @@ export function acceptSockets(rooms: Rooms, { policy, newId, log }: SocketsDeps)
       drained() {},
       closed(code, reason) {
         cancelDeadline();
-        leave(session, isGoodbye(session, code), rooms);
+        leave(session, code, rooms);
         session.log.info({ code, reason }, "socket closed");
       },
     };
@@ -46,16 +46,19 @@ function tooLate(session: Session, timeoutMs: number): void {
 /** How both SDKs close a socket that they are done with: with 1000, with 1001 on their way out, or without a code. */
 const CLEAN_CODES: readonly number[] = [1000, 1001, 1005];
 
-/** A worker that drains leaves when nothing runs on it any more: what it has not reported, it has finished. */
-function isGoodbye(session: Session, code: number): boolean {
-  return session.closedAs === undefined && session.worker.draining && CLEAN_CODES.includes(code);
+/** By its worker, and not by us. */
+function isClean(session: Session, code: number): boolean {
+  return session.closedAs === undefined && CLEAN_CODES.includes(code);
 }
 
 function leave(
   session: Session,
-  goodbye: boolean,
+  code: number,
   { sessions, offers, assignments, records, metrics }: Rooms,
 ): void {
+  const clean = isClean(session, code);
+  // One that drains leaves when nothing runs on it any more: what it has not reported, it has finished.
+  const goodbye = clean && session.worker.draining;
   session.closed();
   metrics.socketClosed();
   sessions.closed(session);
@@ -65,5 +68,5 @@ function leave(
   // Behind its registration, should that still be under way, and the reports that it sent: a job that it said was done
   // is done. And behind its last yes: a start that was not assigned any more is no orphan, it is taken back.
   const after = Promise.all([session.settled(), assignments.settled(session)]);
-  records.remove(registration.namespace, session.id, { after, goodbye });
+  records.remove(registration.namespace, session.id, { after, goodbye, clean });
 }

@@ -296,6 +296,7 @@ it("closes with 4410 what the ledger has lost while the lease was held", async (
     namespace,
     session: lost.id,
     goodbye: false,
+    clean: false,
     graceMs: 1_000,
     guardMs: 1_000,
   });

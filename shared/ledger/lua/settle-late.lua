@@ -1,7 +1,7 @@
 -- settle-late: what came of an offer that was taken back as slow (reject). `yes` or `no`: the session is alive, may be offered
 -- work again, and it and its pool get at least `answer-ms` for their next answers. A `yes` is taken when the job still waits
 -- under the same epoch, so that nobody was asked since, and the session has room; then the gateway sends the assignment.
--- `none`: no answer in the longest time that is given: that is silence, and held against the session.
+-- `none`: no answer in the longest time that is given: that is silence, held against the session, and said of the attempt.
 -- Repeated: the same answer. Dying before it: the session's timer ends its wait. Dying after it: as after accept.
 -- @key job job:<job>
 -- @key deadlines deadlines
@@ -34,6 +34,7 @@ if not pool then return { "noted", state, "", "null" } end
 local is_theirs = is_same and (state == "queued" or state == "parked") and record.late_by == session
 
 if answer == "none" then
+  amend_attempt(job, session, epoch, "slow", "silent")
   local ejection = strike(session, { offered_at = offered_at }, "silent", cool_ms, 0)
   if is_theirs and record.split_state == "placed" then note_outcome(job, record, false, "silent") end
   return { "noted", state, "", cjson.encode(ejection) }

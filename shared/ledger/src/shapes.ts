@@ -204,6 +204,8 @@ export interface Stop {
 /** A session that is offered nothing for a while, for what it did. */
 export interface Ejection {
   session: string;
+  /** Name of its agent; empty when it has none. */
+  agent: string;
   reason: EjectionReason;
   until_ms: number;
   /** How many times it was ejected since it last was well; this one counts. */

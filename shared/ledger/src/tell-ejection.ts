@@ -26,9 +26,9 @@ export function tellEjection(
   ejection: Ejection | null,
 ): void {
   if (ejection === null) return;
-  const { session, reason, ejections, until_ms: untilMs, last_of_pool: isLast } = ejection;
+  const { session, agent, reason, ejections, until_ms: untilMs, last_of_pool: isLast } = ejection;
   metrics.workerEjected(reason, isLast);
-  const fields = { namespace, session, reason, ejections, untilMs };
+  const fields = { namespace, session, agent, reason, ejections, untilMs };
   log.warn(fields, DID[reason]);
   if (!isLast) return;
   log.warn(

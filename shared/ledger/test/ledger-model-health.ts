@@ -15,7 +15,7 @@ export function wellHealth(): ModelHealth {
   return { health: "ok", ejectedAt: 0, ejections: 0, failedAt: 0, strikes };
 }
 
-export function ejectionWords(ejection: Ejection | null | undefined): string {
+export function ejectionWords(ejection: Omit<Ejection, "agent"> | null | undefined): string {
   if (!ejection) return "";
   const { session, reason, until_ms, ejections, last_of_pool } = ejection;
   return `${session} ${reason} until ${until_ms}, ${ejections}${last_of_pool ? ", the last" : ""}`;

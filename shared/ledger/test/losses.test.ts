@@ -39,6 +39,24 @@ onEachRedis("losses", (scene) => {
       expect(await few.deregister(`AW_${index}`, true)).toMatchObject({ guard: 0 });
   });
 
+  test("nor for workers that leave by themselves with nothing to do; one that leaves its job behind is missed", async () => {
+    const s = scene();
+    await workers(s, 9);
+    for (let index = 1; index <= 5; index++)
+      expect(await s.deregister(`AW_${index}`, false, true)).toMatchObject({ guard: 0 });
+    for (const job of ["AJ_1", "AJ_2", "AJ_3"]) await s.order(job.replace("AJ", "AD"));
+    const guards: unknown[] = [];
+    for (const job of ["AJ_1", "AJ_2", "AJ_3"]) {
+      const reply = await s.admit(job);
+      if (reply.status !== "offered") throw new Error(`${job} was not offered`);
+      const { session = "" } = reply.job;
+      await s.accept(job, session, 1);
+      const left = await s.deregister(session, false, true);
+      guards.push(left.status === "deregistered" && left.guard);
+    }
+    expect(guards).toEqual([0, 0, 1]);
+  });
+
   test("workers that reconnect one after the other never put it up: each that is back makes a loss good", async () => {
     const s = scene();
     await workers(s, 10);

@@ -259,9 +259,9 @@ export class Scene {
     return this.ledger.deleteOrder({ ...this.at, order, stopMs: STOP_MS, removeMs, limit });
   }
 
-  deregister(session: string, goodbye = false) {
+  deregister(session: string, goodbye = false, clean = goodbye) {
     const times = { graceMs: GRACE_MS, guardMs: GUARD_MS };
-    return this.ledger.deregisterSession({ ...this.at, session, goodbye, ...times });
+    return this.ledger.deregisterSession({ ...this.at, session, goodbye, clean, ...times });
   }
 
   /** What the worker of `session` says that it still runs, by wire id. */

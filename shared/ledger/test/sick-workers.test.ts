@@ -63,7 +63,8 @@ onEachRedis("sick workers", (scene) => {
     }
     const ejection = await deeds[reason](s);
     const until_ms = s.nowMs + COOL_MS;
-    expect(ejection).toEqual({ session: "AW_1", reason, until_ms, ejections: 1, last_of_pool: false });
+    const agent = "agent";
+    expect(ejection).toEqual({ session: "AW_1", agent, reason, until_ms, ejections: 1, last_of_pool: false });
     expect(await s.loadInPool("AW_1")).toBeUndefined();
     expect(await s.timer("session|AW_1")).toBe(until_ms);
     expect(await health(s)).toBe("ejected");

@@ -175,6 +175,38 @@ onEachRedis("slow answers", (scene) => {
     expect(await session(s, "answer_ms")).toBeUndefined();
   });
 
+  test("explain says slow while an answer may come, and silent once none did, of that offer alone", async () => {
+    const s = await one();
+    await s.reporter("AW_2");
+    await s.sample("AW_2", 0.6);
+    await late(s);
+    const asked = (await s.explain("AJ_1")).attempts[0];
+    expect(asked).toMatchObject({ outcome: "slow", session: "AW_1", epoch: 1 });
+    expect(await s.admit("AJ_1")).toMatchObject({ status: "offered", job: { session: "AW_2" } });
+    s.pass(TIMEOUT_MS);
+    expect(await s.reject("AJ_1", "AW_2", 2, "slow")).toMatchObject({ status: "requeued" });
+    const outcomes = async () => (await s.explain("AJ_1")).attempts.map(({ outcome }) => outcome);
+    expect(await outcomes()).toEqual(["slow", "slow"]);
+    for (let time = 0; time < 2; time++) {
+      await s.settleLate("AJ_1", "AW_1", 1, "none");
+      expect(await outcomes()).toEqual(["silent", "slow"]);
+    }
+    expect((await s.explain("AJ_1")).attempts[0]).toEqual({ ...asked, outcome: "silent" });
+    await s.settleLate("AJ_1", "AW_2", 2, "no");
+    expect(await outcomes()).toEqual(["silent", "slow"]);
+    await s.deleteOrder("AD_1");
+    await s.settleLate("AJ_1", "AW_2", 2, "none");
+    expect(await outcomes()).toEqual(["silent", "silent"]);
+  });
+
+  test("of a job that is gone, or an attempt that is left out, no answer changes nothing that is kept", async () => {
+    const s = await one();
+    await late(s);
+    await s.redis.del(`muster:{${s.namespace}}:attempts:AJ_1`);
+    expect(await s.settleLate("AJ_1", "AW_1", 1, "none")).toMatchObject({ status: "noted" });
+    expect(await s.redis.exists(`muster:{${s.namespace}}:attempts:AJ_1`)).toBe(0);
+  });
+
   test("who answers makes room for who waits", async () => {
     const s = await one();
     await late(s);

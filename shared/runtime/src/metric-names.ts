@@ -281,7 +281,7 @@ export const METRICS = {
   },
   redis_reconnects_total: {
     type: "counter",
-    help: "Times that a connection to Redis was lost and is made anew.",
+    help: "Times that a connection to Redis was lost and is back; an outage is once for each connection, however long it lasts.",
     labels: {},
   },
   ledger_script_duration_seconds: {

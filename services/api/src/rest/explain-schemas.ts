@@ -39,8 +39,8 @@ const Attempt = z
     }),
     outcome: z.enum(ATTEMPT_OUTCOMES).openapi({
       description:
-        "Over: parked (it waited for the next attempt), fell_back, held, rejected, slow, silent, undelivered, unanswered, never_started, " +
-        "failed, agent_left, worker_lost, migrated. The latest also: parked, offered, starting, running, lost, ended with the job.",
+        "Over: parked (it waited for the next attempt), fell_back, held, rejected, slow (no answer in time), silent (none at all), undelivered, unanswered, never_started, " +
+        "never_joined, failed, agent_left, worker_lost, migrated. The latest also: parked, offered, starting, running, lost, ended with the job.",
     }),
     agent_name: z.string().openapi({ description: "Who was asked." }),
     deployment: z.string(),

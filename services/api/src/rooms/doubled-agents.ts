@@ -9,6 +9,7 @@
  * 2. Its agent is put out of the room. Died before it: see 1.
  */
 
+import { poolOf } from "@muster/domain/pool";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { JobRecord, OrderRecord } from "@muster/ledger/records";
 import type { OwnWorkers } from "@muster/livekit/own-workers";
@@ -134,7 +135,7 @@ export class DoubledAgents {
     metrics.jobsEnded("canceled");
     metrics.dispatchDoubled();
     log.warn(
-      { namespace, job: job.id },
+      { namespace, job: job.id, agent: poolOf(job.pool).agentName, room: job.room },
       "a worker at livekit-server itself serves the dispatch of this job: the job ends; point that worker at Muster",
     );
     if (reply.stop !== null) hints.stop(namespace, reply.stop);

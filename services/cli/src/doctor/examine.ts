@@ -3,6 +3,7 @@
  * that throws is a finding like any other, since it is then that help is needed. Must never reject.
  */
 
+import { setMaxListeners } from "node:events";
 import type { Check } from "./check.js";
 import { type Finding, fail, Skip, type Verdict, verdictOf } from "./finding.js";
 import type { Surroundings } from "./surroundings.js";
@@ -52,6 +53,8 @@ async function bounded(
   above: AbortSignal | undefined,
 ): Promise<Finding[]> {
   const controller = new AbortController();
+  // As many as the check has questions under way; they go with it.
+  setMaxListeners(0, controller.signal);
   const end = () => controller.abort();
   above?.addEventListener("abort", end, { once: true });
   const running = settled(check, surroundings, controller.signal);

@@ -1,7 +1,7 @@
 -- attempting: what became of each attempt to place a job, for explain. The one that goes on is in the job's own hash, where
 -- it costs no command: `considered` by its claim, beside holder and times, which are there anyway; `parked_at` since it found
 -- nobody; `returned_at` since a worker came with the job by itself. One that is over, while the job goes on, is an entry of
--- `attempts:<job>`, written once and never read by a script that decides anything: the first 5 and the newest 14, and between
+-- `attempts:<job>`, which no script decides by: the first 5 and the newest 14, and between
 -- them how many were left out.
 -- @family job job:
 -- @family attempts attempts:
@@ -60,6 +60,20 @@ local function close_attempt(id, job, outcome)
   end
   keep_attempt(id, cjson.encode(entry))
   redis.call("HDEL", job_of(id), "considered", "parked_at", "returned_at")
+end
+
+-- An offer was taken back before all was known of it: now it is. Without such an entry, which may be left out or gone with its job,
+-- nothing happens.
+local function amend_attempt(id, session_id, epoch, was, outcome)
+  local key = attempts_of(id)
+  local entries = redis.call("LRANGE", key, 0, -1)
+  for index = #entries, 1, -1 do
+    local entry = cjson.decode(entries[index])
+    if type(entry) == "table" and entry.session == session_id and entry.epoch == epoch and entry.outcome == was then
+      entry.outcome = outcome
+      return redis.call("LSET", key, index - 1, cjson.encode(entry))
+    end
+  end
 end
 
 -- Nobody was found. Tried again while it is parked for that, the job is where it was.

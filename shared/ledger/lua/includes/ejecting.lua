@@ -85,7 +85,8 @@ local function eject(id, pool, reason, cool_ms)
   redis.call("ZADD", ejected_of(pool), until_ms, id)
   set_timer("session|" .. id, until_ms)
   place(id)
-  return { session = id, reason = reason, until_ms = tonumber(until_ms), ejections = ejections, last_of_pool = is_last }
+  return { session = id, agent = redis.call("HGET", session_of(id), "agent") or "", reason = reason,
+    until_ms = tonumber(until_ms), ejections = ejections, last_of_pool = is_last }
 end
 
 -- Whether it took jobs since its last report: these may have filled it up, which it says with the next one. Until then it

@@ -22,7 +22,16 @@ export function measureRedis(
     failed: () => failures.add({ kind: "failed" }),
   });
   const reconnects = metrics.counter("redis_reconnects_total");
-  for (const client of [commands, ...blocking]) client.on("reconnecting", () => reconnects.add({}));
+  for (const client of [commands, ...blocking]) onReconnect(client, () => reconnects.add({}));
   const connected = metrics.gauge("redis_connected");
   metrics.beforeRender(async () => connected.set({}, commands.status === "ready" ? 1 : 0));
+}
+
+/** Not at each try: an outage is one loss, however long it lasts, and a connection that never was is none. */
+function onReconnect(client: RedisClient, told: () => void): void {
+  let wasReady = client.status === "ready";
+  client.on("ready", () => {
+    if (wasReady) told();
+    wasReady = true;
+  });
 }
