@@ -237,8 +237,13 @@ export async function queued(redis: RedisClient, namespace: string): Promise<str
 export async function dump(redis: RedisClient): Promise<Record<string, string>> {
   // The lease of whoever looks after rooms says nothing of any order.
   const names = (await redis.keys("*")).filter((name) => name !== "muster:rooms-round").sort();
-  const values = await Promise.all(
-    names.map(async (name) => [name, (await redis.dumpBuffer(name))?.toString("hex") ?? ""]),
-  );
+  const values = await Promise.all(names.map(async (name) => [name, await dumped(redis, name)]));
   return Object.fromEntries(values) as Record<string, string>;
+}
+
+/** Of a large hash by its fields: Redis moves them about when it is read. */
+async function dumped(redis: RedisClient, name: string): Promise<string> {
+  if ((await redis.type(name)) === "hash")
+    return JSON.stringify(Object.entries(await redis.hgetall(name)).sort());
+  return (await redis.dumpBuffer(name))?.toString("hex") ?? "";
 }
