@@ -185,7 +185,7 @@ export function createApi(deps: ApiDeps): Api {
   const rest = createRestApp({
     ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder, placementPolicies, drains },
     deploymentSplits,
-    ...{ events, hints, policy, keys, meter, log },
+    ...{ events, hints, policy, keys, meter, log, hasLivekit: roomService !== undefined },
   });
   const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
   const url = deps.livekit?.url;

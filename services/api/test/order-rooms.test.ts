@@ -246,3 +246,33 @@ describe("an order whose target needs another type of worker", () => {
     expect((await post(house, { fallback })).warnings).toEqual([]);
   });
 });
+
+describe("an order for a room whose name livekit-server may not take", () => {
+  const LONG = "x".repeat(254);
+  const warningsOf = async (house: House, room: string) => {
+    await kit.registerWorker(house.api.ledger, { namespace: NAMESPACE, agent: AGENT });
+    const { id, warnings } = await post(house, { room });
+    const read = (await (await house.api.rest(`/v1/orders/${id}`)).json()) as { warnings: string[] };
+    expect(read.warnings).toEqual(warnings);
+    return warnings;
+  };
+
+  test("is taken and warns, by its bytes", async () => {
+    const house = await houseWith({ asks: true });
+    expect(await warningsOf(house, `${LONG}é`)).toEqual([]);
+    const named = "the name of the room has 257 bytes; livekit-server makes no room of more than 256";
+    expect(await warningsOf(house, `${LONG}éx`)).toEqual([expect.stringContaining(named)]);
+  });
+
+  test("does not warn where no LiveKit is known", async () => {
+    expect(await warningsOf(await houseWith({ asks: false }), LONG.repeat(2))).toEqual([]);
+  });
+
+  test("does not warn once the room was seen", async () => {
+    const house = await houseWith({ asks: true });
+    const room = `${LONG}too long`;
+    house.play((rooms) => rooms.join(room, "ann"));
+    await house.tell();
+    expect(await warningsOf(house, room)).toEqual([]);
+  });
+});

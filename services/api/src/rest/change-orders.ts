@@ -54,7 +54,8 @@ const deleteOrderRoute = createRoute({
   },
 });
 
-export function changeOrderRoutes({ ledger, acceptOrder, withdrawOrder, orders, metrics }: RestDeps) {
+export function changeOrderRoutes(deps: RestDeps) {
+  const { acceptOrder, withdrawOrder, orders, metrics } = deps;
   const routes = newRoutes();
   routes.on(
     "POST",
@@ -78,7 +79,7 @@ export function changeOrderRoutes({ ledger, acceptOrder, withdrawOrder, orders, 
       const [parts] = await orders.find({ project: caller.project, room: order.room, order: accepted.order });
       if (!isSome(parts))
         throw new DispatchError("unavailable", "the order was forgotten meanwhile; ask anew");
-      const answer = { ...wholeOrderView(parts), warnings: await orderWarnings(ledger, parts) };
+      const answer = { ...wholeOrderView(parts), warnings: await orderWarnings(deps, parts) };
       return isNew ? c.json(answer, 201) : c.json({ ...answer, ...(isMerged && { merged: true }) }, 200);
     })
     .openapi(deleteOrderRoute, async (c) => {

@@ -44,6 +44,8 @@ export interface RestDeps extends WakeHeldDeps {
   holdOrder: HoldOrder;
   drains: Drains;
   orders: RoomOrders;
+  /** Whether a LiveKit is known of, whose rooms the orders are for. */
+  hasLivekit: boolean;
   metrics: Pick<ApiMetrics, "orderAccepted" | "orderMerged" | "orderRefused" | "refused" | "jobsEnded">;
 }
 

@@ -1,7 +1,7 @@
 /**
  * What a caller is told of an order that was taken and may still not do what was meant. A worker registers for one type of
- * job, and an order's target says which type it needs: where no such worker was ever seen, its jobs wait, in silence. Reads
- * only.
+ * job, and an order's target says which type it needs: where no such worker was ever seen, its jobs wait, in silence. So do
+ * those for a room that LiveKit does not make. Reads only.
  */
 
 import { JOB_TYPES, type JobType, type Pool, poolName, poolOf } from "@muster/domain/pool";
@@ -11,11 +11,31 @@ import type { OrderPart } from "../room-orders.js";
 
 type KnownPools = Pick<Ledger, "knownPools">;
 
+export interface OrderWarningDeps {
+  ledger: KnownPools;
+  /** Whether a LiveKit is known of, whose rooms the orders are for. */
+  hasLivekit: boolean;
+}
+
+/**
+ * Of the name of a room that livekit-server makes, or lets anybody into, as long as its `limit.max_room_name_length` says
+ * nothing else. Since it can, a longer one is taken here.
+ */
+const MOST_LIVEKIT_ROOM_BYTES = 256;
+
 /** The type of worker that each target is made for. */
 const TYPE_OF = { room: "room", publishers: "publisher", participants: "participant" } as const;
 
-/** Of an order for which no worker was ever seen, in any namespace where it has a part: a misspelt name, a worker of another type. */
 export async function orderWarnings(
+  { ledger, hasLivekit }: OrderWarningDeps,
+  parts: readonly Pick<OrderPart, "namespace" | "order">[],
+): Promise<string[]> {
+  const ofRoom = hasLivekit ? parts.slice(0, 1).flatMap(({ order }) => roomWarnings(order)) : [];
+  return [...(await workerWarnings(ledger, parts)), ...ofRoom];
+}
+
+/** Of an order for which no worker was ever seen, in any namespace where it has a part: a misspelt name, a worker of another type. */
+async function workerWarnings(
   ledger: KnownPools,
   parts: readonly Pick<OrderPart, "namespace" | "order">[],
 ): Promise<string[]> {
@@ -26,6 +46,16 @@ export async function orderWarnings(
   const asked = [{ agentName: agent, deployment }, ...fallback];
   const namespaces = parts.map(({ namespace }) => namespace);
   return await warningsOf(ledger, { namespaces, asked, agent, type: TYPE_OF[target.for] });
+}
+
+/** Of a room that nobody has seen yet. */
+function roomWarnings({ room, roomSid }: OrderPart["order"]): string[] {
+  const bytes = Buffer.byteLength(room);
+  if (roomSid !== "" || bytes <= MOST_LIVEKIT_ROOM_BYTES) return [];
+  return [
+    `the name of the room has ${bytes} bytes; livekit-server makes no room of more than ${MOST_LIVEKIT_ROOM_BYTES} unless its ` +
+      "limit.max_room_name_length allows it, and without a room the order waits in vain",
+  ];
 }
 
 /** Of a job that waits for a pool of which no worker was ever seen. */

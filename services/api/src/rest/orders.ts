@@ -106,7 +106,7 @@ export function orderRoutes(deps: RestDeps) {
       const { metadata, attributes } = order;
       const [jobs, warnings] = await Promise.all([
         jobsOf(namespace, order),
-        orderWarnings(deps.ledger, [{ namespace, order }]),
+        orderWarnings(deps, [{ namespace, order }]),
       ]);
       return c.json({ ...orderView(query.namespace, order), metadata, attributes, warnings, ...jobs }, 200);
     });

@@ -235,7 +235,8 @@ export const Order = z.object(partFields).openapi("Order");
 const warningFields = {
   warnings: z.array(z.string()).openapi({
     description:
-      "What may keep it from doing what was meant: no worker of the type that its target needs was ever seen; which types were. Empty: nothing.",
+      "What may keep it from doing what was meant: no worker of the type that its target needs was ever seen; which types were. " +
+      "Or livekit-server makes no room of so long a name. Empty: nothing.",
   }),
 };
 export const OrderJob = z.object({
