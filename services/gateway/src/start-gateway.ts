@@ -138,7 +138,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   await lease.start();
   leases.start();
   agents.start();
-  const transport = await listen(rooms, ready, deps).catch(async (error: unknown) => {
+  const refusedWorkers = new RefusedWorkers({ clock, log: deps.log });
+  const transport = await listen(rooms, ready, refusedWorkers, deps).catch(async (error: unknown) => {
     leases.stop();
     agents.stop();
     await lease.release();
@@ -162,6 +163,9 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     "records",
     "what was said before the end still counts, then jobs and offers go to others",
     () => finishRecords(rooms, clock),
+  );
+  lifecycle.onStop("refusals", "nobody dials any more: how many had no line is told now", () =>
+    refusedWorkers.stop(),
   );
   lifecycle.onStop("samples", "their sessions are gone", () => samples.stop());
   lifecycle.onStop("leases", "nobody is left to assert", () => {
@@ -187,9 +191,13 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   };
 }
 
-function listen(rooms: Rooms, ready: () => boolean, deps: GatewayDeps): Promise<Transport> {
+function listen(
+  rooms: Rooms,
+  ready: () => boolean,
+  refusedWorkers: RefusedWorkers,
+  deps: GatewayDeps,
+): Promise<Transport> {
   const { host, port, keys, policy, clock, log } = deps;
-  const refusedWorkers = new RefusedWorkers({ clock, log });
   return deps.startTransport({
     host,
     port,

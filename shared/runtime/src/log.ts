@@ -30,6 +30,15 @@ const SECRET_FIELDS = [
   "attributes",
 ];
 
+/** What JSON leaves as it is, and readers of lines, or a terminal, take for a line's end or for a command. */
+const UNSEEN = /[\u007f-\u009f]|\p{Cf}|\p{Zl}|\p{Zp}/gu;
+
+function escaped(text: string): string {
+  let units = "";
+  for (let at = 0; at < text.length; at++) units += `\\u${text.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  return units;
+}
+
 export interface LogOptions {
   level: LogLevel;
   service: string;
@@ -47,6 +56,8 @@ export function createLog({ level, service, destination }: LogOptions): Log {
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    // Stands in texts alone, where JSON means the same by it. JSON itself escapes the rest.
+    hooks: { streamWrite: (line: string) => line.replace(UNSEEN, escaped) },
     // A wildcard reaches one level down; the lists of fields that we log are flat or one deep.
     redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]), censor: "[redacted]" },
   };

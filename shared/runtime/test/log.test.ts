@@ -53,6 +53,19 @@ test("tokens, secrets and metadata are redacted, at the top and one level down",
   expect(lines[0]).toMatchObject({ token: "[redacted]", job: { metadata: "[redacted]", id: "AJ_x" } });
 });
 
+test("a line is one for every reader: what ends lines, controls a terminal or is not seen is escaped", () => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => lines.push(line) };
+  const log = createLog({ level: "info", service: "gateway", destination });
+  const key =
+    "a\n\r\v\f\u001b[2J\u0000\u001c\u007f\u0085\u009b1m\u00ad\u200b\u2028\u2029\u202e\u2066\ufeff\u{e0041}é😀b";
+  log.info({ apiKey: key, job: { [key]: 1 } }, key);
+  log.info({ apiKey: key.repeat(20) }, "long");
+  for (const line of lines) expect(line).toMatch(/^[\x20-\x7eé😀]+\n$/u);
+  const seen = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(seen).toMatchObject([{ apiKey: key, job: { [key]: 1 }, msg: key }, { apiKey: key.repeat(20) }]);
+});
+
 test("an error keeps its message and stack", () => {
   const { log, lines } = capture("error");
   log.error({ err: new TypeError("broken") }, "m");
