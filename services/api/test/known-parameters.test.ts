@@ -60,6 +60,35 @@ test("who has no token learns nothing of parameters", async () => {
   expect((await fetch(`${api.url}/v1/orders?rom=x`)).status).toBe(401);
 });
 
+test.each([
+  ["/v1/orders?room=%", "room"],
+  ["/v1/orders?room=%ff", "room"],
+  ["/v1/orders?room=a%C3", "room"],
+  ["/v1/orders?limit=1&room=%ED%A0%80", "room"], // half a pair
+  ["/v1/events?room=%zz", "room"],
+  ["/v1/events/dead?limit=0x10", "limit"],
+  ["/v1/rules?limit=1e2", "limit"],
+  ["/v1/room-configurations?cursor=%f", "cursor"],
+  ["/v1/scaling/%ff", "agent"],
+  ["/v1/scaling/a?deployment=%", "deployment"],
+  ["/v1/jobs/%", "id"],
+])("%s is refused, and names what is wrong", async (path, field) => {
+  const answer = await api.rest(path, ALL);
+  const body = (await answer.json()) as object;
+  expect({ status: answer.status, ...body }).toMatchObject({ status: 400, code: "invalid_argument", field });
+});
+
+test("what is encoded well is looked for as it was meant", async () => {
+  const room = "50 % & ü+😀 \ufffd=";
+  const made = await api.twirp("CreateDispatch", { room, agent_name: "a" } as { room: string });
+  const { id } = (await made.json()) as { id: string };
+  for (const query of [`room=${encodeURIComponent(room)}`, new URLSearchParams({ room })]) {
+    const page = (await (await api.rest(`/v1/orders?${query}`, ALL)).json()) as { orders: { id: string }[] };
+    expect(page.orders).toMatchObject([{ id, room }]);
+  }
+  expect((await api.rest("/v1/scaling/50%25", ALL)).status).toBe(200);
+});
+
 test("a POST, PUT or DELETE that needs no body may have the content type of one", async () => {
   const bodiless = (await operations()).filter(
     ({ method, requestBody }) => method !== "GET" && requestBody?.required !== true,

@@ -12,7 +12,7 @@ import { checkCondition, MAX_CONDITION_FIELDS } from "@muster/domain/room-rule";
 import { MAX_PATTERN_BYTES } from "@muster/domain/wildcard";
 import { checkBytes, checkTerms } from "../order-request.js";
 import { OrderTemplate, termsOf } from "./new-order.js";
-import { DEFAULT_PAGE, MAX_PAGE } from "./page.js";
+import { PageLimit } from "./page.js";
 import { textMap } from "./text-map.js";
 import { underField } from "./under-field.js";
 
@@ -43,13 +43,7 @@ export const VersionHeaders = z.object({
 });
 
 export const DefinitionsQuery = z.object({
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(MAX_PAGE)
-    .default(DEFAULT_PAGE)
-    .openapi({ description: "A page of large ones ends before it." }),
+  limit: PageLimit.openapi({ description: "A page of large ones ends before it." }),
   cursor: z.string().max(64).optional().openapi({ description: "`next_cursor` of the page before." }),
 });
 

@@ -13,7 +13,7 @@ import { requireChangeRoom, requireChangeSome, requireReadAll, requireReadRoom }
 import type { EventDeadLetter } from "../events/dead-letters.js";
 import type { Events } from "../events/start-events.js";
 import { newRoutes } from "./context.js";
-import { DEFAULT_PAGE, MAX_PAGE } from "./page.js";
+import { PageLimit } from "./page.js";
 import { problems } from "./problem.js";
 import { IdParams } from "./schemas.js";
 
@@ -127,7 +127,7 @@ const deadRoute = createRoute({
   path: "/v1/events/dead",
   operationId: "listDeadEvents",
   summary: "Webhooks that no receiver took, newest first.",
-  request: { query: z.object({ limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(DEFAULT_PAGE) }) },
+  request: { query: z.object({ limit: PageLimit }) },
   responses: {
     200: { description: "The newest.", content: { "application/json": { schema: DeadLetters } } },
     ...problems("invalid_argument"),

@@ -3,11 +3,21 @@
  * Ranks shift as things come and go, so a page may repeat or miss what changed meanwhile; nothing else.
  */
 
+import { z } from "@hono/zod-openapi";
 import { DispatchError } from "@muster/domain/errors";
 
 export const MAX_PAGE = 500;
 export const DEFAULT_PAGE = 100;
 const MAX_RANK = 1_000_000_000;
+
+/** In decimal digits alone: what Number makes of `0x10`, `1e2` or an empty text, nobody meant. */
+export const PageLimit = z
+  .string()
+  .regex(/^\d{1,9}$/, `must be a whole number, 1-${MAX_PAGE}, in decimal digits`)
+  .transform(Number)
+  .pipe(z.int().min(1).max(MAX_PAGE))
+  .default(DEFAULT_PAGE)
+  .openapi({ type: "integer", minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE });
 
 export type List =
   | "sessions"

@@ -27,6 +27,7 @@ import { knownParameters, RouteTable } from "./known-parameters.js";
 import { MAX_ORDER_BODY_BYTES } from "./new-order.js";
 import { orderRoutes } from "./orders.js";
 import { patchOrderRoutes } from "./patch-order.js";
+import { percentEncoding } from "./percent-encoding.js";
 import { type PlacementRouteDeps, placementPolicyRoutes } from "./placement-policies.js";
 import { problemAnswer } from "./problem.js";
 import { CONFIGURATIONS_PATH, roomConfigurationRoutes } from "./room-configurations.js";
@@ -89,6 +90,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
     await next();
   });
   app.use(ALL_PATHS, knownParameters(routes));
+  app.use(ALL_PATHS, percentEncoding(routes));
   app.use(
     ALL_PATHS,
     bodyBound((path) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES), routes),

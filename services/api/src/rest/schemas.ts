@@ -12,7 +12,7 @@ import { isNamespacePart } from "@muster/domain/namespace";
 import { JOB_TYPES } from "@muster/domain/pool";
 import { ORDER_CAUSES } from "@muster/ledger/records";
 import { FallbackStep } from "./fallback.js";
-import { DEFAULT_PAGE, MAX_PAGE } from "./page.js";
+import { PageLimit } from "./page.js";
 import { Labels, PreferencesBody } from "./preferences.js";
 import { Target } from "./target.js";
 
@@ -40,7 +40,7 @@ export const NamespaceQuery = z.object({ namespace });
 
 const paging = {
   namespace,
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(DEFAULT_PAGE),
+  limit: PageLimit,
   cursor: z.string().max(64).optional().openapi({ description: "`next_cursor` of the page before." }),
 };
 
