@@ -102,7 +102,7 @@ function readState(
   const saysDrain = before.saysDrain || draining || seq !== 0n;
   const base = { ...before, status, saysDrain, seq: seq === 0n ? before.seq : seq };
   if (saysDrain) return draining ? { ...base, status: "full", draining } : { ...base, draining };
-  const isFull = report.status !== null && status === "full";
+  const isFull = report.status === WorkerStatus.WS_FULL;
   // Both SDKs say by FULL with load 0 that they drain. So does a worker that counts its jobs, and has just kept a place for one.
   if (isFull && load === 0 && isStarting && jobCount === 0) return { ...base, doubtedAtMs: nowMs };
   const isNode = load === 1 && jobCount === 0 && nowMs - before.doubtedAtMs < NODE_FULL_MS;
@@ -112,7 +112,10 @@ function readState(
   return isOver ? { ...base, draining: false } : { ...base, status: "full" };
 }
 
-/** A status that we do not know is some way of not being available: newer workers may have one. */
+/**
+ * A status that we do not know is some way of not being available, as it is to livekit-server: newer workers may have one. It is
+ * never a drain, which only FULL is.
+ */
 function readStatus(status: number | null, before: WorkerState["status"]): WorkerState["status"] {
   if (status === null) return before;
   return status === WorkerStatus.WS_AVAILABLE ? "available" : "full";

@@ -53,6 +53,21 @@ describe("what a report says", () => {
     });
   });
 
+  it.each([99, 2, -1, 2_147_483_647])(
+    "takes the status %i, which nobody knows, for full and never a drain",
+    (status) => {
+      const full = { status: "full", draining: false };
+      expect(last([report(status, 0)])).toMatchObject({ sample: { ...full, load: 0 } });
+      expect(last([report(status, 0), report(AVAILABLE, 0)])).toMatchObject({
+        sample: { status: "available" },
+      });
+      const node = [report(FULL, 0.9), report(AVAILABLE, 0.1), report(status, 1)];
+      expect(last(node)).toMatchObject({ sample: { ...full, load: 1 } });
+      const drained = [report(FULL, 0), report(status, 0.2)];
+      expect(last(drained, [0, 10_000])).toMatchObject({ sample: { status: "full", draining: true } });
+    },
+  );
+
   describe("FULL with load 0 of a worker that has just kept a place for a job", () => {
     const starting = (reports: StatusReport[], atMs: number[]) => {
       let state: WorkerState = FRESH_WORKER;
