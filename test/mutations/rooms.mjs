@@ -17,6 +17,14 @@ const adopted = (test) => ({ file: "services/api/test/adopted-dispatches.test.ts
 
 export const ROOMS = [
   {
+    name: "the automatic dispatch waits for workers that were ever seen",
+    breaks: 12,
+    file: `${LUA}seek-workers.lua`,
+    find: "if seen_at > now - lately_ms then",
+    replace: "if seen_at > now - 1000 * lately_ms then",
+    caughtBy: adopted("waits for nobody where its workers left for good, and goes to who comes back"),
+  },
+  {
     name: "a dispatch whose job was cancelled counts as served",
     breaks: 12,
     file: "shared/livekit/src/served-by-livekit.ts",

@@ -149,7 +149,7 @@ export class Race {
       await this.until((await this.#now()) + Math.floor(this.#random() * 40));
       const reply = await this.#ledger.report({
         ...{ namespace: NAMESPACE, job: id, wire: job.wire ?? id, session, status: "success", message: "" },
-        ...JUDGING,
+        ...{ startMs: 600_000, ...JUDGING },
       });
       this.done++;
       if ("serve" in reply && reply.serve !== "") this.claimers?.ask({ pool: POOL });
@@ -182,6 +182,7 @@ export class Race {
       graceMs: 1_000,
       stopMs: 1_000,
       silentMs: 1_000,
+      startMs: 1_000,
       reportMs: 1_000,
       awakeSinceMs: 0,
       ...JUDGING,

@@ -12,6 +12,7 @@ import {
   REPORT_BOUND_MS,
   RETRY_MS,
   SILENT_JOB_BOUND_MS,
+  START_DEADLINE_MS,
   STOP_BOUND_MS,
 } from "@muster/domain/timing";
 import type { AdmitReply, ExpireJobReply, ServeReply } from "@muster/ledger/generated/scripts";
@@ -45,6 +46,7 @@ const BOUNDS = {
   stopMs: STOP_BOUND_MS,
   graceMs: GRACE_MS,
   silentMs: SILENT_JOB_BOUND_MS,
+  startMs: START_DEADLINE_MS,
   reportMs: REPORT_BOUND_MS,
   awakeSinceMs: 0,
 };

@@ -85,6 +85,7 @@ export class MusterGateway {
       session: worker.id,
       status,
       message: "",
+      startMs: START_DEADLINE_MS,
       coolMs: COOL_DOWN_MS,
       earlyMs: EARLY_FAILURE_MS,
     });

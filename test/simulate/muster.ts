@@ -82,6 +82,7 @@ export class MusterPlacement implements Placement {
       wire: nobodys.job,
       status: "running",
       message: "",
+      startMs: 1,
       coolMs: 1,
       earlyMs: 1,
     });

@@ -45,7 +45,7 @@ export const intakeFields = {
     .enum(ADOPT_UNNAMED, { error: `must be one of ${ADOPT_UNNAMED.join(", ")}` })
     .default("known")
     .describe(
-      "LiveKit's automatic dispatch is taken over: `known`, where a worker without a name was ever seen; `always`; `never`.",
+      "LiveKit's automatic dispatch is taken over: `known`, while a worker without a name is connected, or was within 10 minutes; `always`; `never`.",
     ),
   createRooms: flag
     .default(true)

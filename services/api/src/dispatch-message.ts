@@ -4,6 +4,7 @@
  */
 
 import { wireStatus } from "@muster/domain/job";
+import { wireErrorOf } from "@muster/domain/job-end";
 import { fieldOf } from "@muster/domain/namespace";
 import { JOB_TYPES } from "@muster/domain/pool";
 import type { JobRecord } from "@muster/ledger/records";
@@ -92,7 +93,7 @@ function jobMessage({ namespace, order }: OrderPart, job: JobRecord): Job {
     attributes: order.attributes,
     state: JobStateMessage.create({
       status: wireStatus(job.state, job.outcome),
-      error: job.error,
+      error: wireErrorOf(job),
       startedAt: nanoseconds(job.startedAtMs),
       endedAt: nanoseconds(job.endedAtMs),
       updatedAt: nanoseconds(job.updatedAtMs),

@@ -3,7 +3,7 @@
  */
 
 import type { DispatchErrorCode } from "@muster/domain/errors";
-import type { JobOutcome } from "@muster/domain/job";
+import type { EndedAs } from "@muster/domain/job";
 import { poolOf } from "@muster/domain/pool";
 import { WEBHOOK_EVENTS } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
@@ -29,7 +29,7 @@ export interface ApiMetrics {
   /** Not counted again when the call is repeated. */
   drainChanged(change: "begun" | "undone"): void;
   /** By a call, or with its room. */
-  jobsEnded(outcome: JobOutcome, jobs?: number): void;
+  jobsEnded(outcome: EndedAs, jobs?: number): void;
   /** An agent was put out of its room: a former holder of a job, or one beside an agent of livekit-server's own workers. */
   agentRemoved(reason: "older_epoch" | "served_elsewhere"): void;
   /** A job ended since a worker of livekit-server's own serves its dispatch. */

@@ -20,7 +20,7 @@ export interface OrderPolicy {
   removeMs: number;
   /** Whether the room of an order is created when it is not there; only with a LiveKit that can be asked. */
   createRooms: boolean;
-  /** Whether LiveKit's automatic dispatch, which names no agent, is taken over: where a worker without a name was ever seen, … */
+  /** Whether LiveKit's automatic dispatch, which names no agent, is taken over: while a worker without a name is there or was lately, … */
   adoptUnnamed: AdoptUnnamed;
   /** How long an agent may have been in its room for its job to count as short; 0 = none does. */
   shortJobMs: number;

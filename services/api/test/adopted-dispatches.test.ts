@@ -167,14 +167,15 @@ describe("a dispatch that livekit-server made", () => {
   });
 });
 
-/** As a worker without a name does that registers. */
-const remember = () =>
-  api.ledger.rememberAgent({
-    project: "default",
-    agent: "",
-    namespaceName: namespaceName("default", ""),
-    keepMs: 60_000,
-  });
+/** A worker without a name registers. */
+const remember = (facts: Partial<kit.WorkerFacts> = {}) =>
+  kit.registerWorker(api.ledger, { namespace: namespaceName("default", ""), agent: "", ...facts });
+/** One came an hour ago, and left so long ago. */
+async function leave(agoMs: number) {
+  const session = await remember({ atMs: Date.now() - 3_600_000 });
+  const times = { graceMs: 1_000, guardMs: 1_000, nowMs: Date.now() - agoMs };
+  await api.ledger.deregisterSession({ namespace: "default", session, goodbye: true, ...times });
+}
 const unnamed = [expect.objectContaining({ agent: "", state: "live", jobs: 1 })];
 
 /** A worker at livekit-server itself has it. */
@@ -335,6 +336,36 @@ describe("LiveKit's automatic dispatch, which names no agent,", () => {
     await waitUntil("it was looked at again", () => asked() >= before + 2);
     expect(await orders("room")).toEqual([]);
     expect(await api.redis.keys("muster:{default}:*")).toEqual([]);
+  });
+
+  test.each([
+    ["was connected an hour ago, and for long", { atMs: Date.now() - 3_600_000 }, undefined, 1],
+    ["left some minutes ago: it is started anew", undefined, 5 * 60_000, 1],
+    ["left longer ago than that: nobody runs it any more", undefined, 11 * 60_000, 0],
+    ["serves publishers", { type: "publisher" }, undefined, 1],
+    ["has another deployment than the dispatch", { deployment: "blue" }, undefined, 0],
+  ] as const)("where a worker without a name %s", async (_, facts, leftAgoMs, expected) => {
+    await start({ roomsEveryMs: NEVER_MS });
+    if (facts !== undefined) await remember(facts);
+    if (leftAgoMs !== undefined) await leave(leftAgoMs);
+    livekit.rooms.startRoom("room");
+    livekit.rooms.join("room", "ann");
+    await told();
+    expect(await orders("room")).toHaveLength(expected);
+  });
+
+  test("waits for nobody where its workers left for good, and goes to who comes back", async () => {
+    await start({ roomsEveryMs: NEVER_MS });
+    await leave(11 * 60_000);
+    livekit.rooms.startRoom("room");
+    livekit.rooms.join("room", "ann");
+    await told();
+    expect(await orders("room")).toEqual([]);
+    await remember();
+    const before = livekit.events.length;
+    livekit.rooms.join("room", "ben");
+    expect(await livekit.deliver(livekit.events.slice(before), `${api.url}/webhook`)).toEqual([200]);
+    expect(await orders("room")).toEqual(unnamed);
   });
 
   test("is taken where one is known, also in a room that nobody entered yet", async () => {

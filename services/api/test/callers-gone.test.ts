@@ -1,8 +1,11 @@
 /** Callers who hang up while nobody is free: what waits for them ends, by their room's end or their own. */
 
+import { JobStatus, ListAgentDispatchResponse } from "@livekit/protocol";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
+import { AgentDispatchClient } from "livekit-server-sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { API_KEY, API_SECRET } from "./kit.js";
 import { type House, openHouse } from "./rooms-kit.js";
 
 const ROOM = "support";
@@ -44,6 +47,30 @@ test("a room closes that a caller sat in: the order ends, made before they came 
   expect(await seen(kept)).toEqual(WAITS);
   const answer = await house.api.rest(`/v1/orders/${kept}`, { video: { roomAdmin: true } });
   expect(await answer.json()).toMatchObject({ keep_waiting: true, state: "live" });
+});
+
+test("LiveKit's clients read that it failed, and why; ours why", async () => {
+  const id = await house.order({ room: ROOM });
+  house.play((rooms) => rooms.join(ROOM, "ann"));
+  house.play((rooms) => rooms.finishRoom(ROOM));
+  await house.tell();
+  const { api } = house;
+  const dispatch = await new AgentDispatchClient(api.url, API_KEY, API_SECRET).getDispatch(id, ROOM);
+  const [job] = dispatch?.state?.jobs ?? [];
+  expect(job?.state).toMatchObject({
+    status: JobStatus.JS_FAILED,
+    error: "canceled: the room closed while the job waited",
+  });
+  const answer = await api.rest(`/v1/jobs/${job?.id}`);
+  expect(await answer.json()).toMatchObject({
+    ...{ outcome: "canceled", cause: "room_closed", error: "the room closed while the job waited" },
+  });
+});
+
+test("a client that does not know JS_CANCELLED takes such a job for one that waits: it is not sent", () => {
+  const told = { agentDispatches: [{ state: { jobs: [{ state: { status: "JS_CANCELLED" } }] } }] };
+  const read = ListAgentDispatchResponse.fromJson(told, { ignoreUnknownFields: true });
+  expect(read.agentDispatches[0]?.state?.jobs[0]?.state?.status).toBe(JobStatus.JS_PENDING);
 });
 
 test("nobody but an agent and a recorder was there, or the caller had left before: the order waits for the next life", async () => {

@@ -104,7 +104,15 @@ test("places jobs whose order names no deployment, and is rolled back in sight",
     const { session = "", wire = "", epoch, pool } = reply.job;
     const taken = { namespace: "default", job, session };
     await ledger.accept({ ...taken, epoch: Number(epoch), agentIdentity: job, startMs: 60_000 });
-    await ledger.report({ ...taken, wire, status: "failed", message: "boom", coolMs: 0, earlyMs: 0 });
+    await ledger.report({
+      ...taken,
+      wire,
+      status: "failed",
+      message: "boom",
+      startMs: 1,
+      coolMs: 0,
+      earlyMs: 0,
+    });
     return pool;
   };
   expect(await fails("1")).toBe("room/agent/v2");

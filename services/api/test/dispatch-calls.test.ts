@@ -163,7 +163,7 @@ test("the list shows how each job stands", async () => {
     record: Record<string, string>;
   };
   const report = { namespace: "default", job, wire: record.wire ?? "", session: record.session ?? "" };
-  const times = { coolMs: 5_000, earlyMs: 10_000 };
+  const times = { startMs: 30_000, coolMs: 5_000, earlyMs: 10_000 };
   await api.ledger.report({ ...report, ...times, status: "failed", message: "it broke" });
   const ended = await jobOf();
   expect(ended?.state).toMatchObject({ status: JobStatus.JS_FAILED, error: "it broke" });

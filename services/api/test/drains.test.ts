@@ -96,7 +96,13 @@ test("is done when its workers have nothing left; undone, the waiting job's pool
   expect((await call("GET", path)).body).toMatchObject({ done: false, workers: 1, jobs: 1, offers: 0 });
   const { body: found } = await call<{ worker_job_id: string }>("GET", `/v1/jobs/${job}`);
   const report = { job, wire: found.worker_job_id, session: id, status: "success", message: "" };
-  await api.ledger.report({ namespace: "default", ...report, coolMs: 5_000, earlyMs: 10_000 });
+  await api.ledger.report({
+    namespace: "default",
+    ...report,
+    startMs: 30_000,
+    coolMs: 5_000,
+    earlyMs: 10_000,
+  });
   expect((await call("GET", path)).body).toMatchObject({ done: true, workers: 1, jobs: 0 });
 
   const next = (await (

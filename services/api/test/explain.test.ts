@@ -56,7 +56,7 @@ test("a job that was refused, then taken: each attempt with its stages, which ad
   await kit.runJob(api.ledger, "default", id);
   await api.ledger.report({
     ...{ namespace: "default", job: id, wire: `${id}.2`, session: second, status: "success", message: "" },
-    ...{ coolMs: 1_000, earlyMs: 10_000 },
+    ...{ startMs: 30_000, coolMs: 1_000, earlyMs: 10_000 },
   });
   const told = await explain(id);
   expect(told).toMatchObject({
@@ -138,6 +138,7 @@ test("who was asked at a fallback step is named as that step has it", async () =
     graceMs: 0,
     stopMs: 0,
     silentMs: 0,
+    startMs: 0,
     reportMs: 0,
     awakeSinceMs: 0,
     coolMs: 0,

@@ -187,15 +187,17 @@ export interface WorkerFacts {
   type?: JobType;
   deployment?: string;
   gateway?: string;
+  /** When it came; now. */
+  atMs?: number;
 }
 
 /** Puts a session into the ledger as a gateway does. Returns its id. */
 export async function registerWorker(ledger: Ledger, facts: WorkerFacts): Promise<string> {
-  const { namespace, agent, type = "room", deployment = "", gateway = newId("node") } = facts;
+  const { namespace, agent, type = "room", deployment = "", gateway = newId("node"), atMs } = facts;
   const session = newId("session");
   const pool = poolName({ agentName: agent, type, deployment });
   const args = {
-    ...{ namespace, session, gateway, pool, leaseMs: 60_000 },
+    ...{ namespace, session, gateway, pool, leaseMs: 60_000, ...(atMs !== undefined && { nowMs: atMs }) },
     facts: {
       ...{ agent, type, deployment, version: "1.0.0", permissions: "", client_ip: "10.0.0.1" },
       ...{ api_key: API_KEY, cost: 0.1, max_load: 0.7, cap: 0 },

@@ -1,5 +1,6 @@
 /** What a new order knows of its room, and whom it finds there, at once: no webhook and no round helps in these tests. */
 
+import type { JobType } from "@muster/domain/pool";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { ParticipantInfo, Room } from "@muster/wire/generated/livekit";
@@ -217,15 +218,31 @@ describe("an order whose target needs another type of worker", () => {
     expect((await read()).warnings).toEqual([]);
   });
 
-  test.each(["room", "publisher"] as const)(
-    "for the room warns, until a worker for its %s was seen",
-    async (type) => {
-      const house = await houseWith({ asks: false });
-      expect((await post(house, {})).warnings).toEqual([
-        expect.stringContaining('no worker of type room is known for agent "agent"'),
-      ]);
-      await kit.registerWorker(house.api.ledger, { namespace: NAMESPACE, agent: AGENT, type });
-      expect((await post(house, {})).warnings).toEqual([]);
-    },
-  );
+  test("for the room warns, until a worker for rooms was seen; those of other types do not take its job", async () => {
+    const house = await houseWith({ asks: false });
+    const none = 'no worker of type room is known for agent "agent"';
+    const waits = "; a job of this type waits until such a worker registers";
+    expect((await post(house, {})).warnings).toEqual([`${none}${waits}`]);
+    const register = (type: JobType) =>
+      kit.registerWorker(house.api.ledger, { namespace: NAMESPACE, agent: AGENT, type });
+    for (const type of ["publisher", "participant"] as const) await register(type);
+    const { id, warnings } = await post(house, {});
+    expect(warnings).toEqual([`${none}, only of type participant and publisher${waits}`]);
+    const [job] = (await house.seen(ROOM, id)).jobs;
+    const explained = await (await house.api.rest(`/v1/jobs/${job?.id}/explain`)).json();
+    expect(explained).toMatchObject({ now: { worker_count: 0, warnings } });
+    await register("room");
+    expect((await post(house, {})).warnings).toEqual([]);
+  });
+
+  test("for the room does not warn where a step of its fallback has a worker for rooms", async () => {
+    const house = await houseWith({ asks: false });
+    for (const [agent, type] of [
+      [AGENT, "publisher"],
+      ["second", "room"],
+    ] as const)
+      await kit.registerWorker(house.api.ledger, { namespace: NAMESPACE, agent, type });
+    const fallback = [{ agent_name: "second", after_ms: 1_000 }];
+    expect((await post(house, { fallback })).warnings).toEqual([]);
+  });
 });

@@ -2,6 +2,7 @@
 
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
+import { encodeParticipant } from "@muster/wire/job-message";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as schemas from "../src/rest/schemas.js";
 import * as kit from "./kit.js";
@@ -107,12 +108,17 @@ test("jobs are live, then ended; metadata is in the single read only", async () 
   expect(jobs[0]).toMatchObject({ room: "room1", participant_identity: `agent-${job}`, ended_at_ms: null });
   expect(JSON.stringify(jobs)).not.toContain("secret of");
   const one = await read(`/v1/jobs/${job}`);
-  const ofItsOwn = { position: null, estimated_wait_ms: null, workers_ejected_until_ms: null };
+  const ofItsOwn = {
+    participant: null,
+    position: null,
+    estimated_wait_ms: null,
+    workers_ejected_until_ms: null,
+  };
   expect(one).toEqual({ ...jobs[0], ...ofItsOwn, metadata: "secret of room1", attributes: { who: "room1" } });
   expect((await read("/v1/jobs?state=ended")).total).toBe(0);
 
   const { worker_id: session, worker_job_id: wire } = one as { worker_id: string; worker_job_id: string };
-  const times = { coolMs: 5_000, earlyMs: 10_000 };
+  const times = { startMs: 30_000, coolMs: 5_000, earlyMs: 10_000 };
   await api.ledger.report({
     ...{ namespace: "default", job, wire, session, status: "success", message: "", ...times },
   });
@@ -121,8 +127,60 @@ test("jobs are live, then ended; metadata is in the single read only", async () 
   expect(ended.jobs[0]).toMatchObject({ id: job, state: "ended", outcome: "success", cause: "reported" });
 });
 
+test("a job is found by what any of its offers carried, as a worker's log has it", async () => {
+  const session = await kit.registerWorker(api.ledger, { namespace: "default", agent: "agent" });
+  const { job } = await order("room1");
+  const { epoch } = await kit.startJob(api.ledger, "default", job);
+  const status = async (id: string, of = "") => (await api.rest(`/v1/jobs/${id}${of}`)).status;
+  expect(await status(`${job}.2`)).toBe(404);
+  await api.ledger.withdrawStart({ namespace: "default", job, session, epoch, guardMs: 1_000 });
+  await kit.startJob(api.ledger, "default", job);
+  expect(await read(`/v1/jobs/${job}.2`)).toMatchObject({ id: job, worker_job_id: `${job}.2`, offers: 2 });
+  expect(await read(`/v1/jobs/${job}.2`)).toEqual(await read(`/v1/jobs/${job}`));
+  expect(await read(`/v1/jobs/${job}.2/explain`)).toMatchObject({ id: job, attempts: [{}, {}] });
+  for (const no of [".3", ".1", ".", ".2.2", ".02", ".x"])
+    for (const of of ["", "/explain"])
+      expect([no, of, await status(`${job}${no}`, of)]).toEqual([no, of, 404]);
+  // What an earlier worker was asked is over; whoever ends a job names the job.
+  const ended = await api.rest(`/v1/jobs/${job}.2/terminate`, { method: "POST", video: { roomAdmin: true } });
+  expect(ended.status).toBe(404);
+});
+
+test("an order lists its jobs, the live ones first, and a participant's job says whose it is", async () => {
+  const { id, job } = await order("room1");
+  const newJob = (nr: number) => ({
+    ...{ id: `AJ_${nr}`, type: "participant", pool: "participant/agent/", room_sid: "", max_attempts: 3 },
+    participant_info: encoded({ identity: `caller-${nr}`, sid: `PA_${nr}` }),
+  });
+  const newJobs = Array.from({ length: 101 }, (_, nr) => newJob(nr));
+  const told = { roomSid: "RM_1", roomInfo: "", roomInfoAt: 0, opens: false, listenMs: 0, guardMs: 1_000 };
+  await api.ledger.extendOrder({
+    ...{ namespace: "default", order: id, newJobs, waitMs: 60_000, rests: -1, ...told },
+  });
+  await api.rest(`/v1/jobs/${job}/terminate`, { method: "POST", video: { roomAdmin: true } });
+  const { jobs, more_jobs } = (await read(`/v1/orders/${id}`)) as { jobs: Json[]; more_jobs: boolean };
+  expect(more_jobs).toBe(true);
+  expect(jobs).toHaveLength(100);
+  expect(jobs.every(({ state, type }) => state === "queued" && type === "participant")).toBe(true);
+  const participant = { identity: "caller-7", sid: "PA_7" };
+  expect(await read("/v1/jobs/AJ_7")).toMatchObject({ type: "participant", participant });
+  for (const { id: live } of newJobs)
+    await api.rest(`/v1/jobs/${live}/terminate`, { method: "POST", video: { roomAdmin: true } });
+  const after = (await read(`/v1/orders/${id}`)) as { jobs: Json[] };
+  expect(after.jobs[0]).toEqual({
+    id: job,
+    namespace: "",
+    type: "room",
+    state: "ended",
+    outcome: "canceled",
+  });
+});
+
+const encoded = (participant: { identity: string; sid: string }) =>
+  Buffer.from(encodeParticipant(participant)).toString("base64");
+
 test("orders are live, then ended or deleted; metadata is in the single read only", async () => {
-  const { id } = await order("room1", { deployment: "blue", restart_policy: "JRP_NEVER" });
+  const { id, job } = await order("room1", { deployment: "blue", restart_policy: "JRP_NEVER" });
   const { orders } = (await read("/v1/orders")) as { orders: Json[] };
   expect(Object.keys(orders[0] ?? {}).sort()).toEqual(fieldsOf(schemas.Order));
   expect(orders[0]).toMatchObject({
@@ -139,6 +197,8 @@ test("orders are live, then ended or deleted; metadata is in the single read onl
     ...orders[0],
     ...secrets,
     warnings: [expect.stringContaining('no worker of type room is known for agent "agent"')],
+    jobs: [{ id: job, namespace: "", type: "room", state: "queued", outcome: null }],
+    more_jobs: false,
   });
   await api.twirp("DeleteDispatch", { room: "room1", dispatch_id: id } as { room: string });
   expect((await read("/v1/orders")).total).toBe(0);

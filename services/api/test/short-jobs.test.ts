@@ -47,7 +47,7 @@ async function served(room: string, company: "standard" | "egress" = "standard")
     },
     report: async (status: "success" | "failed" = "success") => {
       const { wire } = await jobOf();
-      const how = { status, message: "", coolMs: 5_000, earlyMs: 10_000 };
+      const how = { status, message: "", startMs: 30_000, coolMs: 5_000, earlyMs: 10_000 };
       expect(await ledger.report({ ...held, wire, ...how })).toMatchObject({ status: "ended" });
     },
     isShort: async () => (await house.api.redis.hget(`muster:{default}:job:${job}`, "short")) === "1",

@@ -91,7 +91,7 @@ test("all its terms are kept, shown, and go with its job", async () => {
   const order = await make(asked);
   expect(order).toMatchObject(asked);
   const { namespaces: _namespaces, jobs, ...detail } = order;
-  expect(await read(`/v1/orders/${order.id}`)).toEqual({ ...detail, namespace: "" });
+  expect(await read(`/v1/orders/${order.id}`)).toEqual({ ...detail, namespace: "", jobs, more_jobs: false });
   const { metadata: _metadata, attributes: _attributes, warnings: _warnings, ...inList } = detail;
   expect((await read("/v1/orders")).orders).toEqual([{ ...inList, namespace: "" }]);
   const job = await recordOf("job", jobs[0]?.id ?? "");
@@ -141,7 +141,7 @@ describe("fallback", () => {
     const nowMs = Number((await recordOf("job", job)).created_at) + 1_000;
     const times = {
       ...{ guardMs: 5_000, graceMs: 5_000, stopMs: 5_000, silentMs: 5_000, reportMs: 5_000 },
-      ...{ coolMs: 5_000, earlyMs: 10_000 },
+      ...{ startMs: 5_000, coolMs: 5_000, earlyMs: 10_000 },
     };
     const reply = await api.ledger.expireJob({ ...at, ...times, awakeSinceMs: 0, nowMs });
     expect(reply).toEqual({ status: "fell_back" });

@@ -3,7 +3,7 @@
  * misconfiguration that is planted exactly the checks that are named find something, of all that there are.
  */
 import { UwsLoadError } from "@muster/gateway/transport/uws-native";
-import { adminToken } from "@muster/test/kit/access-tokens";
+import { adminToken, workerToken } from "@muster/test/kit/access-tokens";
 import {
   type LivekitStandIn,
   type LivekitStandInOptions,
@@ -13,6 +13,8 @@ import { freePort } from "@muster/test/kit/ports";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { type ServiceProcess, startService } from "@muster/test/kit/service-process";
 import { waitUntil } from "@muster/test/kit/wait-until";
+import { connectWorker } from "@muster/test/kit/worker-client";
+import { JobType } from "@muster/wire/generated/livekit";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { concealer } from "../src/doctor/conceal.js";
 import type { Verdict } from "../src/doctor/finding.js";
@@ -326,6 +328,27 @@ test.each(Object.entries(PLANTED))("%s", async (_, { plant, options, finds, says
       expect(fix !== undefined, said).toBe(verdict === "warn" || verdict === "fail");
   }
   expect(JSON.stringify(found.all), "no secret is told").not.toContain(SECRET);
+});
+
+test("a job for the room of an agent that has workers for publishers alone", async () => {
+  const worker = await connectWorker({ url: gateway.url, token: workerToken(KEY, SECRET) });
+  onTestFinished(async () => void (await worker.close()));
+  await worker.register({ agentName: "greeter", type: JobType.JT_PUBLISHER });
+  const call = (path: string, method: string, body?: object) =>
+    fetch(`${api.url}/v1/${path}`, {
+      ...{ method, body: JSON.stringify(body) },
+      headers: { authorization: `Bearer ${adminToken(KEY, SECRET)}`, "content-type": "application/json" },
+    });
+  const answer = await call("orders", "POST", { room: "misfit", agent_name: "greeter" });
+  const { id } = (await answer.json()) as { id: string };
+  onTestFinished(async () => void (await call(`orders/${id}`, "DELETE")));
+  const find = () => look({}, { only: ["worker-types"] });
+  await waitUntil("it is found", async () => (await find()).troubles["worker-types"] === "warn");
+  expect((await find()).said("worker-types")).toMatch(
+    /1 job of type room of "greeter" in default wait, and it has workers of type publisher alone\n.*fix: order it/,
+  );
+  await call(`orders/${id}`, "DELETE");
+  expect((await find()).troubles).toEqual({});
 });
 
 test("secrets and passwords are taken out of whatever is printed", () => {

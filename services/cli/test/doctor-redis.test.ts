@@ -10,7 +10,7 @@ import type { Verdict } from "../src/doctor/finding.js";
 import { RedisAccess } from "../src/doctor/redis-access.js";
 import { diagnose, verdicts } from "./doctor-kit.js";
 
-const ONLY = ["redis", "clock", "due-namespaces"];
+const ONLY = ["redis", "clock", "due-namespaces", "worker-types"];
 /** How fast Redis answers is the machine's matter here, but where it is made slow. */
 const SKIP = ["redis-latency"];
 const silent = createLog({ level: "silent", service: "test" });
@@ -47,6 +47,7 @@ test("a good one: nothing is found, and what is not there is skipped", async () 
     ...{ "redis-reach": "ok", "redis-eviction": "ok", "redis-persistence": "ok" },
     ...{ "redis-memory": "ok", "redis-connections": "ok", "redis-cluster": "skipped" },
     ...{ "redis-sentinel": "skipped", "redis-rights": "ok", clock: "ok", "due-namespaces": "ok" },
+    "worker-types": "ok",
   });
 });
 

@@ -4,6 +4,7 @@
 
 import {
   COOL_DOWN_MS,
+  DOUBT_BOUND_MS,
   EARLY_FAILURE_MS,
   GRACE_MS,
   GUARD_MS,
@@ -123,6 +124,7 @@ export function policyFrom(config: PlacementConfig): DispatchPolicy {
     earlyMs: EARLY_FAILURE_MS,
     silentJobMs: config.silentJobBoundMs,
     reportMs: REPORT_BOUND_MS,
+    doubtMs: DOUBT_BOUND_MS,
     retainMs: config.retentionMs,
   };
 }

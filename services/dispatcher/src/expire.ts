@@ -80,10 +80,10 @@ export class Expire {
 
   async #job(job: string, awakeSinceMs: number): Promise<void> {
     const { namespace, ledger, assign, orphans, policy, metrics, log } = this.#deps;
-    const { guardMs, stopMs, graceMs, reportMs, silentJobMs: silentMs, coolMs, earlyMs } = policy;
+    const { guardMs, stopMs, graceMs, startMs, reportMs, silentJobMs: silentMs, coolMs, earlyMs } = policy;
     const reply = await ledger.expireJob({
       ...{ namespace, job, awakeSinceMs },
-      ...{ guardMs, stopMs, graceMs, silentMs, reportMs, coolMs, earlyMs },
+      ...{ guardMs, stopMs, graceMs, startMs, silentMs, reportMs, coolMs, earlyMs },
     });
     switch (reply.status) {
       case "requeued":

@@ -2,7 +2,7 @@
  * What a dispatcher counts, as verbs of its domain. Names and help are in runtime/metric-names.
  */
 
-import type { JobOutcome } from "@muster/domain/job";
+import type { EndedAs } from "@muster/domain/job";
 import { EMPTY_POOL, type PoolSize } from "@muster/domain/scaling";
 import type { EjectionMetrics } from "@muster/ledger/tell-ejection";
 import { ACTOR_EVENTS, type ActorEvent } from "@muster/runtime/metric-names";
@@ -16,7 +16,6 @@ export type RedispatchReason =
   | "gateway_lost"
   | "worker_lost"
   | "agent_left";
-type EndedAs = JobOutcome | "never_joined";
 export type HoldCause = "start" | "lease" | "generation" | "reconnect" | "silence";
 
 /** The pools of one agent together. */

@@ -29,6 +29,8 @@ export interface DispatchPolicy {
   resumeUnproven: boolean;
   /** Whether presence decides on jobs whose agent nobody saw; else their workers' word stands. */
   doubtsReports: boolean;
+  /** How long a success is doubted while presence cannot be asked. */
+  doubtMs: number;
   stopMs: number;
   /** How long a sick worker is offered nothing at first. */
   coolMs: number;

@@ -16,8 +16,9 @@ export type PresenceVerdict = "absent" | "present" | "unknown";
  * joined   it is in its room, or was.
  * never    it is not there, and had it been there for longer than a moment, that would be known.
  * unknown  neither is known.
+ * unasked  whoever knows cannot be asked now, and may say it later.
  */
-export type JoinVerdict = "joined" | "never" | "unknown";
+export type JoinVerdict = "joined" | "never" | "unknown" | "unasked";
 
 export interface PresenceQuestion {
   namespace: string;

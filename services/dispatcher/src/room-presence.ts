@@ -21,7 +21,7 @@ import {
   ParticipantInfo_State,
 } from "@muster/wire/generated/livekit";
 import type { JoinQuestion, JoinVerdict, Presence, PresenceQuestion, PresenceVerdict } from "./presence.js";
-import { isOf, YoungJobs } from "./young-jobs.js";
+import { isAgent, isAgentOf, YoungJobs } from "./young-jobs.js";
 
 type Asked = Pick<RoomService, "getParticipant" | "listParticipants">;
 
@@ -83,12 +83,12 @@ export class RoomPresence implements Presence {
     const { namespace, job, epoch, room, agentIdentity, startedAtMs, untilMs, hasEnded } = question;
     if (question.participantSid !== "") return "joined";
     if (agentIdentity === "") return "unknown";
-    const there = await this.#askedOr<JoinVerdict>("unknown", async (roomService) => {
+    const there = await this.#askedOr<JoinVerdict>("unasked", async (roomService) => {
       const found = await roomService.getParticipant(room, agentIdentity, CALL);
-      return found !== undefined && isOf(job, found.attributes) ? "joined" : "never";
+      return found !== undefined && isAgentOf(job, found) ? "joined" : "never";
     });
     const canAsk = this.#deps.roomService !== undefined;
-    if (there === "joined" || (canAsk && there === "unknown")) return there;
+    if (there === "joined" || (canAsk && there === "unasked")) return there;
     const unseenMs = this.#youngJobs?.longestUnseenMs(namespace, job, epoch, startedAtMs, untilMs);
     const mayMissMs = hasEnded ? UNSEEN_MS.ended : UNSEEN_MS.running;
     if (unseenMs !== undefined && unseenMs <= mayMissMs) return "never";
@@ -138,7 +138,7 @@ export class RoomPresence implements Presence {
     if (told === "absent" || agentIdentity === "") return told;
     return this.#askedOr(told, async (roomService) => {
       const found = await roomService.getParticipant(room, agentIdentity, CALL);
-      return found === undefined ? "absent" : "present";
+      return found !== undefined && isAgent(found) ? "present" : "absent";
     });
   }
 

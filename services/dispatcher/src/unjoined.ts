@@ -63,7 +63,7 @@ export class Unjoined {
   }
 
   async #ask(job: string, epoch: number): Promise<void> {
-    const { namespace, ledger, hold, clock, log } = this.#deps;
+    const { namespace, ledger, hold, policy, clock, log } = this.#deps;
     try {
       const found = await ledger.readRecord({ namespace, kind: "job", id: job });
       if (found.status === "unknown") return;
@@ -84,12 +84,11 @@ export class Unjoined {
       );
       // A gap while we asked: what was said before it is no evidence after it. The timer asks again.
       if (hold.isHolding()) return;
-      await this.#settle(
-        job,
-        epoch,
-        company === undefined && joined === "never" ? "unknown" : joined,
-        company,
-      );
+      const verdict = company === undefined && joined === "never" ? "unasked" : joined;
+      if (verdict !== "unasked") return await this.#settle(job, epoch, verdict, company);
+      // LiveKit is away, so its worker may not have reached it either: the timer asks again.
+      if (leftAt !== undefined && clock.now() - Number(leftAt) < policy.doubtMs) return;
+      await this.#settle(job, epoch, "unknown");
     } catch (error) {
       log.warn(
         { namespace, job, err: error },
@@ -105,14 +104,19 @@ export class Unjoined {
     const { namespace, policy, clock, log } = this.#deps;
     try {
       const answer = await within(clock, policy.presenceLimitMs, asking);
-      return answer.late ? ["unknown", undefined] : answer.value;
+      return answer.late ? ["unasked", undefined] : answer.value;
     } catch (error) {
       log.warn({ namespace, err: error }, "presence could not be asked");
-      return ["unknown", undefined];
+      return ["unasked", undefined];
     }
   }
 
-  async #settle(job: string, epoch: number, verdict: JoinVerdict, company = false): Promise<void> {
+  async #settle(
+    job: string,
+    epoch: number,
+    verdict: Exclude<JoinVerdict, "unasked">,
+    company = false,
+  ): Promise<void> {
     const { namespace, ledger, roomService, assign, policy, metrics, log, onDue } = this.#deps;
     const { recheckMs, silentJobMs: silentMs, stopMs, coolMs, earlyMs } = policy;
     const reply = await ledger.settleUnjoined({

@@ -1,23 +1,24 @@
 /**
  * Looks for the agents of young jobs where no webhook tells that they joined: the rounds over rooms are too far apart to see a
- * short stay. Each agent is looked for every 750 ms until it was seen, or until its start deadline; who is seen is told
- * to the ledger. Remembers when it looked in vain, which is evidence that nobody was there. In memory, with bounds: what is
+ * short stay. Each agent is looked for every 750 ms until its start deadline, then every 3 s for as long as the slowest agents are
+ * given, or until it was seen; who is seen is told to the ledger. Remembers when it looked in vain, which is evidence that nobody was there. In memory, with bounds: what is
  * not looked for, or was forgotten, is unknown, never absent.
  */
 
-import { REJOIN_MS } from "@muster/domain/timing";
+import { LONGEST_JOIN, REJOIN_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import { jobRecord } from "@muster/ledger/records";
 import { participantFactsOf } from "@muster/livekit/facts";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import { agentMarks } from "@muster/wire/agent-token";
+import { type ParticipantInfo, ParticipantInfo_Kind } from "@muster/wire/generated/livekit";
 
 export interface YoungJobsDeps {
   ledger: Pick<Ledger, "readRecord" | "noteAgent">;
   roomService: Pick<RoomService, "getParticipant">;
   clock: Clock;
-  /** How long an agent may take to join its room. */
+  /** How long an agent may take to join its room, at first. */
   startMs: number;
 }
 
@@ -25,6 +26,8 @@ interface Young {
   namespace: string;
   job: string;
   epoch: number;
+  /** Looked for often until then. */
+  deadlineMs: number;
   untilMs: number;
   /** When it was looked for in vain. */
   looksAtMs: number[];
@@ -33,6 +36,7 @@ interface Young {
 
 const FIRST_LOOK_MS = 500;
 const LOOK_EVERY_MS = 750;
+const LOOK_LATE_EVERY_MS = 3_000;
 /** From the offer to the acceptance, and from the start deadline to the question that it asks. */
 const SLACK_MS = 10_000;
 const MOST_WATCHED = 512;
@@ -54,8 +58,10 @@ export class YoungJobs {
   watch(namespace: string, job: string, epoch: number): void {
     const key = keyOf(namespace, job, epoch);
     if (this.#young.has(key) || this.#young.size >= MOST_WATCHED) return;
-    const untilMs = this.#deps.clock.now() + this.#deps.startMs + SLACK_MS;
-    const young: Young = { namespace, job, epoch, untilMs, looksAtMs: [], cancel: () => {} };
+    const { clock, startMs } = this.#deps;
+    const deadlineMs = clock.now() + startMs + SLACK_MS;
+    const untilMs = deadlineMs + (LONGEST_JOIN - 1) * startMs;
+    const young: Young = { namespace, job, epoch, deadlineMs, untilMs, looksAtMs: [], cancel: () => {} };
     this.#young.set(key, young);
     this.#plan(key, young, FIRST_LOOK_MS);
   }
@@ -80,8 +86,9 @@ export class YoungJobs {
         .catch(() => "again" as const)
         .then((answer) => {
           if (this.#young.get(key) !== young) return;
-          const goesOn = answer === "again" && this.#deps.clock.now() < young.untilMs;
-          if (goesOn) this.#plan(key, young, LOOK_EVERY_MS);
+          const nowMs = this.#deps.clock.now();
+          const everyMs = nowMs < young.deadlineMs ? LOOK_EVERY_MS : LOOK_LATE_EVERY_MS;
+          if (answer === "again" && nowMs < young.untilMs) this.#plan(key, young, everyMs);
           else young.cancel = this.#deps.clock.setTimer(KEPT_MS, () => this.#young.delete(key));
         })
         .finally(() => this.#looking.delete(looking));
@@ -100,7 +107,7 @@ export class YoungJobs {
     if (found.record.reported !== undefined || agentIdentity === "") return "done";
     const askedAtMs = clock.now();
     const agent = await roomService.getParticipant(room, agentIdentity, { overallMs: CALL_MS });
-    if (agent === undefined || !isOf(job, agent.attributes)) {
+    if (agent === undefined || !isAgentOf(job, agent)) {
       looksAtMs.push(askedAtMs);
       return "again";
     }
@@ -117,9 +124,16 @@ export class YoungJobs {
   }
 }
 
+type Participant = Pick<ParticipantInfo, "kind" | "attributes">;
+
+/** By its token, and not by its identity, which anybody may bear. */
+export function isAgent({ kind }: Participant): boolean {
+  return kind === ParticipantInfo_Kind.AGENT;
+}
+
 /** A worker may give all its agents one identity. Who bears no mark is taken for this job's. */
-export function isOf(job: string, attributes: Readonly<Record<string, string>>): boolean {
-  return (agentMarks(attributes)?.job ?? job) === job;
+export function isAgentOf(job: string, participant: Participant): boolean {
+  return isAgent(participant) && (agentMarks(participant.attributes)?.job ?? job) === job;
 }
 
 const keyOf = (namespace: string, job: string, epoch: number): string => `${namespace}|${job}|${epoch}`;

@@ -17,7 +17,8 @@ import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { log, newId, testPolicy } from "./kit.js";
 
 /** What reports are given of how sick workers are dealt with. */
-export const JUDGING = { coolMs: testPolicy.coolMs, earlyMs: testPolicy.earlyMs };
+const { startMs, coolMs, earlyMs } = testPolicy;
+export const JUDGING = { startMs, coolMs, earlyMs };
 /** Of those that park many at once: so many are equally old. */
 export const JOBS_AN_ORDER = 100;
 

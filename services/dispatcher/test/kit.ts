@@ -23,6 +23,9 @@ export const clock = systemClock;
 export const log = createLog({ level: "silent", service: "test" });
 export const newId = (kind: "order" | "job" | "session" | "node") => idFrom(kind, randomBytes(16));
 
+/** Longer than the 2 s after which presence is asked for the first time. */
+export const DOUBT_MS = 5_000;
+
 export const testPolicy: DispatchPolicy = {
   claim: { offerMs: 600, retryMs: 50, scan: 32 },
   heads: 16,
@@ -39,6 +42,7 @@ export const testPolicy: DispatchPolicy = {
   earlyMs: 300,
   silentJobMs: 60_000,
   reportMs: 60_000,
+  doubtMs: DOUBT_MS,
   retainMs: 60_000,
 };
 

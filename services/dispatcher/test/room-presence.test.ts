@@ -208,7 +208,7 @@ describe("that an agent never joined", () => {
     await told({ sid: "PA_ann", identity: "ann", kind: "standard" });
     await livekit.goDown();
     try {
-      expect(await hasJoined("both", 10)).toBe("unknown");
+      expect(await hasJoined("both", 10)).toBe("unasked");
     } finally {
       await livekit.comeBack();
     }

@@ -2,12 +2,13 @@
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { describe, expect, it } from "vitest";
 import { type JoinQuestion, type JoinVerdict, noPresence, type Presence } from "../src/presence.js";
+import { DOUBT_MS } from "./kit.js";
 import { setStage } from "./stage.js";
 
 const stage = setStage("unjoined");
 
 /** A presence that is known, and says this of each agent. */
-function known(verdict: JoinVerdict | (() => Promise<never>), company: boolean | "unknown" = true) {
+function known(verdict: JoinVerdict | (() => Promise<JoinVerdict>), company: boolean | "unknown" = true) {
   const asked: JoinQuestion[] = [];
   const presence: Presence = {
     ...noPresence,
@@ -35,11 +36,15 @@ async function reported(presence: Presence, policy: { doubtsReports?: boolean } 
   return { ...running, namespace, dispatcher, other, record, isMarked };
 }
 
-const hasEnded = (record: () => Promise<Record<string, string>>) =>
-  waitUntil("it has ended", async () => {
-    const job = await record();
-    return job.state === "ended" && job;
-  });
+const hasEnded = (record: () => Promise<Record<string, string>>, afterMs = 0) =>
+  waitUntil(
+    "it has ended",
+    async () => {
+      const job = await record();
+      return job.state === "ended" && job;
+    },
+    { deadlineMs: afterMs + 5_000 },
+  );
 
 describe("a success of a job whose agent nobody saw", () => {
   it("is a failure when it never joined while somebody waits: the next worker is asked", async () => {
@@ -66,12 +71,41 @@ describe("a success of a job whose agent nobody saw", () => {
   it.each([
     ["joined", known("joined")],
     ["nothing", known("unknown")],
-    ["that it never joined, and nothing of who else is there", known("never", "unknown")],
-    ["nothing in time", known(() => new Promise<never>(() => {}))],
-    ["that it cannot be asked", known(() => Promise.reject(new Error("LiveKit is down")))],
   ])("stands when presence says %s", async (_, { presence }) => {
     const { record } = await reported(presence);
     expect(await hasEnded(record)).toMatchObject({ outcome: "success", cause: "reported" });
+  });
+
+  const away = () => Promise.reject(new Error("LiveKit is down"));
+  it.each([
+    ["that it never joined, and nothing of who else is there", known("never", "unknown")],
+    ["nothing in time", known(() => new Promise<never>(() => {}))],
+    ["that it cannot be asked", known(away)],
+  ])("is doubted for a while, and then stands, when presence says %s", async (_, { presence }) => {
+    const { record } = await reported(presence);
+    const { left_at: leftAt } = await record();
+    const { ended_at: endedAt, ...ended } = await hasEnded(record, DOUBT_MS);
+    expect(ended).toMatchObject({ outcome: "success", cause: "reported" });
+    expect(Number(endedAt) - Number(leftAt)).toBeGreaterThanOrEqual(DOUBT_MS);
+  });
+
+  it("is a failure when LiveKit, which was away, is back and knows that it never joined", async () => {
+    let isAway = true;
+    const { presence, asked } = known(async () => {
+      if (isAway) return await away();
+      return "never";
+    });
+    const { offeredAgain, other } = await reported(presence);
+    await waitUntil("it was asked", () => asked.length > 0, { deadlineMs: 10_000 });
+    isAway = false;
+    const [again] = await waitUntil(
+      "it is offered again",
+      () => offeredAgain().length > 0 && offeredAgain(),
+      {
+        deadlineMs: 15_000,
+      },
+    );
+    expect(again).toMatchObject({ session: other });
   });
 
   it("stands at once where no LiveKit is known, or where that is asked for", async () => {

@@ -172,10 +172,12 @@ export class NamespaceLeases {
         if (stop.gateway === gateway && !told.has(key)) this.#deps.stop(stop.session, stop.wire);
         told.add(key);
       }
-      const unknown = new Set(reply.unknown);
+      const [unknown, over] = [new Set(reply.unknown), new Set(reply.over)];
       for (const claim of claims) {
+        const holder = sessions.find(claim.session)?.held;
         if (unknown.has(claim.job)) never.push(claim);
-        else sessions.find(claim.session)?.held.confirm(claim.wire, generation);
+        else if (over.has(claim.job)) holder?.forget(claim.wire);
+        else holder?.confirm(claim.wire, generation);
       }
     }
     return never;

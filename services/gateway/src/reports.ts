@@ -25,6 +25,8 @@ export interface ReportsDeps {
   link: DispatcherLink;
   metrics: GatewayMetrics;
   clock: Clock;
+  /** The time in which an accepted job must be seen to run. */
+  startMs: number;
   /** How long a sick worker is offered nothing at first. */
   coolMs: number;
   /** A job that fails before it ran for so long failed at once. */
@@ -58,10 +60,10 @@ export class Reports {
 
   async #write(session: Session, namespace: string, report: Report, receivedAtMs: number): Promise<void> {
     const { wire, status, error } = report;
-    const { link, metrics, clock, coolMs, earlyMs } = this.#deps;
+    const { link, metrics, clock, startMs, coolMs, earlyMs } = this.#deps;
     const job = jobOfWireId(wire);
     const message = cut(error, MAX_ERROR_BYTES);
-    const args = { namespace, job, wire, session: session.id, status, message, coolMs, earlyMs };
+    const args = { namespace, job, wire, session: session.id, status, message, startMs, coolMs, earlyMs };
     const reply = await untilDone(
       clock,
       () => !this.#isAbandoned,

@@ -35,6 +35,8 @@ export interface DueIndex {
   markDue(name: string): Promise<void>;
   /** What is due now by Redis time: at most `limitPerBucket` of each bucket, the longest due of each first. */
   due(limitPerBucket: number): Promise<DueName[]>;
+  /** Whatever is in it, due or not, the next due of each bucket first; at most so many of each. Changes nothing. */
+  listed(limitPerBucket: number): Promise<string[]>;
   /** `dueAtMs` is Redis time. */
   reschedule(name: string, seenScore: string, dueAtMs: number): Promise<"rescheduled" | "changed">;
   remove(name: string, seenScore: string): Promise<"removed" | "changed">;
@@ -61,6 +63,12 @@ export function createDueIndex({ redis }: { redis: RedisClient }): DueIndex {
     async due(limitPerBucket) {
       // Issued together, so they travel together; on Cluster each goes to the master of its bucket.
       const buckets = Array.from({ length: DUE_BUCKETS }, (_, bucket) => dueIn(bucket, limitPerBucket));
+      return (await Promise.all(buckets)).flat();
+    },
+    async listed(limitPerBucket) {
+      const buckets = Array.from({ length: DUE_BUCKETS }, (_, bucket) =>
+        redis.zrange(dueKey(bucket), "0", String(limitPerBucket - 1)),
+      );
       return (await Promise.all(buckets)).flat();
     },
     async reschedule(name, seenScore, dueAtMs) {

@@ -40,6 +40,10 @@ describe.each(Object.entries(backends))("the due index on %s", (_name, { start }
     const { score } = await seen("name 7");
     expect(await index.reschedule("name 7", score, Date.now() + 60_000)).toBe("rescheduled");
     expect((await index.due(100)).map((due) => due.name)).not.toContain("name 7");
+    expect((await index.listed(100)).sort()).toEqual([...names].sort());
+    const few = await index.listed(1);
+    expect(few.length).toBeGreaterThan(8);
+    expect(few.length).toBeLessThanOrEqual(16);
   });
 
   it("limits what it lists of each bucket, and begins with the longest due", async () => {

@@ -39,6 +39,13 @@ export function jobOfWireId(wire: string): string {
   return dot === -1 ? wire : wire.slice(0, dot);
 }
 
+/** True for a job's own id, and for one that an offer of it carried. */
+export function isNameOfJob(text: string, { id, offers }: { id: string; offers: number }): boolean {
+  if (text === id) return true;
+  const offer = Number(text.slice(id.length + 1));
+  return offer >= 2 && offer <= offers && text === wireId(id, offer);
+}
+
 /** True for what can be an id of ours or of LiveKit's: short, printable, without the characters that part our keys. */
 export function isId(text: string): boolean {
   return /^[A-Za-z0-9_.-]{1,64}$/.test(text);

@@ -30,6 +30,8 @@ export const DEFAULT_MAX_ATTEMPTS = 3;
 
 export const JOB_OUTCOMES = ["success", "failed", "expired", "canceled", "unknown"] as const;
 export type JobOutcome = (typeof JOB_OUTCOMES)[number];
+/** As what it is counted: apart, a canceled one whose agent never came to a room where nobody was left. */
+export type EndedAs = JobOutcome | "never_joined";
 
 const NEXT: Record<JobState, readonly JobState[]> = {
   queued: ["offered", "parked", "starting", "running", "ended"],
@@ -46,7 +48,10 @@ export function isLegalTransition(from: JobState, to: JobState): boolean {
   return NEXT[from].includes(to);
 }
 
-/** LiveKit's JobStatus for a job of ours; `JS_PENDING` = 0, `JS_RUNNING` = 1, `JS_SUCCESS` = 2, `JS_FAILED` = 3. */
+/**
+ * LiveKit's JobStatus for a job of ours; `JS_PENDING` = 0, `JS_RUNNING` = 1, `JS_SUCCESS` = 2, `JS_FAILED` = 3. Never
+ * `JS_CANCELLED` = 4: clients that do not know it take such a job for one that waits (DECISIONS 66).
+ */
 export function wireStatus(state: JobState, outcome: JobOutcome | ""): 0 | 1 | 2 | 3 {
   switch (state) {
     case "queued":

@@ -12,6 +12,10 @@ export const OFFER_TIMEOUT_MAX_MS = 10_000;
 export const OFFER_DEADLINE_MS = OFFER_TIMEOUT_MS + 2_000;
 /** From the assignment until the job must have been seen to run. */
 export const START_DEADLINE_MS = 30_000;
+/** How long a success of a job whose agent nobody saw is doubted while LiveKit cannot be asked. */
+export const DOUBT_BOUND_MS = 300_000;
+/** So many start deadlines an agent is given to join its room at most, once its pool is known to be slow. */
+export const LONGEST_JOIN = 4;
 /** How long a job of a worker that reports nothing is taken to run, when nobody else tells either. */
 export const SILENT_JOB_BOUND_MS = 6 * 3_600_000;
 /** How long an orphan waits for its worker: both SDKs re-dial at about 2, 6, 12, 20 and 30 s. */

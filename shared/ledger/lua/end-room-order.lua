@@ -1,6 +1,7 @@
 -- end-room-order: a life of a room is over, and with it an order that was bound to it: nobody is left to be served.
 -- What waits ends as canceled (`room_closed`); what runs ends as success, since an agent whose room closes has done what it was for,
--- and is told to stop, in case it did not notice. A job whose reported success is doubted (includes/unjoined) is left to its
+-- and is told to stop, in case it did not notice. Not so one whose agent nobody saw there: it is canceled, as `never_joined` when the
+-- agent had had 5 s to come, which is bad for a split, else as `room_closed`. A job whose reported success is doubted (includes/unjoined) is left to its
 -- timer, which finds out whether its agent joined; it is not tried again. An order of which no worker ever accepted anything goes back to waiting
 -- for the room's next life, as long as it may wait at all: a room that closed empty was not served, and an order that was
 -- made while the end of the life before was on its way was never meant for that one. Its jobs for participants end: those
@@ -15,9 +16,12 @@
 -- @include stopping
 -- @include serving
 -- @include awaiting
+-- @include unjoined
+-- @include joining
 -- @arg order string Order id.
 -- @arg room-sid string Sid of the life that is over.
 -- @arg seen-at int When a caller was last known to be there, as the room book has it; 0 = nobody ever was.
+-- @arg told bool Its jobs were told of all agents that were seen in that life.
 -- @arg stop-ms int How long a worker's place stays taken when it does not confirm.
 -- @arg wait-ms int How long an order may wait to be served, unless it says otherwise.
 -- @arg limit int Jobs ended in one call, at most.
@@ -75,6 +79,14 @@ if state == "live" and (doubted == 0 or open == "1") then
   end_order(order, "ended", "room_finished", tonumber(retain_ms))
 end
 
+-- How a job ends with its room: outcome, cause, a sentence, and as what it is counted.
+local function ends_as(record, is_started)
+  if not is_started then return "canceled", "room_closed", "", "canceled" end
+  if not (told and must_doubt(record)) then return "success", "room_finished", "", "success" end
+  if is_slow(record) then return "canceled", "never_joined", "the agent never joined its room", "never_joined" end
+  return "canceled", "room_closed", "the room closed before the agent came", "canceled"
+end
+
 local stops, serve, outcomes = {}, {}, {}
 for index, id in ipairs(live_jobs) do
   local record = records[index]
@@ -82,11 +94,11 @@ for index, id in ipairs(live_jobs) do
     redis.call("HSET", job_of(id), "restart_policy", "never")
   else
     local runs = record.state == "starting" or record.state == "running"
-    local outcome = (runs or record.state == "orphaned") and "success" or "canceled"
+    local outcome, cause, message, counted = ends_as(record, runs or record.state == "orphaned")
+    if cause == "never_joined" then note_outcome(id, record, false, cause) end
     if runs then stops[#stops + 1] = add_stop(id, record, "the room is over", now + stop_ms) end
-    local cause = outcome == "canceled" and "room_closed" or "room_finished"
-    local got_room = end_job(id, record, outcome, cause, "", runs)
-    outcomes[#outcomes + 1] = outcome
+    local got_room = end_job(id, record, outcome, cause, message, runs)
+    outcomes[#outcomes + 1] = counted
     also_serve(serve, record.pool, got_room)
   end
 end

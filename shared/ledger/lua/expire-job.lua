@@ -1,6 +1,6 @@
 -- expire-job: the timer of a job is due: its offer, its start, its back-off, its fallback step, its waiting time, its
 -- grace. What it means is read off the job's state; a timer that was moved meanwhile is left alone.
--- A running job has one only since its agent left the room. When LiveKit says that the agent failed, so has the job: its
+-- A running job has one only since its agent left the room, or while nobody saw it there though presence is known. When LiveKit says that the agent failed, so has the job: its
 -- caller waits. Else a worker that reports is waited for, since its shutdown hooks may run on, and one that does not has
 -- done its work.
 -- `unjoined`: ask presence for an agent that nobody saw in its room, and call settle-unjoined; the timer comes again after
@@ -14,6 +14,7 @@
 -- @include failing
 -- @include ejecting
 -- @include unjoined
+-- @include joining
 -- @include superseding
 -- @include presence
 -- @include falling-back
@@ -25,6 +26,7 @@
 -- @arg guard-ms int After this time a queued job is tried again if nobody did.
 -- @arg grace-ms int How long an orphan waits for its worker, from now, when its grace ended in a gap of ours.
 -- @arg stop-ms int How long a worker that never started may keep its place.
+-- @arg start-ms int How long an agent may take to join its room, at first.
 -- @arg silent-ms int How long a worker that was never seen to report is taken to run what it accepted.
 -- @arg report-ms int How long a worker that reports is waited for after its agent left the room.
 -- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
@@ -44,9 +46,14 @@ local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job))
 if not due or due > now then return { "idle" } end
 local record = read_job(job)
 local state = record and record.state or "ended"
-if state == "ended" or (state == "running" and record.left_at == "0") then
+local is_unseen = state == "running" and record.left_at == "0"
+if state == "ended" or (is_unseen and not must_doubt(record)) then
   redis.call("ZREM", deadlines_key, "job|" .. job)
   return { "idle" }
+end
+if is_unseen then
+  set_timer("job|" .. job, now + guard_ms)
+  return { "unjoined", record.epoch }
 end
 
 if state == "running" and record.reported ~= "" then
@@ -102,8 +109,14 @@ if state == "starting" then
   local reports = redis.call("HGET", session_of(record.session), "reports") == "1"
   local silent_until = tonumber(record.started_at) + silent_ms
   if not reports and now < silent_until then
+    local asks = record.agent_identity ~= "" and presence_is_known()
+    local joins_by = asks and join_deadline(record, start_ms) or now
+    if now < joins_by then
+      set_timer("job|" .. job, joins_by)
+      return { "idle" }
+    end
     if record.unseen_until == "0" then redis.call("HSET", job_key, "unseen_until", now) end
-    if record.agent_identity ~= "" and presence_is_known() then
+    if asks then
       set_timer("job|" .. job, now + guard_ms)
       return { "unjoined", record.epoch }
     end

@@ -4,6 +4,7 @@
 -- Repeated, or told late: what is known stands. Dying after it: the timer stands for what follows.
 -- @key job job:<job>
 -- @include holding
+-- @include joining
 -- @arg job string Job id.
 -- @arg identity string Identity of the participant.
 -- @arg sid string Its sid.
@@ -24,6 +25,10 @@ if record.agent_identity ~= identity then return { "ignored", "another_identity"
 if not has_left then
   if record.participant_sid ~= "" and record.participant_sid ~= sid then
     if joined_at <= tonumber(record.participant_joined_at) then return { "ignored", "another_joined_later" } end
+  end
+  if record.participant_sid == "" then
+    local came_at = joined_at > 0 and math.min(joined_at, now) or now
+    learn_join(record.pool, came_at - tonumber(record.started_at))
   end
   if record.participant_sid ~= sid then
     redis.call("HSET", job_key, "participant_sid", sid, "participant_joined_at", string.format("%.0f", joined_at))

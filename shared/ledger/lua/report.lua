@@ -5,6 +5,7 @@
 -- A job that failed is tried again, or ends (includes/failing); what its holder says of an end also speaks for or against it.
 -- A success of a job whose agent nobody saw in its room is doubted where presence is known (includes/unjoined): `checking`,
 -- until settle-unjoined decides; the worker's place is free at once.
+-- One that runs and whose agent nobody saw is asked about when an agent of its pool has had the longest time to join.
 -- Also confirms a stop: the place that the stopped job still held is freed. An end that is repeated is answered the same.
 -- @key job job:<job>
 -- @key session session:<session>
@@ -15,11 +16,13 @@
 -- @include ejecting
 -- @include presence
 -- @include unjoined
+-- @include joining
 -- @arg job string Job id.
 -- @arg wire string The id as the worker wrote it.
 -- @arg session string The session that reports.
 -- @arg status string running | success | failed
 -- @arg message string The worker's error text; empty when none.
+-- @arg start-ms int How long an agent may take to join its room, at first.
 -- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
 -- @arg early-ms int A job that fails before it ran for so long has failed at once.
 -- @reply running
@@ -76,6 +79,7 @@ if status == "running" then
     return { "refused", record.state == "orphaned" and "orphaned" or "held_elsewhere" }
   end
   runs_again(job, record)
+  if must_doubt(record) then set_timer("job|" .. job, tonumber(record.started_at) + longest_join(start_ms)) end
   return { "running" }
 end
 

@@ -16,6 +16,7 @@
 -- @include stopping
 -- @include guarding
 -- @include serving
+-- @include joining
 -- @arg job string Job id.
 -- @arg epoch int The epoch that was asked about.
 -- @arg verdict string absent | present | unknown
@@ -24,7 +25,7 @@
 -- @arg remove-ms int So long the caller keeps a resumed job to itself, to put an agent that may be there out of the room; 0 = nobody can.
 -- @arg stop-ms int How long the agent of a job that ended is looked for.
 -- @arg recheck-ms int When to ask again.
--- @arg start-ms int How long an agent may take to join its room, from the start of its job.
+-- @arg start-ms int How long an agent may take to join its room, at first.
 -- @arg silent-ms int How long an orphan is kept at most, from its loss.
 -- @reply resumed serve:string
 -- @reply kept due:int guard:int
@@ -77,7 +78,7 @@ end
 if verdict ~= "present" and record.left_how == "clean" then return finish("success", "agent_left", "") end
 if verdict == "absent" then
   local unseen_until = tonumber(record.unseen_until)
-  if record.participant_sid == "" then unseen_until = math.max(unseen_until, tonumber(record.started_at) + start_ms) end
+  if record.participant_sid == "" then unseen_until = math.max(unseen_until, join_deadline(record, start_ms)) end
   if now < unseen_until then return keep(unseen_until, 0) end
   return resume()
 end

@@ -1,9 +1,11 @@
 -- settle-unjoined: decides on a job whose agent nobody saw in its room, by what presence says of it: one that its worker
--- reported as done (includes/unjoined), or one that was accepted and not seen to start by its deadline.
--- joined, or unknown: what the worker reported stands; one that has not started is believed to run, and asked about again.
+-- reported as done (includes/unjoined), one that was accepted and not seen to start by its deadline, or one that its worker
+-- says it runs.
+-- joined, or unknown: what the worker reported stands; one that is not over is believed to run, and asked about again.
 -- never, and somebody waits in the room: the job failed. A reported one is tried again as its order says, after a back-off;
 -- one that never started is stopped, and given to the next worker at once. Both are held against the worker.
--- never, and nobody is there: the job is over, and tried by nobody; nothing is held against the worker.
+-- never, and nobody is there: the job is over, and tried by nobody; nothing is held against the worker. One that its worker
+-- says it runs goes on: whoever it is for may be called by it.
 -- Dying after it: the job is over, or has its timer; a stop is told again with the gateway's next renewal.
 -- @key job job:<job>
 -- @include stopping
@@ -29,7 +31,8 @@
 local record = read_job(job)
 if not record then return { "stale", "unknown" } end
 local is_reported = record.state == "running" and record.reported ~= ""
-if tonumber(record.epoch) ~= epoch or not (is_reported or record.state == "starting") then
+local is_unseen = record.state == "running" and record.left_at == "0" and must_doubt(record)
+if tonumber(record.epoch) ~= epoch or not (is_reported or is_unseen or record.state == "starting") then
   return { "stale", record.state }
 end
 local MESSAGE = "the agent never joined its room"
@@ -53,8 +56,9 @@ if is_reported then
   return { "retrying", due, to_serve(record.pool, got_room), cjson.encode(ejection) }
 end
 
-if verdict ~= "never" then
+if verdict ~= "never" or (is_unseen and not company) then
   local due = math.min(tonumber(record.started_at) + silent_ms, now + recheck_ms)
+  if is_unseen then due = verdict == "joined" and now + silent_ms or now + recheck_ms end
   set_timer("job|" .. job, due)
   return { "kept", due }
 end

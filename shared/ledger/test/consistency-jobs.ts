@@ -64,11 +64,10 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
   check("listed in ended-jobs", isEnded, isIn("ended-jobs"));
   check("has an outcome", isEnded, job.outcome !== "");
   const awaitsReport = job.left_at !== undefined;
-  check(
-    "timer",
-    !isEnded && (state !== "running" || awaitsReport),
-    zsets.get("deadlines")?.has(`job|${id}`) ?? false,
-  );
+  const hasTimer = zsets.get("deadlines")?.has(`job|${id}`) ?? false;
+  // Whose agent was not seen may be asked about.
+  const mayHaveOne = state === "running" && kept.participant_sid === undefined && hasTimer;
+  check("timer", !isEnded && (state !== "running" || awaitsReport || mayHaveOne), hasTimer);
   check("wire id", wireId(id, Number(job.offers)), job.wire);
 
   for (const [key, members] of sets) {

@@ -12,7 +12,7 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { type Hash, readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools deadlines stops index losses arrivals guard events listening held placement costs drains splits".split(
+  "jobs ended-jobs orders ended-orders sessions gateways pools left-pools deadlines stops index losses arrivals guard events listening held placement costs drains splits".split(
     " ",
   ),
 );
@@ -43,7 +43,9 @@ function keyProblems({ hashes, zsets, sets, lists, volatile }: Snapshot): string
   const found = volatile
     .filter(
       (key) =>
-        key !== "listening" && key !== "presence" && !/^(answer-time|pace|sticky|merged|unheard):/.test(key),
+        key !== "listening" &&
+        key !== "presence" &&
+        !/^(answer-time|join-time|pace|sticky|merged|unheard):/.test(key),
     )
     .map((key) => `${key} would expire by itself`);
   for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys(), ...lists.keys()]) {
@@ -147,8 +149,9 @@ function timerProblems({ hashes, zsets }: Snapshot): string[] {
     const isWanted = {
       order: () => hashes.get(`order:${id}`)?.state === "live",
       job: () => {
-        const { state, left_at: leftAt } = hashes.get(`job:${id}`) ?? {};
-        return state === "running" ? leftAt !== undefined : state !== "ended" && state !== undefined;
+        const { state, left_at: leftAt, participant_sid: sid } = hashes.get(`job:${id}`) ?? {};
+        if (state === "running") return leftAt !== undefined || sid === undefined;
+        return state !== "ended" && state !== undefined;
       },
       stop: () => hashes.get("stops")?.[id] !== undefined,
       session: () => hashes.has(`session:${id}`) || drainsOf(hashes).some(({ value }) => value === id),

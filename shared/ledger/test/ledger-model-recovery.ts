@@ -2,7 +2,7 @@
  * Owns the second half of the ledger's model: what should become of jobs whose session is gone, half-open or back.
  */
 import { endDrainOfWorker } from "./ledger-model-drains.js";
-import { type ModelState, stepAt } from "./ledger-model-state.js";
+import { type ModelState, poolOf, stepAt } from "./ledger-model-state.js";
 import type { ModelJob } from "./ledger-model-types.js";
 import * as ms from "./scene.js";
 
@@ -55,6 +55,7 @@ export class RecoveryModel {
       if (job === undefined) return "unknown";
       const isResumed = job.session === "" && job.resumedEpoch === job.epoch;
       const isTheirs = job.epoch === claim.epoch && (job.session === claim.session || isResumed);
+      if (job.cause === "superseded" && isTheirs) return "over";
       if (job.state === "ended" || job.isDoubted || !isTheirs) return "stop";
       if (state.sessions.get(claim.session)?.gateway !== gateway) return "stands";
       if (job.state === "offered" || isResumed) {
@@ -118,7 +119,7 @@ export class RecoveryModel {
     }
     const canAsk = removeMs > 0 && job.isNamed;
     if (verdict === "absent") {
-      const joinsUntil = job.isJoined ? 0 : job.startedAt + ms.START_MS;
+      const joinsUntil = job.isJoined ? 0 : state.joins.deadline(job, poolOf(job));
       const unseenUntil = Math.max(job.unseenUntil, joinsUntil);
       return state.nowMs < unseenUntil
         ? this.#keep(id, job, unseenUntil, 0)

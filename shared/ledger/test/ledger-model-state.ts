@@ -6,6 +6,7 @@ import { isLegalTransition, type JobState } from "@muster/domain/job";
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
 import { tryEjected, watch, wellHealth } from "./ledger-model-health.js";
+import { JoinTimes } from "./ledger-model-joins.js";
 import type { ModelJob, ModelSession, ModelStop, ModelTerms } from "./ledger-model-types.js";
 import { choose, learn, learnLess, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
@@ -15,6 +16,8 @@ type Room = NonNullable<ReturnType<typeof placement>>;
 
 /** No epoch: equal to none. */
 const NEVER = Number.NaN;
+/** No timer. */
+export const NEVER_DUE = Number.POSITIVE_INFINITY;
 const WINDOW_MS = 10_000;
 const RETURN_MS = 20_000;
 const GUARD_UP_MS = 300_000;
@@ -41,6 +44,7 @@ export class ModelState {
   readonly costs = new Map<string, number>();
   /** How long the workers of a pool are known to need for an answer. */
   readonly taught = new Map<string, number>();
+  readonly joins = new JoinTimes();
   /** Set for the whole namespace. */
   policy: PlacementPolicy = {};
   readonly splits = new SplitModel<ModelJob>(this);
@@ -215,23 +219,25 @@ export class ModelState {
   }
 
   /** `isLookedFor`: somebody can ask LiveKit, and the agent's name is known. */
-  stop(session: string, wire: string, place: string, isLookedFor = false, isSeen = false): void {
+  /** `soughtOf`: the job whose agent is looked for. */
+  stop(session: string, wire: string, place: string, soughtOf?: ModelJob): void {
     const endsAt = this.nowMs + ms.STOP_MS;
-    const due = isLookedFor ? this.nowMs + ms.REMOVE_MS : endsAt;
-    this.stops.set(`${session}|${wire}`, { due, session, place, endsAt, looks: 0, isSeen });
+    const due = soughtOf ? this.nowMs + ms.REMOVE_MS : endsAt;
+    const rest = soughtOf === undefined ? { looks: 0, isSeen: false } : sought(soughtOf);
+    this.stops.set(`${session}|${wire}`, { due, endsAt, session, place, ...rest });
   }
 
   /** One that was not seen to run may still be starting. */
   stopOrphan(id: string, job: ModelJob, removeMs: number): void {
     const endsAt = Math.max(this.nowMs + ms.STOP_MS, job.isJoined ? 0 : job.unseenUntil);
-    const rest = { session: job.session, place: `${id}#${job.epoch}`, looks: 0, isSeen: job.isJoined };
+    const rest = { session: job.session, place: `${id}#${job.epoch}`, ...sought(job) };
     this.stops.set(`${job.session}|${this.wire(id)}`, { due: this.nowMs + removeMs, endsAt, ...rest });
   }
 
   /** Nobody holds it: its former agent may be there. */
   stopFormer(id: string, job: ModelJob): void {
     const endsAt = this.nowMs + ms.STOP_MS;
-    const rest = { session: "", place: "", looks: 0, isSeen: job.isJoined };
+    const rest = { session: "", place: "", ...sought(job) };
     this.stops.set(`|${this.wire(id)}`, { due: this.nowMs, endsAt, ...rest });
   }
 
@@ -299,6 +305,7 @@ export class ModelState {
     if (job.state === "orphaned" && job.holderReports && session !== undefined) session.reports = true;
     job.state = "running";
     job.runningAt ||= this.nowMs;
+    job.due = NEVER_DUE;
   }
 
   takeOver(id: string, job: ModelJob, session: string, epoch: number, wire: string): void {
@@ -307,6 +314,7 @@ export class ModelState {
     const offers = Math.max(job.offers, Number(wire.split(".")[1] ?? 1));
     const begins = { startedAt: job.startedAt || this.nowMs, runningAt: job.runningAt || this.nowMs };
     Object.assign(job, { session, epoch, offers, ...begins, isHeld: false, isDoubted: false, lateBy: "" });
+    job.due = NEVER_DUE;
     const pool = this.sessions.get(session)?.pool ?? "";
     const step = poolOf(job) === pool ? undefined : stepAt(job, pool);
     if (step !== undefined) Object.assign(job, { step, sidePool: step === 0 ? pool : job.sidePool });
@@ -423,4 +431,9 @@ export const waitsAlone = (job: ModelJob, nowMs: number): boolean =>
 function forgetOldest(times: Map<string, number>): boolean {
   const [oldest] = [...times].sort(([a, atA], [b, atB]) => atA - atB || (a < b ? -1 : 1));
   return oldest !== undefined && times.delete(oldest[0]);
+}
+
+/** What a stop keeps of a job whose agent is looked for. */
+function sought(job: ModelJob) {
+  return { looks: 0, isSeen: job.isJoined, slow: { pool: poolOf(job), startedAt: job.startedAt } };
 }

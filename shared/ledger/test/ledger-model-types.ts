@@ -65,6 +65,8 @@ export interface ModelStop {
   endsAt: number;
   looks: number;
   isSeen: boolean;
+  /** Of one that is looked for in its room: should it be there, it was slow to come. */
+  slow?: { pool: string; startedAt: number };
 }
 
 export interface ModelSession extends ModelHealth {

@@ -15,8 +15,9 @@ import {
   wentWell,
   wentWrong,
 } from "./ledger-model-health.js";
+import { LONGEST_JOIN_MS, SLOW_MS } from "./ledger-model-joins.js";
 import { awaitLateAnswer, endLateWait, lengthen, waitsLonger } from "./ledger-model-lateness.js";
-import { dueTimes, isLeftAlone, ModelState, poolOf, waitsAlone } from "./ledger-model-state.js";
+import { dueTimes, isLeftAlone, ModelState, NEVER_DUE, poolOf, waitsAlone } from "./ledger-model-state.js";
 import type { ModelJob, ModelTerms } from "./ledger-model-types.js";
 import { compareCounts } from "./placement-model.js";
 import * as ms from "./scene.js";
@@ -212,20 +213,23 @@ export class LedgerModel {
     if (job === undefined) return "stale unknown";
     const isHolder = job.session === session && job.epoch === epoch;
     if (!isHolder || (job.state !== "running" && job.state !== "starting")) return `stale ${job.state}`;
-    if (job.state === "starting") this.state.splits.note(id, job, true);
-    if (job.state === "starting") job.runningAt = this.state.nowMs;
-    job.state = "running";
+    if (job.state === "running") return "running";
+    this.state.splits.note(id, job, true);
+    Object.assign(job, { state: "running", runningAt: this.state.nowMs, due: NEVER_DUE });
     return "running";
   }
 
   /** What LiveKit says: the agent of the job is in its room. */
   agentJoins(id: string): string {
-    const job = this.state.jobs.get(id);
+    const { state } = this;
+    const job = state.jobs.get(id);
     if (job === undefined) return "ignored unknown_job";
     if (!["starting", "running", "orphaned"].includes(job.state)) return `ignored ${job.state}`;
     if (!job.isNamed) return "ignored another_identity";
+    if (!job.isJoined) state.joins.learn(poolOf(job), state.nowMs - job.startedAt);
     job.isJoined = true;
-    if (job.state === "starting") this.state.runsAgain(id, job);
+    if (job.state === "running" && !job.isDoubted) job.due = NEVER_DUE;
+    if (job.state === "starting") state.runsAgain(id, job);
     return "running";
   }
 
@@ -264,6 +268,7 @@ export class LedgerModel {
         return job.state === "orphaned" ? "refused orphaned" : "refused held_elsewhere";
       }
       state.runsAgain(id, job);
+      if (state.mustDoubt(job)) job.due = job.startedAt + LONGEST_JOIN_MS;
       return "running";
     }
     if (status === "success" || !job.restarts || job.attempts >= job.maxAttempts) {
@@ -284,8 +289,7 @@ export class LedgerModel {
     const isLookedFor = canAsk && job.isNamed;
     const isHeld = (job.state === "starting" || job.state === "running") && !job.isDoubted;
     const isOrphan = job.state === "orphaned" && isLookedFor;
-    if (isHeld)
-      state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, isLookedFor, isLookedFor && job.isJoined);
+    if (isHeld) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`, isLookedFor ? job : undefined);
     else if (isOrphan) state.stopOrphan(id, job, ms.REMOVE_MS);
     else if (isLookedFor) state.stopFormer(id, job);
     state.end(id, job, "canceled", "", isHeld || isOrphan);
@@ -351,17 +355,21 @@ export class LedgerModel {
       return "";
     }
     const runs = job.state === "starting" || job.state === "running";
-    const outcome = runs || job.state === "orphaned" ? "success" : "canceled";
+    const isStarted = runs || job.state === "orphaned";
+    const isMissed = isStarted && state.mustDoubt(job);
+    const isSlow = isMissed && state.nowMs - job.startedAt > SLOW_MS;
+    const outcome = isStarted && !isMissed ? "success" : "canceled";
+    if (isSlow) state.splits.note(id, job, false);
     if (runs) state.stop(job.session, state.wire(id), `${id}#${job.epoch}`);
-    state.end(id, job, outcome, "room_finished", runs);
-    return outcome;
+    state.end(id, job, outcome, isSlow ? "never_joined" : "room_finished", runs);
+    return isSlow ? "never_joined" : outcome;
   }
 
   expireJob(id: string, awakeSinceMs: number): string {
     const { state } = this;
     const job = state.jobs.get(id);
     if (job === undefined || job.state === "ended" || job.due > state.nowMs) return "idle";
-    if (job.state === "running") return job.isDoubted ? this.#doubted(id, job) : "idle";
+    if (job.state === "running") return job.isDoubted ? this.#doubted(id, job) : this.#unseen(job);
     if (waitsAlone(job, state.nowMs)) {
       state.end(id, job, "canceled", "caller_left");
       return "ended canceled";
@@ -403,6 +411,12 @@ export class LedgerModel {
     return "requeued";
   }
 
+  #unseen(job: ModelJob): string {
+    const isAsked = this.state.mustDoubt(job);
+    job.due = isAsked ? this.state.nowMs + ms.GUARD_MS : NEVER_DUE;
+    return isAsked ? `unjoined ${job.epoch}` : "idle";
+  }
+
   #doubted(id: string, job: ModelJob): string {
     if (job.isJoined) return `ended ${this.#believe(id, job)}`;
     job.due = this.state.nowMs + ms.GUARD_MS;
@@ -425,14 +439,18 @@ export class LedgerModel {
     const job = state.jobs.get(id);
     if (job === undefined) return "stale unknown";
     const isDoubted = job.state === "running" && job.isDoubted;
-    if (job.epoch !== epoch || !(isDoubted || job.state === "starting")) return `stale ${job.state}`;
-    if (verdict !== "never" || job.isJoined) {
+    const isUnseen = job.state === "running" && !job.isDoubted && state.mustDoubt(job);
+    const isOpen = isDoubted || isUnseen || job.state === "starting";
+    if (job.epoch !== epoch || !isOpen) return `stale ${job.state}`;
+    if (verdict !== "never" || job.isJoined || (isUnseen && !company)) {
       if (isDoubted) return `ended ${this.#believe(id, job)}`;
-      job.due = Math.min(job.startedAt + ms.SILENT_MS, state.nowMs + ms.RECHECK_MS);
+      const againMs = verdict === "joined" ? ms.SILENT_MS : ms.RECHECK_MS;
+      if (isUnseen) job.due = state.nowMs + againMs;
+      else job.due = Math.min(job.startedAt + ms.SILENT_MS, state.nowMs + ms.RECHECK_MS);
       return `kept ${job.due}`;
     }
     const holder = job.session;
-    if (!isDoubted) state.stop(holder, state.wire(id), `${id}#${job.epoch}`, true);
+    if (!isDoubted) state.stop(holder, state.wire(id), `${id}#${job.epoch}`, job);
     if (!company) {
       state.splits.note(id, job, false);
       state.end(id, job, "canceled", "never_joined", !isDoubted);
@@ -492,8 +510,13 @@ export class LedgerModel {
     const { state } = this;
     const reports = state.sessions.get(job.session)?.reports === true;
     if (!reports && state.nowMs < job.startedAt + ms.SILENT_MS) {
-      job.unseenUntil ||= state.nowMs;
       const isAsked = job.isNamed && state.knowsPresence;
+      const joinsBy = state.joins.deadline(job, poolOf(job));
+      if (isAsked && state.nowMs < joinsBy) {
+        job.due = joinsBy;
+        return "idle";
+      }
+      job.unseenUntil ||= state.nowMs;
       job.due = isAsked ? state.nowMs + ms.GUARD_MS : job.startedAt + ms.SILENT_MS;
       if (isAsked) return `unjoined ${job.epoch}`;
       const superseded = this.#supersede(id, job);
@@ -531,6 +554,9 @@ export class LedgerModel {
   confirmStop(field: string, wasThere: boolean): string {
     const stop = this.state.stops.get(field);
     if (stop === undefined) return "idle";
+    const { slow } = stop;
+    if (wasThere && !stop.isSeen && slow !== undefined)
+      this.state.joins.learn(slow.pool, this.state.nowMs - slow.startedAt);
     if (wasThere) stop.isSeen = true;
     if (wasThere) return "seen";
     if (!stop.isSeen) return "doubted";

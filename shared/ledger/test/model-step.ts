@@ -200,7 +200,7 @@ export class ModelStep {
       }
       case "agentJoins": {
         const [id] = this.#aim(op.at, "starting", "running", "orphaned");
-        const reply = await scene.agentJoined(id, "PA_1");
+        const reply = await scene.agentJoined(id, "PA_1", scene.nowMs);
         const why = reply.status === "ignored" ? reply.reason : "";
         return [words(reply.status, why), model.agentJoins(id)];
       }
@@ -453,6 +453,7 @@ export class ModelStep {
     const reply = await this.#scene.assert(held);
     const answers = held.map(({ job, session, wire }) => {
       if (reply.status !== "renewed" || reply.unknown.includes(job)) return "unknown";
+      if (reply.over.includes(job)) return "over";
       return reply.stops.some((stop) => stop.session === session && stop.wire === wire) ? "stop" : "stands";
     });
     const real = reply.status === "lapsed" ? "lapsed" : `renewed ${answers.join()}`;

@@ -235,7 +235,7 @@ export class Scene {
 
   async report(job: string, session: string, status: string, wire = job) {
     const message = status === "failed" ? "boom" : "";
-    const times = { coolMs: COOL_MS, earlyMs: EARLY_MS };
+    const times = { startMs: START_MS, coolMs: COOL_MS, earlyMs: EARLY_MS };
     return sparing(await this.ledger.report({ ...this.at, job, wire, session, status, message, ...times }));
   }
 
@@ -322,7 +322,13 @@ export class Scene {
   }
 
   async expireJob(job: string, awakeSinceMs = 0) {
-    const times = { guardMs: GUARD_MS, graceMs: GRACE_MS, stopMs: STOP_MS, silentMs: SILENT_MS };
+    const times = {
+      guardMs: GUARD_MS,
+      graceMs: GRACE_MS,
+      startMs: START_MS,
+      stopMs: STOP_MS,
+      silentMs: SILENT_MS,
+    };
     const judging = { reportMs: REPORT_MS, coolMs: COOL_MS, earlyMs: EARLY_MS, awakeSinceMs };
     return sparing(await this.ledger.expireJob({ ...this.at, job, ...times, ...judging }));
   }
@@ -427,9 +433,9 @@ export class Scene {
   }
 
   /** `seenAt`: when a caller was last known to be there; 0 = nobody ever was. */
-  async endRoom(order: string, roomSid = "RM_1", limit = 100, seenAt = 0) {
+  async endRoom(order: string, roomSid = "RM_1", limit = 100, seenAt = 0, told = true) {
     const times = { stopMs: STOP_MS, waitMs: WAIT_MS, listenMs: this.listenMs };
-    const args = { ...this.at, order, roomSid, seenAt, ...times, limit };
+    const args = { ...this.at, order, roomSid, seenAt, told, ...times, limit };
     const first = await this.ledger.endRoomOrder({ ...args, rests: -1 });
     return first.status === "unindexed" ? this.ledger.endRoomOrder({ ...args, rests: first.rests }) : first;
   }

@@ -33,6 +33,17 @@ onEachRedis("superseded jobs", (scene) => {
     expect(await s.serve()).toMatchObject({ status: "offered", job: { id: "AJ_2", session: "AW_1" } });
   });
 
+  test("its worker is not told to stop, whatever its gateway asserts", async () => {
+    const s = scene();
+    await unheard(s);
+    await s.order("AD_2");
+    await s.admit("AJ_2");
+    const held = { job: "AJ_1", wire: "AJ_1", session: "AW_1" };
+    const none = { status: "renewed", stops: [], unknown: [] };
+    expect(await s.assert([{ ...held, epoch: 1 }])).toEqual({ ...none, over: ["AJ_1"] });
+    expect(await s.assert([{ ...held, epoch: 0 }])).toMatchObject({ stops: [{ wire: "AJ_1" }], over: [] });
+  });
+
   test("and the next one with the same sticky key, in whatever room", async () => {
     const s = scene();
     await unheard(s, { sticky: "ann" });

@@ -3,6 +3,7 @@
  * REST API's. Members that an event does not have are null, or left out where they belong to one kind alone.
  */
 
+import { errorOf } from "@muster/domain/job-end";
 import type { JobEvent } from "@muster/domain/job-event";
 import { fieldOf } from "@muster/domain/namespace";
 
@@ -59,7 +60,7 @@ export function jobEventJson(event: JobEvent): JobEventJson {
     state: event.state,
     outcome: orNull(event.outcome),
     reason: orNull(event.reason),
-    error: orNull(event.error),
+    error: orNull(errorOf({ ...event, cause: event.reason })),
     worker_id: orNull(event.worker),
     previous_worker_id: orNull(event.fromWorker),
     participant_identity: orNull(event.agentIdentity),

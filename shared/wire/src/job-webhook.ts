@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { wireStatus } from "@muster/domain/job";
+import { wireErrorOf } from "@muster/domain/job-end";
 import type { JobEvent } from "@muster/domain/job-event";
 import { fieldOf } from "@muster/domain/namespace";
 import { signAccessToken } from "./access-token.js";
@@ -46,7 +47,7 @@ export function encodeJobWebhook(event: JobEvent, details: JobDetails = NO_DETAI
     deployment: event.deployment,
     state: {
       status: wireStatus(event.state, event.outcome),
-      error: event.error,
+      error: wireErrorOf({ ...event, cause: event.reason }),
       startedAtNs: nanoseconds(event.startedAtMs),
       endedAtNs: nanoseconds(event.endedAtMs),
       updatedAtNs: nanoseconds(event.atMs),

@@ -71,6 +71,13 @@ test("livekit-server-sdk's receiver accepts it, with the job in LiveKit's own fi
   });
 });
 
+test("of a job that was canceled it says why, where the status does not and nothing is kept", async () => {
+  const body = encodeJobWebhook({ ...EVENT, outcome: "canceled", reason: "room_closed", error: "" });
+  const { job } = await receiver.receive(body, signed(body));
+  expect(job?.state?.error).toBe("canceled: the room closed while the job waited");
+  expect(JSON.parse(body).muster).toMatchObject({ error: "the room closed while the job waited" });
+});
+
 describe("the receiver", () => {
   it.each(JOB_EVENT_NAMES)("accepts %s, thin as it is", async (event) => {
     const body = encodeJobWebhook({ ...EVENT, event });

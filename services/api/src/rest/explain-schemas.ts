@@ -88,7 +88,8 @@ const Now = z
     workers: z.array(Considered).openapi({ description: "The longest connected, at most 64." }),
     not_looked_at: z.int().openapi({ description: "Workers beyond the 2048 that are looked at." }),
     warnings: z.array(z.string()).openapi({
-      description: "No worker of the type that the job needs was ever seen for its agent. Empty: nothing.",
+      description:
+        "No worker of the type that the job needs was ever seen for its agent; which types were. Empty: nothing.",
     }),
   })
   .openapi("Waiting");

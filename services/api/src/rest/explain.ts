@@ -4,6 +4,7 @@
  */
 
 import { createRoute, type z } from "@hono/zod-openapi";
+import { isNameOfJob, jobOfWireId } from "@muster/domain/ids";
 import { poolOf } from "@muster/domain/pool";
 import { readAttempts } from "@muster/ledger/attempts";
 import { type JobRecord, jobRecord, orderRecord } from "@muster/ledger/records";
@@ -30,7 +31,7 @@ const explainRoute = createRoute({
   summary:
     "Why a job is where it is: each attempt to place it and, while it waits, how its workers stand now.",
   description:
-    "Kept as long as the job. What a worker is asked is what was true at that moment; `now` is true when it is read.",
+    "Kept as long as the job; found as `readJob` finds it. What a worker is asked is what was true at that moment; `now` is true when it is read.",
   request: { params: IdParams, query: NamespaceQuery },
   responses: {
     200: { description: "What happened.", content: { "application/json": { schema: Explanation } } },
@@ -43,18 +44,19 @@ export function explainRoutes({ ledger }: RestDeps) {
     const caller = c.get("caller");
     requireReadSome(caller);
     const query = c.req.valid("query");
-    const { id } = c.req.valid("param");
+    const { id: name } = c.req.valid("param");
     const namespace = namespaceOf(caller, query);
-    const reply = await ledger.explainJob({ namespace, job: id });
-    if (reply.status === "unknown") throw noSuch("job", id, namespace);
+    const reply = await ledger.explainJob({ namespace, job: jobOfWireId(name) });
+    if (reply.status === "unknown") throw noSuch("job", name, namespace);
     const job = jobRecord(reply.job);
     requireReadRoom(caller, job.room);
+    if (!isNameOfJob(name, job)) throw noSuch("job", name, namespace);
     const { attempts, leftOut } = readAttempts(reply.job, reply.attempts);
     const servers = await serversOf(namespace, job);
     const first = attempts[0];
     return c.json(
       {
-        ...{ id, namespace: query.namespace, state: job.state },
+        ...{ id: job.id, namespace: query.namespace, state: job.state },
         outcome: job.outcome === "" ? null : job.outcome,
         cause: job.cause,
         asked_at_ms: reply.now,

@@ -5,6 +5,7 @@
 
 import { createRoute } from "@hono/zod-openapi";
 import { DispatchError } from "@muster/domain/errors";
+import { isNameOfJob, jobOfWireId } from "@muster/domain/ids";
 import type { JobOutcome } from "@muster/domain/job";
 import { type JobRecord, jobRecord, orderRecord } from "@muster/ledger/records";
 import {
@@ -15,7 +16,7 @@ import {
   requireReadSome,
 } from "../auth.js";
 import { wakeHeld } from "../wake-held.js";
-import { namespaceOf, newRoutes, type RestDeps, readOne, readPage } from "./context.js";
+import { namespaceOf, newRoutes, noSuch, type RestDeps, readOne, readPage } from "./context.js";
 import type { List } from "./page.js";
 import { problems } from "./problem.js";
 import {
@@ -27,7 +28,7 @@ import {
   TerminateBody,
   Terminated,
 } from "./schemas.js";
-import { jobView } from "./views.js";
+import { jobView, participantView } from "./views.js";
 
 const listRoute = createRoute({
   method: "get",
@@ -46,6 +47,8 @@ const readRoute = createRoute({
   path: "/v1/jobs/{id}",
   operationId: "readJob",
   summary: "One job, with the metadata of its order and, while it waits, its place in line.",
+  description:
+    "Found by its id, and by the one that any of its offers carried (`AJ_x.2`), as a worker's log has it.",
   request: { params: IdParams, query: NamespaceQuery },
   responses: {
     200: { description: "The job.", content: { "application/json": { schema: JobDetail } } },
@@ -89,11 +92,17 @@ export function jobRoutes(deps: RestDeps) {
       requireReadSome(caller);
       const query = c.req.valid("query");
       const namespace = namespaceOf(caller, query);
-      const job = jobRecord(await readOne(deps, namespace, "job", c.req.valid("param").id));
+      const { id } = c.req.valid("param");
+      const job = jobRecord(await readOne(deps, namespace, "job", jobOfWireId(id)));
       requireReadRoom(caller, job.room);
+      if (!isNameOfJob(id, job)) throw noSuch("job", id, namespace);
       const { metadata, attributes } = await ofOrder(namespace, job.order);
       const position = await positionOf(namespace, job);
-      return c.json({ ...jobView(query.namespace, job), ...position, metadata, attributes }, 200);
+      const participant = participantView(job);
+      return c.json(
+        { ...jobView(query.namespace, job), participant, ...position, metadata, attributes },
+        200,
+      );
     })
     .openapi(terminateRoute, async (c) => {
       const caller = c.get("caller");

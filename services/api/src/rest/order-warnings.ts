@@ -4,15 +4,15 @@
  * only.
  */
 
-import { JOB_TYPES, type JobType, poolName, poolOf } from "@muster/domain/pool";
+import { JOB_TYPES, type JobType, type Pool, poolName, poolOf } from "@muster/domain/pool";
 import { knownTarget } from "@muster/domain/target";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { OrderPart } from "../room-orders.js";
 
 type KnownPools = Pick<Ledger, "knownPools">;
 
-/** The types of workers that can serve each target; the first is the one that it is made for. */
-const TYPES_OF = { room: JOB_TYPES, publishers: ["publisher"], participants: ["participant"] } as const;
+/** The type of worker that each target is made for. */
+const TYPE_OF = { room: "room", publishers: "publisher", participants: "participant" } as const;
 
 /** Of an order for which no worker was ever seen, in any namespace where it has a part: a misspelt name, a worker of another type. */
 export async function orderWarnings(
@@ -22,23 +22,35 @@ export async function orderWarnings(
   const [first] = parts;
   const target = first && knownTarget(first.order.target);
   if (first === undefined || target === undefined) return [];
-  const types = TYPES_OF[target.for];
   const { agent, deployment, fallback } = first.order;
   const asked = [{ agentName: agent, deployment }, ...fallback];
-  const names = types.flatMap((type) => asked.map((who) => poolName({ ...who, type })));
-  const known = await Promise.all(parts.map(({ namespace }) => ledger.knownPools({ namespace, names })));
-  return known.some((reply) => reply.names.length > 0) ? [] : [warningOf(agent, types[0])];
+  const namespaces = parts.map(({ namespace }) => namespace);
+  return await warningsOf(ledger, { namespaces, asked, agent, type: TYPE_OF[target.for] });
 }
 
 /** Of a job that waits for a pool of which no worker was ever seen. */
 export async function jobWarnings(ledger: KnownPools, namespace: string, pool: string): Promise<string[]> {
-  const { names } = await ledger.knownPools({ namespace, names: [pool] });
-  if (names.length > 0) return [];
-  const { agentName, type } = poolOf(pool);
-  return [warningOf(agentName, type)];
+  const { type, ...who } = poolOf(pool);
+  return await warningsOf(ledger, { namespaces: [namespace], asked: [who], agent: who.agentName, type });
 }
 
-function warningOf(agent: string, type: JobType): string {
+interface Asked {
+  namespaces: readonly string[];
+  /** Who may take it: its agent, and those of its fallback. */
+  asked: readonly Omit<Pool, "type">[];
+  agent: string;
+  type: JobType;
+}
+
+async function warningsOf(ledger: KnownPools, { namespaces, asked, agent, type }: Asked): Promise<string[]> {
+  const names = JOB_TYPES.flatMap((one) => asked.map((who) => poolName({ ...who, type: one })));
+  const known = await Promise.all(namespaces.map((namespace) => ledger.knownPools({ namespace, names })));
+  const seen = new Set(known.flatMap((reply) => reply.names.map((name) => poolOf(name).type)));
+  return seen.has(type) ? [] : [warningOf(agent, type, [...seen].sort())];
+}
+
+function warningOf(agent: string, type: JobType, others: readonly JobType[]): string {
   const who = agent === "" ? "the agent without a name" : `agent ${JSON.stringify(agent)}`;
-  return `no worker of type ${type} is known for ${who}; a job of this type waits until such a worker registers`;
+  const but = others.length === 0 ? "" : `, only of type ${others.join(" and ")}`;
+  return `no worker of type ${type} is known for ${who}${but}; a job of this type waits until such a worker registers`;
 }

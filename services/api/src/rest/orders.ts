@@ -5,7 +5,7 @@
 
 import { createRoute } from "@hono/zod-openapi";
 import { fieldOf } from "@muster/domain/namespace";
-import { orderRecord } from "@muster/ledger/records";
+import { jobRecord, type OrderRecord, orderRecord } from "@muster/ledger/records";
 import { requireReadAll, requireReadRoom, requireReadSome } from "../auth.js";
 import { namespaceOf, newRoutes, type RestDeps, readOne, readPage } from "./context.js";
 
@@ -14,7 +14,7 @@ import { type List, nextCursor, rankOf } from "./page.js";
 
 import { problems } from "./problem.js";
 import { IdParams, NamespaceQuery, OrderDetail, OrderPage, OrdersQuery } from "./schemas.js";
-import { orderView } from "./views.js";
+import { orderJobView, orderView } from "./views.js";
 
 const listRoute = createRoute({
   method: "get",
@@ -32,7 +32,7 @@ const readRoute = createRoute({
   method: "get",
   path: "/v1/orders/{id}",
   operationId: "readOrder",
-  summary: "One work order, with its metadata.",
+  summary: "One work order, with its metadata and its jobs.",
   request: { params: IdParams, query: NamespaceQuery },
   responses: {
     200: { description: "The order.", content: { "application/json": { schema: OrderDetail } } },
@@ -42,6 +42,8 @@ const readRoute = createRoute({
 
 /** A room has a handful; as LiveKit's own list. */
 const MAX_OF_ROOM = 1_000;
+/** Jobs in the answer for one order; an open one can have had many. */
+const MAX_JOBS = 100;
 
 export function orderRoutes(deps: RestDeps) {
   async function pageOfRoom(
@@ -60,6 +62,17 @@ export function orderRoutes(deps: RestDeps) {
       orders: found.slice(offset, offset + limit).map((order) => orderView(fieldOf(namespace), order)),
       next_cursor: nextCursor(list, offset + limit, found.length),
       total: found.length,
+    };
+  }
+
+  /** Those that it has in this namespace. */
+  async function jobsOf(namespace: string, { id, room }: OrderRecord) {
+    const one = { namespace, room, only: id, limit: MAX_JOBS + 1 };
+    const { orders } = await deps.ledger.listRoomOrders(one);
+    const jobs = Object.values(orders).flatMap((listed) => Object.values(listed.jobs).map(jobRecord));
+    return {
+      jobs: jobs.slice(0, MAX_JOBS).map((job) => orderJobView(fieldOf(namespace), job)),
+      more_jobs: jobs.length > MAX_JOBS,
     };
   }
 
@@ -87,11 +100,14 @@ export function orderRoutes(deps: RestDeps) {
       const caller = c.get("caller");
       requireReadSome(caller);
       const query = c.req.valid("query");
-      const hash = await readOne(deps, namespaceOf(caller, query), "order", c.req.valid("param").id);
-      const order = orderRecord(hash);
+      const namespace = namespaceOf(caller, query);
+      const order = orderRecord(await readOne(deps, namespace, "order", c.req.valid("param").id));
       requireReadRoom(caller, order.room);
       const { metadata, attributes } = order;
-      const warnings = await orderWarnings(deps.ledger, [{ namespace: namespaceOf(caller, query), order }]);
-      return c.json({ ...orderView(query.namespace, order), metadata, attributes, warnings }, 200);
+      const [jobs, warnings] = await Promise.all([
+        jobsOf(namespace, order),
+        orderWarnings(deps.ledger, [{ namespace, order }]),
+      ]);
+      return c.json({ ...orderView(query.namespace, order), metadata, attributes, warnings, ...jobs }, 200);
     });
 }

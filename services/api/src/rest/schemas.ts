@@ -123,7 +123,10 @@ const jobFields = {
   held: z.boolean().openapi({ description: "Parked because its order is on hold." }),
   outcome: z.enum(JOB_OUTCOMES).nullable(),
   cause: z.string().openapi({ description: "Why it ended, one word; empty while it has not." }),
-  error: z.string(),
+  error: z.string().openapi({
+    description:
+      "For people: why it did not succeed, never empty then; of one that lives, what its last attempt failed of.",
+  }),
   type: z.enum(JOB_TYPES),
   agent_name: z
     .string()
@@ -196,6 +199,10 @@ export const Job = z.object(jobFields).openapi("Job");
 export const JobDetail = z
   .object({
     ...jobFields,
+    participant: z
+      .object({ identity: z.string(), sid: z.string() })
+      .nullable()
+      .openapi({ description: "Whom it is for; null when it is for the room." }),
     position: z
       .int()
       .nullable()
@@ -228,11 +235,26 @@ export const Order = z.object(partFields).openapi("Order");
 const warningFields = {
   warnings: z.array(z.string()).openapi({
     description:
-      "What may keep it from doing what was meant: no worker of the type that its target needs was ever seen. Empty: nothing.",
+      "What may keep it from doing what was meant: no worker of the type that its target needs was ever seen; which types were. Empty: nothing.",
   }),
 };
+export const OrderJob = z.object({
+  id: z.string(),
+  namespace: z.string(),
+  type: z.enum(JOB_TYPES),
+  state: z.enum(JOB_STATES),
+  outcome: z.enum(JOB_OUTCOMES).nullable(),
+});
 export const OrderDetail = z
-  .object({ ...partFields, ...privateFields, ...warningFields })
+  .object({
+    ...partFields,
+    ...privateFields,
+    ...warningFields,
+    jobs: z.array(OrderJob).openapi({
+      description: "At most 100, the live ones first, then those that ended, the longest ended first.",
+    }),
+    more_jobs: z.boolean().openapi({ description: "It has more than these." }),
+  })
   .openapi("OrderDetail");
 
 export const WholeOrder = z
@@ -240,19 +262,10 @@ export const WholeOrder = z
     ...orderFields,
     ...privateFields,
     namespaces: z.array(z.string()).openapi({ description: "Where it has a part." }),
-    jobs: z
-      .array(
-        z.object({
-          id: z.string(),
-          namespace: z.string(),
-          type: z.enum(JOB_TYPES),
-          state: z.enum(JOB_STATES),
-          outcome: z.enum(JOB_OUTCOMES).nullable(),
-        }),
-      )
-      .openapi({
-        description: "At most 1000 of each namespace, the longest ended first, then the live ones.",
-      }),
+    jobs: z.array(OrderJob).openapi({
+      description:
+        "At most 1000 of each namespace, the live ones first, then those that ended, the longest ended first.",
+    }),
   })
   .openapi("WholeOrder");
 const mergedField = {

@@ -3,13 +3,15 @@
  */
 
 import type { z } from "@hono/zod-openapi";
+import { errorOf } from "@muster/domain/job-end";
 import { fieldOf } from "@muster/domain/namespace";
 import { poolOf } from "@muster/domain/pool";
 import type { JobRecord, OrderRecord, SessionRecord } from "@muster/ledger/records";
+import { decodeParticipant } from "@muster/wire/job-message";
 import type { OrderPart } from "../room-orders.js";
 import { fallbackView } from "./fallback.js";
 import { preferencesView } from "./preferences.js";
-import type { Job, Order, WholeOrder, Worker } from "./schemas.js";
+import type { Job, JobDetail, Order, OrderJob, WholeOrder, Worker } from "./schemas.js";
 import { targetView } from "./target.js";
 
 /** 0 in the ledger is "not yet". */
@@ -53,7 +55,7 @@ export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> 
     held: job.isHeld,
     outcome: job.outcome === "" ? null : job.outcome,
     cause: job.cause,
-    error: job.error,
+    error: errorOf(job),
     type: job.type,
     agent_name: agentName,
     deployment,
@@ -74,6 +76,21 @@ export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> 
     running_at_ms: timeOrNull(job.runningAtMs),
     ended_at_ms: timeOrNull(job.endedAtMs),
   };
+}
+
+/** Whom a job is for; null for one of the room, or where it was not told. */
+export function participantView({
+  participantInfo,
+}: Pick<JobRecord, "participantInfo">): z.infer<typeof JobDetail>["participant"] {
+  if (participantInfo === "") return null;
+  const { identity, sid } = decodeParticipant(Buffer.from(participantInfo, "base64"));
+  return { identity, sid };
+}
+
+/** A job in the answer of its order. */
+export function orderJobView(namespace: string, job: JobRecord): z.infer<typeof OrderJob> {
+  const { id, type, state, outcome } = job;
+  return { id, namespace, type, state, outcome: outcome === "" ? null : outcome };
 }
 
 export function orderView(namespace: string, order: OrderRecord): z.infer<typeof Order> {
@@ -100,12 +117,7 @@ export function wholeOrderView(parts: readonly [OrderPart, ...OrderPart[]]): z.i
     metadata: order.metadata,
     attributes: order.attributes,
     namespaces: parts.map((part) => fieldOf(part.namespace)),
-    jobs: parts.flatMap((part) =>
-      part.jobs.map(({ id, type, state, outcome }) => ({
-        ...{ id, namespace: fieldOf(part.namespace), type, state },
-        outcome: outcome === "" ? null : outcome,
-      })),
-    ),
+    jobs: parts.flatMap((part) => part.jobs.map((job) => orderJobView(fieldOf(part.namespace), job))),
   };
 }
 

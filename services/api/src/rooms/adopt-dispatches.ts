@@ -4,8 +4,8 @@
  * in each life of its room, under its id, unless livekit-server gave it to a worker of its own. Where livekit-server is known
  * to have such, a dispatch is looked at again after the time in which they claim it, and taken then; else at once.
  *
- * LiveKit makes one without a name for each room that names no agent, also where nobody ever ran such an agent. It is taken
- * where a worker without a name was seen by then; comes the first one later, in the rooms that have callers.
+ * LiveKit makes one without a name for each room that names no agent, also where nobody runs such an agent. It is taken
+ * where somebody does (unnamed-agent.ts); comes a worker without a name later, in the rooms that have callers.
  *
  * 1. The id that stands for it in this life is settled. 2. The order is made. 3. It is marked as made. Died between
  * them: the next look goes on, and makes nothing twice, since the order's id is the one that stands.
@@ -22,21 +22,19 @@ import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import { AgentDispatch, CreateAgentDispatchRequest } from "@muster/wire/generated/livekit";
 import type { AcceptOrder } from "../accept-order.js";
-import type { KnownNamespaces } from "../known-namespaces.js";
 import type { ApiMetrics } from "../metrics.js";
 import { checkDispatchId, orderOf } from "../order-request.js";
-import type { OrderPolicy } from "../policy.js";
 import { ClaimWindow } from "./claim-window.js";
 import { LivesSeen } from "./lives-seen.js";
+import type { UnnamedAgent } from "./unnamed-agent.js";
 
 export interface AdoptDispatchesDeps {
   ledger: Pick<Ledger, "adoptDispatch" | "listLives">;
   /** undefined: LiveKit cannot be asked; unnamed agents then go to every new room, as LiveKit itself has it. */
   roomService: Pick<RoomService, "listDispatches" | "listParticipants"> | undefined;
   ownWorkers: Pick<OwnWorkers, "note" | "list" | "forget">;
-  known: Pick<KnownNamespaces, "of">;
+  unnamed: Pick<UnnamedAgent, "isRun">;
   acceptOrder: Pick<AcceptOrder, "accept">;
-  policy: Pick<OrderPolicy, "adoptUnnamed">;
   metrics: Pick<ApiMetrics, "orderAccepted" | "orderMerged">;
   /** Whose orders they become: LiveKit knows of no projects. */
   project: string;
@@ -119,9 +117,9 @@ export class AdoptDispatches {
   }
 
   async #adopt(room: string, sid: string, likeness: string, dispatch: AgentDispatch): Promise<void> {
-    const { ledger, acceptOrder, project, metrics, log } = this.#deps;
+    const { ledger, unnamed, acceptOrder, project, metrics, log } = this.#deps;
     const args = { room, sid, likeness, id: dispatch.id, keepMs: KEEP_MS };
-    const isLate = dispatch.agentName === "" && !(await this.#isUnnamedKnown());
+    const isLate = dispatch.agentName === "" && !(await unnamed.isRun(dispatch.deployment));
     const { id, done, late } = await ledger.adoptDispatch({ ...args, isDone: false, isLate });
     if (done === 1) return;
     if (isLate || (late === 1 && !(await this.#hasCallers(room, sid)))) return this.#late.add(sid);
@@ -148,16 +146,9 @@ export class AdoptDispatches {
     await ledger.adoptDispatch({ ...args, isDone: true, isLate: false });
   }
 
-  /** Whether workers without a name can take what LiveKit made for them. */
-  async #isUnnamedKnown(): Promise<boolean> {
-    const { known, policy, project } = this.#deps;
-    if (policy.adoptUnnamed !== "known") return policy.adoptUnnamed === "always";
-    return (await known.of(project, "")).namespaces.length > 0;
-  }
-
   async #mayBeTakenNow(sid: string): Promise<boolean> {
     // Whether LiveKit and Redis answer is seen by the look that follows.
-    return this.#late.has(sid) && (await this.#isUnnamedKnown().catch(() => true));
+    return this.#late.has(sid) && (await this.#deps.unnamed.isRun("").catch(() => true));
   }
 
   async #hasCallers(room: string, sid: string): Promise<boolean> {

@@ -23,11 +23,12 @@ export class AgentsInRoom {
     this.#deps = deps;
   }
 
-  /** Its agent, wherever it was seen: the latest of those that bear its identity is the present one. */
+  /** Its agent, wherever it was seen: the latest of those that bear its identity is the present one. Others may bear it too. */
   async note(namespace: string, job: JobRecord, people: readonly RoomPerson[]): Promise<void> {
     if (job.agentIdentity === "" || job.state === "ended") return;
     // What a former holder does is no news of the present one.
-    const seen = people.filter((person) => person.identity === job.agentIdentity && !isFormer(job, person));
+    const isAgent = ({ identity, kind }: RoomPerson) => kind === "agent" && identity === job.agentIdentity;
+    const seen = people.filter((person) => isAgent(person) && !isFormer(job, person));
     // One whose connection was aborted never joined.
     const joined = seen.filter(
       ({ left_at: leftAt, joined_at: joinedAt, publishes }) =>

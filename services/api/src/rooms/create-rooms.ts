@@ -24,6 +24,7 @@ import type { ReconcileRoom } from "./reconcile-room.js";
 import { RoomBook } from "./room-book.js";
 import type { RoomIntake } from "./room-intake.js";
 import { RoomRounds } from "./room-rounds.js";
+import { UnnamedAgent } from "./unnamed-agent.js";
 
 export interface RoomsDeps {
   redis: RedisClient;
@@ -57,7 +58,8 @@ export interface Rooms {
 export function createRooms(deps: RoomsDeps): Rooms {
   const { redis, reconciler, policy } = deps;
   const rooms = new LiveRooms(redis);
-  const adopt = new AdoptDispatches({ ...deps, project: DEFAULT_PROJECT });
+  const unnamed = new UnnamedAgent({ ...deps, project: DEFAULT_PROJECT });
+  const adopt = new AdoptDispatches({ ...deps, unnamed, project: DEFAULT_PROJECT });
   const rules = new FollowRules(deps);
   const intake = new RoomBook({ ...deps, reconcile: reconciler, rooms, adopt, rules });
   const rounds = new RoomRounds({ ...deps, rooms, intake, adopt, rules, everyMs: policy.roomsEveryMs });

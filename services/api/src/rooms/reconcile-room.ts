@@ -132,7 +132,7 @@ export class ReconcileRoom implements RoomReconciler {
     if (order.state !== "live" && jobs.every(({ state }) => state === "ended")) return;
     const boundTo = order.roomSid;
     const isOver = !look.isLive || (boundTo !== "" && boundTo !== look.sid);
-    const goesOn = isOver ? await this.#endIn(namespace, look, order) : order.state === "live";
+    const goesOn = isOver ? await this.#endIn(namespace, look, order, jobs) : order.state === "live";
     if (!look.isLive && goesOn) await this.#wantRoom(look, order);
     if (!look.isLive || !goesOn) return;
     for (const job of jobs) {
@@ -142,15 +142,22 @@ export class ReconcileRoom implements RoomReconciler {
     await this.#left.settle(namespace, order.id, jobs, look.people);
     await this.#extend(namespace, look, order);
     if (waitsForCallers(jobs)) await this.#tellOfCallers(namespace, look, { order, jobs });
-    if (boundTo === "") await this.#endWhenOver(namespace, look, order);
+    if (boundTo === "") await this.#endWhenOver(namespace, look, { order, jobs });
   }
 
   /** The life that the order is bound to is over; one that is bound to none can have been meant for the last one. */
-  async #endIn(namespace: string, look: RoomLook, order: OrderRecord): Promise<boolean> {
+  async #endIn(
+    namespace: string,
+    look: RoomLook,
+    order: OrderRecord,
+    jobs: readonly JobRecord[],
+  ): Promise<boolean> {
     const over = order.roomSid === "" ? look.sid : order.roomSid;
     const seenAt = (await this.#callers.lives(look.room)).get(over)?.seen_at ?? 0;
     if (order.roomSid === "" && seenAt <= order.createdAtMs) return order.state === "live";
-    return this.#ended.end(namespace, order.id, over, seenAt);
+    const told = over === look.sid;
+    if (told) for (const job of jobs) await this.#agents.note(namespace, job, look.people);
+    return this.#ended.end(namespace, order.id, over, { seenAt, told });
   }
 
   /** It closed, and the order is for its next life. */
@@ -165,11 +172,11 @@ export class ReconcileRoom implements RoomReconciler {
   }
 
   /** Whoever took in meanwhile that this life is over did not find the order that was just bound to it. */
-  async #endWhenOver(namespace: string, look: RoomLook, order: OrderRecord): Promise<void> {
+  async #endWhenOver(namespace: string, look: RoomLook, { order, jobs }: Listed): Promise<void> {
     const { room, sid } = look;
     const reply = await this.#deps.ledger.readRoom({ room, cursor: "0", limit: 1 });
     const isOver = reply.status === "found" && (reply.sid !== sid || reply.live === 0);
-    if (isOver) await this.#endIn(namespace, look, { ...order, roomSid: sid });
+    if (isOver) await this.#endIn(namespace, look, { ...order, roomSid: sid }, jobs);
   }
 
   async #extend(namespace: string, look: RoomLook, order: OrderRecord): Promise<void> {

@@ -26,6 +26,7 @@ import { staleParticipants } from "./checks/stale-participants.js";
 import { transport } from "./checks/transport.js";
 import { webhook } from "./checks/webhook.js";
 import { workerLivekitUrl } from "./checks/worker-livekit-url.js";
+import { workerTypes } from "./checks/worker-types.js";
 
 export const ALL_CHECKS: readonly Check[] = [
   config,
@@ -42,5 +43,5 @@ export const ALL_CHECKS: readonly Check[] = [
     ownWorkers,
     silentPlaces,
   ],
-  ...[transport, ports, nodes, services, dueNamespaces],
+  ...[transport, ports, nodes, services, dueNamespaces, workerTypes],
 ];

@@ -1,12 +1,12 @@
 -- answering: how long a worker may take to answer an offer. `answer_ms` of a session: what its gateway gives it now, in ms;
 -- absent: the gateway's default. What the workers of a pool were late by teaches the others of it: `answer-time:<pool>` holds
--- the newest lesson for a day.
+-- the newest lesson for a quarter of an hour: whoever hangs is waited for as long.
 -- @include waiting
 -- @key deadlines deadlines
 -- @family session session:
 -- @family answer-time answer-time:
 
-local LESSON_MS = 86400000
+local LESSON_MS = 900000
 
 -- What was learnt in the pool last, in ms; 0 when nothing was.
 local function taught_answer_ms(pool)
@@ -20,7 +20,7 @@ end
 -- Never shortens: what is known to be needed by one is not too long for another.
 local function lengthen_answer(id, pool, own_ms, answer_ms)
   if answer_ms > (own_ms or 0) then redis.call("HSET", session_of(id), "answer_ms", answer_ms) end
-  if answer_ms > taught_answer_ms(pool) then teach_answer_ms(pool, answer_ms) end
+  if answer_ms >= taught_answer_ms(pool) then teach_answer_ms(pool, answer_ms) end
 end
 
 -- Asked, and not done answering: it gets no offers meanwhile. One that was ejected gets one at a time anyway.

@@ -5,6 +5,7 @@
 -- @include ejecting
 -- @include presence
 -- @include unjoined
+-- @key left-pools left-pools
 -- @family gateway-sessions gateway-sessions:
 -- @family pool-sessions pool-sessions:
 
@@ -29,6 +30,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
   redis.call("DEL", session_of(id))
   redis.call("ZREM", sessions_key, id)
   redis.call("ZREM", pool_sessions_of(pool), id)
+  if redis.call("ZCARD", pool_sessions_of(pool)) == 0 then redis.call("ZADD", left_pools_key, now, pool) end
   local came_lately = forget_arrival(id)
   redis.call("ZREM", deadlines_key, "session|" .. id)
   if drain_of_worker(id) then set_timer("session|" .. id, now + DRAIN_OUTLIVES_MS) end

@@ -19,6 +19,7 @@ local function add_stop(job_id, job, reason, until_ms, remove_at)
   if is_looked_for then
     stop.room, stop.identity, stop.ends_at, stop.looks = job.room, job.agent_identity, until_ms, 0
     stop.seen = job.participant_sid ~= ""
+    stop.pool, stop.started_at = job.pool, tonumber(job.started_at)
   end
   redis.call("HSET", stops_key, field, cjson.encode(stop))
   if job.session ~= "" then redis.call("SADD", gateway_stops_of(job.gateway), field) end
