@@ -30,24 +30,29 @@ export function describeLive(name: string, tests: () => void): void {
   describe.skipIf(LIVEKIT_SERVER_BIN === "")(name, { timeout: 2 * SDK_DEADLINE_MS }, tests);
 }
 
+interface Keys {
+  apiKey: string;
+  apiSecret: string;
+}
+const MUSTERS_KEYS: Keys = { apiKey: API_KEY, apiSecret: API_SECRET };
+
 /**
  * To be called where hooks are, once in a file, for LiveKit's client cannot be used again once it is disposed of. What it
- * answers is filled in before the first test. Its keys are those of the Muster that SDK tests talk to (sdk/live-muster).
+ * answers is filled in before the first test. Its keys are those of the Muster that SDK tests talk to, if not said otherwise.
  */
-export function liveRooms(): LiveRooms {
+export function liveRooms(keys = MUSTERS_KEYS): LiveRooms {
   const rooms = {} as LiveRooms;
-  beforeAll(async () => void Object.assign(rooms, await start()), SDK_DEADLINE_MS);
+  beforeAll(async () => void Object.assign(rooms, await start(keys)), SDK_DEADLINE_MS);
   afterAll(() => rooms.stop?.());
   return rooms;
 }
 
-async function start(): Promise<LiveRooms> {
-  const keys = { apiKey: API_KEY, apiSecret: API_SECRET };
+async function start(keys: Keys): Promise<LiveRooms> {
   const redis = await startRedis();
   const tap = await startWebhookTap();
   const server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
   const people = new People({ ...keys, server });
-  const rooms = new RoomServiceClient(server.url, API_KEY, API_SECRET);
+  const rooms = new RoomServiceClient(server.url, keys.apiKey, keys.apiSecret);
   const agentsIn = async (room: string) =>
     (await rooms.listParticipants(room)).filter(({ kind }) => kind === KIND_AGENT);
   return {

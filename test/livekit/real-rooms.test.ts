@@ -20,7 +20,7 @@ const SETTLED_MS = 20_000;
 /** LiveKit's numbers. */
 const KINDS: readonly Listed["kind"][] = ["standard", "ingress", "egress", "sip", "agent"];
 
-const live = liveRooms();
+const live = liveRooms({ apiKey: API_KEY, apiSecret: API_SECRET });
 let api: RunningApi;
 let dispatches: AgentDispatchClient;
 
