@@ -6,6 +6,7 @@ const losses = (test) => ({ file: "shared/ledger/test/losses.test.ts", test: `si
 const migration = (test) => ({ file: "shared/ledger/test/migration.test.ts", test: `single Redis ${test}` });
 const sessions = (test) => ({ file: "shared/ledger/test/sessions.test.ts", test: `single Redis ${test}` });
 
+const slowJoins = (test) => ({ file: "shared/ledger/test/slow-joins.test.ts", test: `single Redis ${test}` });
 const unjoined = (test) => ({ file: "shared/ledger/test/unjoined.test.ts", test: `single Redis ${test}` });
 
 export const LEDGER_RECOVERY = [
@@ -37,9 +38,52 @@ export const LEDGER_RECOVERY = [
     name: "presence is not asked about a silent worker's job",
     breaks: 13,
     file: `${LUA}expire-job.lua`,
-    find: 'if record.agent_identity ~= "" and presence_is_known() then',
-    replace: "if false then",
+    find: 'local asks = record.agent_identity ~= "" and presence_is_known()',
+    replace: "local asks = false",
     caughtBy: unjoined("never joined while somebody waits: it is stopped"),
+  },
+  {
+    name: "a pool learns nothing of agents that are slow to join",
+    breaks: 13,
+    file: `${LUA}note-agent.lua`,
+    find: "    learn_join(record.pool, came_at - tonumber(record.started_at))\n",
+    replace: "",
+    caughtBy: slowJoins("teaches its pool: late"),
+  },
+  {
+    name: "the second attempt of a slow agent is as short as the first",
+    breaks: 13,
+    file: `${LUA}includes/joining.lua`,
+    find: "math.max(0, tonumber(job.attempts) - 1))",
+    replace: "0)",
+    caughtBy: slowJoins("has twice as long in the next attempt of its job"),
+  },
+  {
+    name: "an agent that its worker says it runs is never looked for",
+    breaks: 12,
+    file: `${LUA}report.lua`,
+    find: "if must_doubt(record) then set_timer(",
+    replace: "if false then set_timer(",
+    caughtBy: slowJoins("is asked about when the slowest agent would be there"),
+  },
+  {
+    name: "a job whose agent never came ends well with its room",
+    breaks: 13,
+    file: `${LUA}end-room-order.lua`,
+    find: "if not (told and must_doubt(record)) then",
+    replace: "if true then",
+    caughtBy: slowJoins("is no success when its room ends"),
+  },
+  {
+    name: "the worker of a job that was superseded by a guess is told to stop",
+    breaks: 2,
+    file: `${LUA}assert-gateway.lua`,
+    find: "elseif is_guessed(claim, job) then",
+    replace: "elseif false then",
+    caughtBy: {
+      file: "shared/ledger/test/superseded.test.ts",
+      test: "single Redis its worker is not told to stop",
+    },
   },
   {
     name: "the grace is over at once",

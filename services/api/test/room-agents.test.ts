@@ -56,6 +56,38 @@ describe("the agent of a job", () => {
     expect(await recordOf(job)).toMatchObject({ state: "running", participant_sid: agent.sid });
   });
 
+  test.each(["standard", "sip"] as const)("is nobody else (%s) who bears its identity", async (kind) => {
+    const { job, identity } = await started("starting");
+    house.play((rooms) => rooms.join(ROOM, identity, { kind }));
+    house.play((rooms) => rooms.publish(ROOM, identity));
+    await house.tell();
+    expect(await recordOf(job)).toMatchObject({ state: "starting" });
+    expect(await recordOf(job)).not.toHaveProperty("participant_sid");
+    house.play((rooms) => rooms.leave(ROOM, identity));
+    await house.tell();
+    expect(await recordOf(job)).not.toHaveProperty("left_at");
+  });
+
+  describe("where presence is known, of a room that ends", () => {
+    const ended = async (told: "all" | "none") => {
+      const { job, identity } = await started("running");
+      await house.api.redis.set("muster:{default}:presence", 1);
+      if (told === "all") house.play((rooms) => rooms.join(ROOM, identity, { kind: "agent" }));
+      house.play((rooms) => rooms.finishRoom(ROOM));
+      const events = house.untold();
+      // Only the last word on the room comes in time.
+      await house.deliver(told === "all" ? [...events.slice(0, 1), ...events.slice(-1)] : events.slice(-1));
+      const { state, outcome, cause } = await recordOf(job);
+      return [state, outcome, cause];
+    };
+    test("one that was there did its job", async () => {
+      expect(await ended("all")).toEqual(["ended", "success", "room_finished"]);
+    });
+    test("one that nobody saw did not", async () => {
+      expect(await ended("none")).toEqual(["ended", "canceled", "room_closed"]);
+    });
+  });
+
   test("whose connection was aborted never joined", async () => {
     const { job, identity } = await started("running");
     house.play((rooms) => rooms.beginJoin(ROOM, identity, { kind: "agent" }));

@@ -37,7 +37,7 @@ export const placementFields = {
   startDeadlineMs: durationMs({ minMs: 1_000, maxMs: 600_000 })
     .default(START_DEADLINE_MS)
     .describe(
-      "From the assignment until the job must have been seen to run, or its agent to have joined: longer than the slowest start of an agent.",
+      "From the assignment until the job must have been seen to run, or its agent to have joined: longer than the slowest start of an agent. Later attempts, and pools known to be slow, have up to four times as long.",
     ),
   silentJobBoundMs: durationMs({ minMs: 60_000, maxMs: 604_800_000 })
     .default(SILENT_JOB_BOUND_MS)

@@ -96,7 +96,7 @@ export const gatewayFields = {
   startDeadlineMs: durationMs({ minMs: 1_000, maxMs: MAX_DURATION_MS })
     .default(START_DEADLINE_MS)
     .describe(
-      "From the assignment until the job must have been seen to run, or its agent to have joined: longer than the slowest start of an agent.",
+      "From the assignment until the job must have been seen to run, or its agent to have joined: longer than the slowest start of an agent. Later attempts, and pools known to be slow, have up to four times as long.",
     ),
   sampleFlushMs: durationMs({ minMs: 1, maxMs: 10_000 })
     .default(100)

@@ -82,6 +82,40 @@ onEachRedis("an agent that is slow to join", (scene) => {
   });
 });
 
+onEachRedis("a job whose agent nobody saw in its room", (scene) => {
+  async function started(s: Scene, agesMs: number): Promise<void> {
+    await s.knowPresence();
+    await s.worker("AW_1");
+    await s.order("AD_1", undefined, { room_sid: "RM_1" });
+    await s.admit("AJ_1");
+    await s.accept("AJ_1", "AW_1", 1);
+    s.pass(agesMs);
+  }
+
+  test.each([
+    ["5 s after its start", 5_000, "room_closed", "canceled"],
+    ["later", 5_001, "never_joined", "never_joined"],
+  ])("is no success when its room ends %s", async (_, agesMs, cause, counted) => {
+    const s = scene();
+    await started(s, agesMs);
+    expect(await s.endRoom("AD_1")).toMatchObject({ outcomes: [counted], stops: [{ wire: "AJ_1" }] });
+    expect(await s.field("job", "AJ_1", "cause")).toBe(cause);
+    expect(await s.field("job", "AJ_1", "outcome")).toBe("canceled");
+  });
+
+  test("is one when it was seen, and when not all that was seen of the room was told", async () => {
+    const s = scene();
+    await started(s, 60_000);
+    await s.agentJoined("AJ_1", "PA_1");
+    expect(await s.endRoom("AD_1")).toMatchObject({ outcomes: ["success"] });
+    const other = scene();
+    await other.order("AD_2", undefined, { room_sid: "RM_1" });
+    await other.admit("AJ_2");
+    await other.accept("AJ_2", "AW_1", 1);
+    expect(await other.endRoom("AD_2", "RM_1", 100, 0, false)).toMatchObject({ outcomes: ["success"] });
+  });
+});
+
 onEachRedis("a job that its worker says it runs, and whose agent nobody saw", (scene) => {
   async function runs(): Promise<Scene> {
     const s = scene();
