@@ -3,16 +3,14 @@
  * room. A worker each, at livekit-server itself and at Muster, writes down the job of its offer and of its assignment.
  */
 import type { Job } from "@muster/wire/generated/livekit";
-import { AccessToken, AgentDispatchClient, RoomConfiguration, RoomServiceClient } from "livekit-server-sdk";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { type RedisServer, startRedis } from "../kit/redis-server.js";
+import { AgentDispatchClient, RoomConfiguration } from "livekit-server-sdk";
+import { beforeAll, expect, it, onTestFinished } from "vitest";
 import { startWorker } from "../kit/simulated-worker.js";
 import { waitUntil } from "../kit/wait-until.js";
-import { API_KEY, API_SECRET, type LiveMuster, startLiveMuster } from "../sdk/live-muster.js";
-import { startNodeWorker } from "../sdk/worker-process.js";
-import { LIVEKIT_SERVER_BIN, type LivekitServer, startLivekitServer } from "./livekit-server.js";
-import { People } from "./people.js";
-import { startWebhookTap, type WebhookTap } from "./webhook-tap.js";
+import { API_KEY, API_SECRET } from "../sdk/live-muster.js";
+import { liveHouse } from "./live-house.js";
+import { describeLive } from "./live-rooms.js";
+import { nodeWorker } from "./live-workers.js";
 
 const DEADLINE_MS = 30_000;
 /** Longer than a room is looked at without being asked to. */
@@ -20,49 +18,28 @@ const ROUND_MS = 15_000;
 const TYPES = { room: 0, publisher: 1, participant: 2 } as const;
 const METADATA = JSON.stringify({ language: "de", model: "large" });
 
-let redis: RedisServer;
-let tap: WebhookTap;
-let server: LivekitServer;
-let muster: LiveMuster;
-let people: People;
-let rooms: RoomServiceClient;
+const house = liveHouse({ isTold: false });
 let dispatchers: { stock: AgentDispatchClient; muster: AgentDispatchClient };
 
 /** Of both sides, under names of their own, so that neither takes the other's work. */
 type Side = "stock" | "muster";
 const SIDES: readonly Side[] = ["stock", "muster"];
 
-describe.skipIf(LIVEKIT_SERVER_BIN === "")("the job that an agent is given", { timeout: 90_000 }, () => {
+describeLive("the job that an agent is given", () => {
   beforeAll(async () => {
-    redis = await startRedis();
-    tap = await startWebhookTap();
-    const keys = { apiKey: API_KEY, apiSecret: API_SECRET };
-    server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
-    muster = await startLiveMuster({
-      ...{ MUSTER_LIVEKIT_URL: server.url, MUSTER_WORKER_LIVEKIT_URL: server.wsUrl },
-    });
-    people = new People({ ...keys, server });
-    rooms = new RoomServiceClient(server.url, API_KEY, API_SECRET);
+    const { muster, server } = house;
     // The first question opens the connection, which can take longer than an order waits.
     await muster.client.createDispatch("before", "nobody");
     dispatchers = {
       stock: new AgentDispatchClient(server.url, API_KEY, API_SECRET),
       muster: muster.client,
     };
-  }, 90_000);
-  beforeEach(({ onTestFailed }) => onTestFailed(() => muster.printOutput()));
-  afterAll(async () => {
-    await people?.end();
-    await muster?.stop();
-    await server?.kill();
-    await tap?.stop();
-    await redis?.stop();
   });
 
   it("for a room that is there has the room as it is", async () => {
     const [stock, ours] = await onBothSides("there", "room", async (side, room, agent) => {
-      await rooms.createRoom({ name: room, metadata: METADATA, emptyTimeout: 60, maxParticipants: 7 });
-      await people.join("caller", room);
+      await house.rooms.createRoom({ name: room, metadata: METADATA, emptyTimeout: 60, maxParticipants: 7 });
+      await house.people.join("caller", room);
       await dispatchers[side].createDispatch(room, agent, { metadata: "for the agent" });
     });
     expect(ours).toEqual(stock);
@@ -71,9 +48,9 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the job that an agent is given", { t
 
   it("has the metadata as they were changed just before, of which no webhook tells", async () => {
     const [stock, ours] = await onBothSides("changed", "room", async (side, room, agent) => {
-      await rooms.createRoom({ name: room, metadata: "before" });
-      await people.join("caller", room);
-      await rooms.updateRoomMetadata(room, "after");
+      await house.rooms.createRoom({ name: room, metadata: "before" });
+      await house.people.join("caller", room);
+      await house.rooms.updateRoomMetadata(room, "after");
       await dispatchers[side].createDispatch(room, agent);
     });
     expect(ours).toEqual(stock);
@@ -95,11 +72,11 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the job that an agent is given", { t
     "for a %s who is there already comes at once, and has the participant",
     async (type) => {
       const [stock, ours] = await onBothSides(`${type}-there`, type, async (side, room, agent) => {
-        await rooms.createRoom({ name: room, metadata: METADATA });
-        const person = await people.join("caller", room, { attributes: { tier: "gold" } });
+        await house.rooms.createRoom({ name: room, metadata: METADATA });
+        const person = await house.people.join("caller", room, { attributes: { tier: "gold" } });
         await person.publish();
         await waitUntil("it is known to publish", async () => {
-          const [listed] = await rooms.listParticipants(room);
+          const [listed] = await house.rooms.listParticipants(room);
           return listed?.tracks.length === 1;
         });
         const askedAtMs = Date.now();
@@ -115,8 +92,8 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the job that an agent is given", { t
   it("is the same in ListDispatch", async () => {
     const listed: Partial<Record<Side, unknown>> = {};
     await onBothSides("listed", "participant", async (side, room, agent) => {
-      await rooms.createRoom({ name: room, metadata: METADATA });
-      await people.join("caller", room);
+      await house.rooms.createRoom({ name: room, metadata: METADATA });
+      await house.people.join("caller", room);
       await dispatchers[side].createDispatch(room, agent);
       // livekit-server lists a job some seconds after its worker has it.
       listed[side] = await waitUntil(
@@ -138,11 +115,11 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the job that an agent is given", { t
   });
 
   it("of a dispatch that livekit-server made itself, too", async () => {
-    tap.leadTo(`${muster.url}/webhook`);
+    house.tap.leadTo(`${house.muster.url}/webhook`);
     const [stock, ours] = await onBothSides("by-token", "room", async (_, room, agentName) => {
       const agents = [{ agentName, metadata: "by token" }];
       const roomConfig = new RoomConfiguration({ agents, metadata: METADATA, maxParticipants: 5 });
-      await people.join("caller", room, { roomConfig });
+      await house.people.join("caller", room, { roomConfig });
     });
     // livekit-server sends its own while the caller is still coming in.
     const [nobody, one] = [stock, ours].map((job) => ({ ...job, room: { ...job.room, numParticipants: 0 } }));
@@ -151,9 +128,9 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the job that an agent is given", { t
   });
 
   it("for a publisher who begins to publish has the track", async () => {
-    tap.leadTo(`${muster.url}/webhook`);
+    house.tap.leadTo(`${house.muster.url}/webhook`);
     const [stock, ours] = await onBothSides("begins", "publisher", async (side, room, agent) => {
-      const person = await people.join("caller", room);
+      const person = await house.people.join("caller", room);
       await dispatchers[side].createDispatch(room, agent);
       await person.publish();
     });
@@ -163,13 +140,12 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("the job that an agent is given", { t
   });
 
   it("reaches a stock Node agent", async () => {
-    const worker = await startNodeWorker({ agentName: "stock-node", url: muster.url });
-    onTestFinished(() => worker.stop());
-    await rooms.createRoom({ name: "node", metadata: METADATA });
-    await people.join("caller", "node");
-    await muster.client.createDispatch("node", "stock-node");
+    const worker = await nodeWorker(house, "stock-node", { env: {} });
+    await house.rooms.createRoom({ name: "node", metadata: METADATA });
+    await house.people.join("caller", "node");
+    await house.muster.client.createDispatch("node", "stock-node");
     const { job } = await worker.entryIn("node");
-    const [live] = await rooms.listRooms(["node"]);
+    const [live] = await house.rooms.listRooms(["node"]);
     expect(job?.room).toMatchObject({ name: "node", sid: live?.sid, metadata: METADATA });
   });
 });
@@ -186,8 +162,8 @@ async function onBothSides(
     const [room, agent] = [`${name}-${side}`, `${side}-${name}`];
     const offers: Job[] = [];
     const worker = await startWorker({
-      url: side === "stock" ? server.url : muster.url,
-      token: await token(),
+      url: house[side === "stock" ? "server" : "muster"].url,
+      token: await house.desk.token(),
       register: { agentName: agent, type: TYPES[type] },
       onOffer({ job }) {
         if (job?.room?.name === room) offers.push(job);
@@ -201,7 +177,7 @@ async function onBothSides(
       deadlineMs: DEADLINE_MS,
     });
     if (typeof askedAtMs === "number") expect(Date.now() - askedAtMs).toBeLessThan(ROUND_MS / 10);
-    const [live] = await rooms.listRooms([room]);
+    const [live] = await house.rooms.listRooms([room]);
     expect(offer.room).toMatchObject({ name: room, sid: live?.sid });
     jobs.push(comparable(offer));
   }
@@ -229,9 +205,3 @@ function comparable({ room, participant, ...job }: Job) {
 }
 
 const none = (fields: readonly string[]) => Object.fromEntries(fields.map((field) => [field, undefined]));
-
-async function token(): Promise<string> {
-  const signed = new AccessToken(API_KEY, API_SECRET, { identity: "test" });
-  signed.addGrant({ agent: true });
-  return signed.toJwt();
-}

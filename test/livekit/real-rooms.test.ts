@@ -4,17 +4,15 @@
  */
 import { execFileSync } from "node:child_process";
 import { orderRecord } from "@muster/ledger/records";
-import { AgentDispatchClient, RoomServiceClient } from "livekit-server-sdk";
-import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
+import { AgentDispatchClient } from "livekit-server-sdk";
+import { afterAll, beforeAll, expect, it, onTestFailed } from "vitest";
 import { API_KEY, API_SECRET, type RunningApi, runApi } from "../../services/api/test/kit.js";
-import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { waitUntil } from "../kit/wait-until.js";
 import { writeFixture } from "./fixture.js";
-import { LIVEKIT_SERVER_BIN, type LivekitServer, startLivekitServer } from "./livekit-server.js";
-import { People } from "./people.js";
+import { describeLive, liveRooms } from "./live-rooms.js";
+import { LIVEKIT_SERVER_BIN } from "./livekit-server.js";
 import { type Listed, orderEveryKind } from "./room-orders.js";
 import { STORIES } from "./stories.js";
-import { startWebhookTap, type WebhookTap } from "./webhook-tap.js";
 
 const { RECORD } = process.env;
 const ROUND_MS = 1_000;
@@ -22,43 +20,28 @@ const SETTLED_MS = 20_000;
 /** LiveKit's numbers. */
 const KINDS: readonly Listed["kind"][] = ["standard", "ingress", "egress", "sip", "agent"];
 
-let redis: RedisServer;
-let tap: WebhookTap;
-let server: LivekitServer;
+const live = liveRooms({ apiKey: API_KEY, apiSecret: API_SECRET });
 let api: RunningApi;
-let people: People;
-let rooms: RoomServiceClient;
 let dispatches: AgentDispatchClient;
 
-describe.skipIf(LIVEKIT_SERVER_BIN === "")("with a real livekit-server", { timeout: 60_000 }, () => {
+describeLive("with a real livekit-server", () => {
   beforeAll(async () => {
-    redis = await startRedis();
-    tap = await startWebhookTap();
-    const keys = { apiKey: API_KEY, apiSecret: API_SECRET };
-    server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
+    const { redis, server, tap } = live;
     // Also those that name no agent: the more dispatches, the more is proven.
     api = await runApi(redis, { livekitUrl: server.url, roomsEveryMs: ROUND_MS, adoptUnnamed: "always" });
     tap.leadTo(`${api.url}/webhook`);
-    people = new People({ ...keys, server });
-    rooms = new RoomServiceClient(server.url, API_KEY, API_SECRET);
     dispatches = new AgentDispatchClient(server.url, API_KEY, API_SECRET);
   }, 60_000);
-  afterAll(async () => {
-    await people?.end();
-    await api?.stop();
-    await server?.kill();
-    await tap?.stop();
-    await redis?.stop();
-  });
+  afterAll(() => api?.stop());
 
   it.each(STORIES)("the jobs are for who is there: $name", async ({ name, play }) => {
     onTestFailed(() => {
-      const events = tap.of(name).map(({ body }) => body);
-      process.stdout.write(`${events.join("\n")}\n${server.output().slice(-3_000)}\n`);
+      const events = live.tap.of(name).map(({ body }) => body);
+      process.stdout.write(`${events.join("\n")}\n${live.server.output().slice(-3_000)}\n`);
     });
     const orders = await orderEveryKind(api, name);
     await play({
-      ...{ room: name, people, server, rooms },
+      ...{ ...live, room: name },
       told: (event, times) => told(name, event, times),
     });
     await waitUntil("jobs are for whom LiveKit lists", async () => orders.areFor(await listed(name)), {
@@ -70,13 +53,14 @@ describe.skipIf(LIVEKIT_SERVER_BIN === "")("with a real livekit-server", { timeo
     if (RECORD !== undefined) {
       const version = execFileSync(LIVEKIT_SERVER_BIN, ["--version"], { encoding: "utf8" }).trim();
       const there = await listed(name);
-      writeFixture({ story: name, version, room: name, webhooks: tap.of(name), there });
+      writeFixture({ story: name, version, room: name, webhooks: live.tap.of(name), there });
     }
   });
 });
 
 async function listed(room: string): Promise<Listed[]> {
-  const found = (await rooms.listRooms([room])).length === 0 ? [] : await rooms.listParticipants(room);
+  const found =
+    (await live.rooms.listRooms([room])).length === 0 ? [] : await live.rooms.listParticipants(room);
   return found.map(({ identity, sid, kind, isPublisher }) => ({
     ...{ identity, sid, publishes: isPublisher },
     kind: KINDS[kind] ?? "other",
@@ -85,7 +69,7 @@ async function listed(room: string): Promise<Listed[]> {
 
 /** By what they ask for: a node that crashed makes them anew, under other ids. Beside them are only orders of ours. */
 async function areAdopted(room: string): Promise<boolean> {
-  const own = (await rooms.listRooms([room])).length === 0 ? [] : await dispatches.listDispatch(room);
+  const own = (await live.rooms.listRooms([room])).length === 0 ? [] : await dispatches.listDispatch(room);
   const { orders } = await api.ledger.listRoomOrders({ namespace: "default", room, only: "", limit: 100 });
   const adopted = Object.values(orders)
     .map((entry) => orderRecord(entry.order))
@@ -99,9 +83,7 @@ async function areAdopted(room: string): Promise<boolean> {
 async function told(room: string, event: string, times: number): Promise<void> {
   await waitUntil(
     `${times} of ${event} are told`,
-    () =>
-      tap.of(room).filter(({ body }) => (JSON.parse(body) as { event: string }).event === event).length >=
-      times,
+    () => live.tap.told(room).filter((webhook) => webhook.event === event).length >= times,
     { deadlineMs: SETTLED_MS },
   );
 }

@@ -7,15 +7,12 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { AccessToken, AgentDispatchClient, RoomAgentDispatch, RoomServiceClient } from "livekit-server-sdk";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { type LivekitStandIn, startLivekitStandIn } from "../kit/livekit-stand-in.js";
-import { type RedisServer, startRedis } from "../kit/redis-server.js";
 import { waitUntil } from "../kit/wait-until.js";
-import { LIVEKIT_SERVER_BIN, type LivekitServer, startLivekitServer } from "./livekit-server.js";
-import { startWebhookTap, type WebhookTap } from "./webhook-tap.js";
+import { API_KEY, API_SECRET } from "../sdk/live-muster.js";
+import { describeLive, liveRooms } from "./live-rooms.js";
 
-const KEY = "likeness-key";
-const SECRET = "likeness-secret-that-is-long-enough-for-hs256";
 const EMPTY_S = 60;
 
 interface Asked {
@@ -59,8 +56,8 @@ const QUESTIONS: readonly [string, Question][] = [
   ["whether nobody may join", ({ url }) => saidAt(`${url}/rtc/validate`)],
   ["/rtc without the wish for a WebSocket", async ({ url }) => saidAt(`${url}/rtc`, await joinToken())],
   ["/rtc with it, by nobody", ({ url }) => upgradeAt(`${url}/rtc`)],
-  ["another's secret", ({ url }) => new RoomServiceClient(url, KEY, `not-${SECRET}`).listRooms()],
-  ["another's key", ({ url }) => new RoomServiceClient(url, "other", SECRET).listRooms()],
+  ["another's secret", ({ url }) => new RoomServiceClient(url, API_KEY, `not-${API_SECRET}`).listRooms()],
+  ["another's key", ({ url }) => new RoomServiceClient(url, "other", API_SECRET).listRooms()],
 ];
 
 const whole = (name: string, rest: object = {}) => ({
@@ -69,7 +66,7 @@ const whole = (name: string, rest: object = {}) => ({
 });
 
 async function joinToken(): Promise<string> {
-  const token = new AccessToken(KEY, SECRET, { identity: "somebody" });
+  const token = new AccessToken(API_KEY, API_SECRET, { identity: "somebody" });
   token.addGrant({ roomJoin: true, room: "nowhere" });
   return await token.toJwt();
 }
@@ -92,54 +89,44 @@ async function upgradeAt(url: string) {
   return { status: answer.statusCode };
 }
 
-let redis: RedisServer;
-let tap: WebhookTap;
-let server: LivekitServer;
+const live = liveRooms();
 let standIn: LivekitStandIn;
 
-describe.skipIf(LIVEKIT_SERVER_BIN === "")("the stand-in, beside a real livekit-server", () => {
+describeLive("the stand-in, beside a real livekit-server", () => {
   beforeAll(async () => {
-    redis = await startRedis();
-    tap = await startWebhookTap();
-    const keys = { apiKey: KEY, apiSecret: SECRET };
-    server = await startLivekitServer({ ...keys, redis, webhookUrl: tap.url });
+    const keys = { apiKey: API_KEY, apiSecret: API_SECRET };
     standIn = await startLivekitStandIn({ ...keys, timeouts: { emptyS: 60, departureS: 60 } });
   });
-  afterAll(async () => {
-    await standIn?.stop();
-    await server?.kill();
-    await tap?.stop();
-    await redis?.stop();
-  });
+  afterAll(() => standIn?.stop());
 
   it.each(QUESTIONS)("answers the same: %s", async (_, question) => {
-    expect(await answerOf(standIn.url, question)).toEqual(await answerOf(server.url, question));
+    expect(await answerOf(standIn.url, question)).toEqual(await answerOf(live.server.url, question));
   });
 
   it("ends a room that nobody entered, after its time and not before", async () => {
     const lastedMs = async (url: string) => {
-      const asked = new RoomServiceClient(url, KEY, SECRET);
+      const asked = new RoomServiceClient(url, API_KEY, API_SECRET);
       const startedAtMs = performance.now();
       await asked.createRoom({ name: "brief", emptyTimeout: 2, departureTimeout: 60 });
       const isOver = async () => (await asked.listRooms(["brief"])).length === 0;
       await waitUntil("it is over", isOver, { deadlineMs: 10_000 });
       return performance.now() - startedAtMs;
     };
-    const [real, played] = await Promise.all([lastedMs(server.url), lastedMs(standIn.url)]);
+    const [real, played] = await Promise.all([lastedMs(live.server.url), lastedMs(standIn.url)]);
     for (const ms of [real, played]) expect(ms).toBeGreaterThan(1_000);
   });
 
   it("tells the same of rooms that were made", async () => {
     const name = "r";
-    await waitUntil("livekit-server told", () => tap.of(name).length > 0);
+    await waitUntil("livekit-server told", () => live.tap.of(name).length > 0);
     const told = standIn.events.filter(({ room }) => room?.name === name).map(({ event }) => event);
-    expect(told).toEqual(tap.of(name).map(({ body }) => (JSON.parse(body) as { event: string }).event));
+    expect(told).toEqual(live.tap.told(name).map(({ event }) => event));
   });
 });
 
 async function answerOf(url: string, question: Question): Promise<unknown> {
-  const rooms = new RoomServiceClient(url, KEY, SECRET);
-  const dispatches = new AgentDispatchClient(url, KEY, SECRET);
+  const rooms = new RoomServiceClient(url, API_KEY, API_SECRET);
+  const dispatches = new AgentDispatchClient(url, API_KEY, API_SECRET);
   const answer = await question({ rooms, dispatches, url }).catch((error: unknown) => {
     const { status, code } = error as { status?: number; code?: string };
     return { refused: { status, code } };

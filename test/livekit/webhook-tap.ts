@@ -12,13 +12,23 @@ export interface TappedWebhook {
   body: string;
 }
 
+/** What a webhook says, as far as tests ask. */
+export interface Told {
+  atMs: number;
+  event: string;
+  room?: { name?: string };
+  participant?: { sid: string; kind?: string; disconnectReason?: string };
+}
+
 export interface WebhookTap {
   readonly url: string;
   readonly webhooks: readonly TappedWebhook[];
   /** Those of one room. */
   of(room: string): TappedWebhook[];
-  /** From now on they go there; before, they are only written down. */
-  leadTo(url: string): void;
+  /** The same, read. */
+  told(room: string): Told[];
+  /** From now on they go there; before, or without a url, they are only written down. */
+  leadTo(url: string | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -41,7 +51,8 @@ export async function startWebhookTap(): Promise<WebhookTap> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     webhooks,
-    of: (room) => webhooks.filter(({ body }) => roomOf(body) === room),
+    of: (room) => webhooks.filter((webhook) => read(webhook).room?.name === room),
+    told: (room) => webhooks.map(read).filter((told) => told.room?.name === room),
     leadTo(url) {
       target = url;
     },
@@ -52,6 +63,6 @@ export async function startWebhookTap(): Promise<WebhookTap> {
   };
 }
 
-function roomOf(body: string): string | undefined {
-  return (JSON.parse(body) as { room?: { name?: string } }).room?.name;
+function read({ atMs, body }: TappedWebhook): Told {
+  return { ...(JSON.parse(body) as Omit<Told, "atMs">), atMs };
 }

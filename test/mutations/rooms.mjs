@@ -37,7 +37,7 @@ export const ROOMS = [
   {
     name: "a dispatch is taken before livekit-server's own workers claimed it",
     breaks: 12,
-    file: "services/api/src/rooms/claim-window.ts",
+    file: "services/api/src/rooms/adoption/claim-window.ts",
     find: "restMs(dispatch) > 0);",
     replace: "restMs(dispatch) > LISTED_MS);",
     caughtBy: adopted("a dispatch is taken over after the time in which they claim it"),
@@ -45,7 +45,7 @@ export const ROOMS = [
   {
     name: "a dispatch is taken although an agent of it is in the room",
     breaks: 12,
-    file: "services/api/src/rooms/claim-window.ts",
+    file: "services/api/src/rooms/adoption/claim-window.ts",
     find: "left.add(id);\n    }",
     replace: "left.delete(id);\n    }",
     caughtBy: adopted("so is one whose agent is in the room before its job is listed"),
@@ -53,7 +53,7 @@ export const ROOMS = [
   {
     name: "ours stays beside the agent of livekit-server's worker",
     breaks: 12,
-    file: "services/api/src/rooms/doubled-agents.ts",
+    file: "services/api/src/rooms/agents/doubled-agents.ts",
     find: "if (theirs.has(job.id)) await",
     replace: "if (!theirs.has(job.id)) await",
     caughtBy: adopted("end with theirs alone when ours came first"),
@@ -241,7 +241,7 @@ export const ROOMS = [
   {
     name: "the room of an order is forgotten with the api that was to make it",
     breaks: 4,
-    file: "services/api/src/rooms/missing-rooms.ts",
+    file: "services/api/src/rooms/making/missing-rooms.ts",
     find: "    await wanted.add({ room, untilMs });\n",
     replace: "    if (untilMs < 0) await wanted.add({ room, untilMs });\n",
     caughtBy: missing("when LiveKit was away"),
@@ -249,7 +249,7 @@ export const ROOMS = [
   {
     name: "a room that is there is made all the same",
     breaks: 1,
-    file: "services/api/src/rooms/missing-rooms.ts",
+    file: "services/api/src/rooms/making/missing-rooms.ts",
     find: "if (live !== undefined) return { room: live, askedAtMs };",
     replace: 'if (live?.name === "") return { room: live, askedAtMs };',
     caughtBy: missing("that is there already is not touched"),
@@ -265,7 +265,7 @@ export const ROOMS = [
   {
     name: "an agent that nobody runs gets an order in each room",
     breaks: 12,
-    file: "services/api/src/rooms/adopt-dispatches.ts",
+    file: "services/api/src/rooms/adoption/adopt-dispatches.ts",
     find: "(isLate || (late === 1",
     replace: "((late === 2",
     caughtBy: {
@@ -298,7 +298,7 @@ export const ROOMS = [
   {
     name: "who came back on another socket is taken for a former holder",
     breaks: 2,
-    file: "services/api/src/rooms/former-agents.ts",
+    file: "services/api/src/rooms/agents/former-agents.ts",
     find: "marks.epoch < job.acceptedEpoch;",
     replace: "marks.epoch < job.epoch;",
     caughtBy: seen(
@@ -308,7 +308,7 @@ export const ROOMS = [
   {
     name: "a former holder that joins is taken for the present one",
     breaks: 2,
-    file: "services/api/src/rooms/agents-in-room.ts",
+    file: "services/api/src/rooms/agents/agents-in-room.ts",
     find: " && !isFormer(job, person)",
     replace: "",
     caughtBy: seen("and joins is put out, and no news of its job: by a webhook"),
@@ -358,7 +358,7 @@ export const ROOMS = [
   {
     name: "a room that LiveKit refuses to make holds up the others",
     breaks: 4,
-    file: "services/api/src/rooms/missing-rooms.ts",
+    file: "services/api/src/rooms/making/missing-rooms.ts",
     find: 'error.code === "invalid_argument"',
     replace: 'error.code === "canceled"',
     caughtBy: missing("of one that LiveKit refuses it is not"),

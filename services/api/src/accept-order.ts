@@ -40,8 +40,8 @@ import { orderIdOf } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
 import type { Choice, Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
-import type { KnownRoom } from "./rooms/known-rooms.js";
-import type { OrderRoom } from "./rooms/order-room.js";
+import type { KnownRoom } from "./rooms/making/known-rooms.js";
+import type { OrderRoom } from "./rooms/making/order-room.js";
 import { refuseAnother, refuseOther } from "./same-order.js";
 import { type UntilIndexedDeps, untilIndexed } from "./until-indexed.js";
 

@@ -11,7 +11,7 @@ import type { NewJob } from "@muster/ledger/shapes";
 import { roomJobId } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
 import type { OrderPolicy } from "./policy.js";
-import type { KnownRoom } from "./rooms/known-rooms.js";
+import type { KnownRoom } from "./rooms/making/known-rooms.js";
 import { type AskedFacts, askedDigest } from "./same-order.js";
 
 /** Makes jobs as participants come, instead of one for the room. */

@@ -15,7 +15,7 @@ import { Enqueue } from "../src/enqueue.js";
 import { Hints } from "../src/hints.js";
 import { KnownNamespaces } from "../src/known-namespaces.js";
 import { Placement } from "../src/placement.js";
-import { OrderRoom } from "../src/rooms/order-room.js";
+import { OrderRoom } from "../src/rooms/making/order-room.js";
 import type { RoomReconciler } from "../src/rooms/reconcile-room.js";
 import * as kit from "./kit.js";
 

@@ -4,8 +4,8 @@ import { createLedger } from "@muster/ledger/ledger";
 import { systemClock as clock } from "@muster/runtime/clock";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { LiveRooms } from "../src/rooms/live-rooms.js";
-import { RoomBook } from "../src/rooms/room-book.js";
+import { LiveRooms } from "../src/rooms/book/live-rooms.js";
+import { RoomBook } from "../src/rooms/book/room-book.js";
 
 const NOTHING = { createdAtMs: 1_000, info: "", participants: [], isComplete: false, asOfMs: 1_000 };
 

@@ -5,7 +5,7 @@ import type { RoomPerson } from "@muster/ledger/shapes";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { ShortJobs } from "../src/rooms/short-jobs.js";
+import { ShortJobs } from "../src/rooms/agents/short-jobs.js";
 import * as kit from "./kit.js";
 import { type House, openHouse } from "./rooms-kit.js";
 

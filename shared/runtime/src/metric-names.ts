@@ -115,7 +115,7 @@ export const METRICS = {
   jobs_assigned_total: { type: "counter", help: "Assignments sent to workers.", labels: {} },
   jobs_ended_total: {
     type: "counter",
-    help: "Jobs that ended, by outcome; apart: never_joined, whose agent never came into a room that was empty, and terminated_by_worker, whose worker refused it for good.",
+    help: "Jobs that ended, by outcome; apart: never_joined, whose agent never came and whose room nobody is in any more, and terminated_by_worker, whose worker refused it for good.",
     labels: { outcome: [...JOB_OUTCOMES, "never_joined", "terminated_by_worker"] },
   },
   jobs_short_total: {

@@ -16,16 +16,16 @@ import type { KnownListeners } from "../known-listeners.js";
 import type { ApiMetrics } from "../metrics.js";
 import type { OrderPolicy } from "../policy.js";
 import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
-import { AgentsInRoom } from "./agents-in-room.js";
-import { CallersGone, isNews, waitsForCallers } from "./callers-gone.js";
-import type { DoubledAgents } from "./doubled-agents.js";
+import { AgentsInRoom } from "./agents/agents-in-room.js";
+import type { DoubledAgents } from "./agents/doubled-agents.js";
+import type { FormerAgents } from "./agents/former-agents.js";
+import type { ShortJobs } from "./agents/short-jobs.js";
 import { EndedRooms } from "./ended-rooms.js";
-import type { FormerAgents } from "./former-agents.js";
-import { LeftParticipants } from "./left-participants.js";
-import type { ReopenRooms } from "./reopen-rooms.js";
-import { ReplacedPeople } from "./replaced-people.js";
+import type { ReopenRooms } from "./making/reopen-rooms.js";
+import { CallersGone, isNews, waitsForCallers } from "./people/callers-gone.js";
+import { LeftParticipants } from "./people/left-participants.js";
+import { ReplacedPeople } from "./people/replaced-people.js";
 import { present, type RoomLook } from "./room-look.js";
-import type { ShortJobs } from "./short-jobs.js";
 import { type ServedTypes, wantedJobs } from "./wanted-jobs.js";
 
 export interface RoomReconciler {

@@ -9,9 +9,9 @@ import type { CallBreaker } from "@muster/livekit/call-breaker";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
-import { askOfRoom } from "./ask-of-room.js";
+import { askOfRoom } from "./book/ask-of-room.js";
+import type { RoomIntake } from "./book/room-intake.js";
 import { OneAtATime } from "./one-at-a-time.js";
-import type { RoomIntake } from "./room-intake.js";
 
 export interface RoomLooksDeps {
   ledger: Pick<Ledger, "readRoom">;

@@ -12,7 +12,7 @@ import { knownTarget, matches, type Target } from "@muster/domain/target";
 import type { OrderRecord } from "@muster/ledger/records";
 import type { NewJob } from "@muster/ledger/shapes";
 import { participantJobId } from "../order-ids.js";
-import { publisherInfo } from "./publisher-info.js";
+import { publisherInfo } from "./people/publisher-info.js";
 import type { KnownPerson } from "./room-look.js";
 
 /** Types of participant jobs that the agent was ever seen to serve in the namespace. */

@@ -16,7 +16,7 @@ import type { Log } from "@muster/runtime/log";
 import { Room } from "@muster/wire/generated/livekit";
 import type { AcceptOrder } from "../accept-order.js";
 import type { ApiMetrics } from "../metrics.js";
-import { LivesSeen } from "../rooms/lives-seen.js";
+import { LivesSeen } from "../rooms/people/lives-seen.js";
 import type { RoomReconciler } from "../rooms/reconcile-room.js";
 import { acceptPlanned, type RoomLife } from "./accept-planned.js";
 import type { Definitions } from "./definitions.js";

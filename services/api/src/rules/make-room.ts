@@ -16,7 +16,7 @@ import type { Clock } from "@muster/runtime/clock";
 import type { Room } from "@muster/wire/generated/livekit";
 import type { AcceptedOrder, AcceptOrder } from "../accept-order.js";
 import { livekitRefusal } from "../livekit-refusal.js";
-import type { RoomIntake } from "../rooms/room-intake.js";
+import type { RoomIntake } from "../rooms/book/room-intake.js";
 import { acceptPlanned } from "./accept-planned.js";
 import type { Definitions } from "./definitions.js";
 import { plannedOrders } from "./plan-orders.js";

@@ -15,7 +15,7 @@ import { asDispatchError } from "../failure.js";
 import type { ApiMetrics } from "../metrics.js";
 import { readBody } from "../request-body.js";
 import { problemAnswer } from "../rest/problem.js";
-import type { RoomIntake } from "../rooms/room-intake.js";
+import type { RoomIntake } from "../rooms/book/room-intake.js";
 import { roomFactsOfEvent } from "./room-facts.js";
 
 export interface WebhookDoorDeps extends Pick<RoomIntake, "take"> {

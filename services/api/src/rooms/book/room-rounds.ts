@@ -9,12 +9,12 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
-import type { FollowRules } from "../rules/follow-rules.js";
-import type { AdoptDispatches } from "./adopt-dispatches.js";
+import type { FollowRules } from "../../rules/follow-rules.js";
+import type { AdoptDispatches } from "../adoption/adopt-dispatches.js";
+import type { MissingRooms } from "../making/missing-rooms.js";
+import type { RoomReconciler } from "../reconcile-room.js";
 import { askOfRoom } from "./ask-of-room.js";
 import type { LiveRooms } from "./live-rooms.js";
-import type { MissingRooms } from "./missing-rooms.js";
-import type { RoomReconciler } from "./reconcile-room.js";
 import type { RoomIntake } from "./room-intake.js";
 
 export interface RoomRoundsDeps {

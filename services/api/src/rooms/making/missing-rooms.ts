@@ -21,9 +21,9 @@ import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Room } from "@muster/wire/generated/livekit";
-import type { RoomOrders } from "../room-orders.js";
+import type { RoomOrders } from "../../room-orders.js";
+import type { RoomIntake } from "../book/room-intake.js";
 import type { KnownRoom } from "./known-rooms.js";
-import type { RoomIntake } from "./room-intake.js";
 import type { WantedRoom, WantedRooms } from "./wanted-rooms.js";
 
 export interface MissingRoomsDeps {

@@ -14,8 +14,8 @@ import type { RoomService } from "@muster/livekit/room-service";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Room } from "@muster/wire/generated/livekit";
-import type { ApiMetrics } from "../metrics.js";
-import { OneAtATime } from "./one-at-a-time.js";
+import type { ApiMetrics } from "../../metrics.js";
+import { OneAtATime } from "../one-at-a-time.js";
 
 export interface KnownRoomsDeps {
   ledger: Pick<Ledger, "readRoom">;

@@ -19,11 +19,11 @@ import { foreignAgents, type ServedDispatch, servedInRoom } from "@muster/liveki
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import { type ParticipantInfo, ParticipantInfo_Kind } from "@muster/wire/generated/livekit";
-import type { Hints } from "../hints.js";
-import type { ApiMetrics } from "../metrics.js";
-import { participantJobId, roomJobId } from "../order-ids.js";
-import type { OrderPolicy } from "../policy.js";
-import type { RoomLook } from "./room-look.js";
+import type { Hints } from "../../hints.js";
+import type { ApiMetrics } from "../../metrics.js";
+import { participantJobId, roomJobId } from "../../order-ids.js";
+import type { OrderPolicy } from "../../policy.js";
+import type { RoomLook } from "../room-look.js";
 
 export interface DoubledAgentsDeps {
   ledger: Pick<Ledger, "readRoom" | "terminateJob">;

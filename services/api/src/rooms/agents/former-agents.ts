@@ -11,7 +11,7 @@ import { removeAgent } from "@muster/livekit/remove-agent";
 import type { RoomService } from "@muster/livekit/room-service";
 import type { Log } from "@muster/runtime/log";
 import { agentMarks } from "@muster/wire/agent-token";
-import type { ApiMetrics } from "../metrics.js";
+import type { ApiMetrics } from "../../metrics.js";
 
 export interface FormerAgentsDeps {
   /** undefined: they are passed over, and left where they are. */

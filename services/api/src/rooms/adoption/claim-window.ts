@@ -10,7 +10,7 @@ import type { RoomService } from "@muster/livekit/room-service";
 import { foreignAgents, isServed, servedInRoom } from "@muster/livekit/served-by-livekit";
 import type { Clock } from "@muster/runtime/clock";
 import { type AgentDispatch, ParticipantInfo_Kind } from "@muster/wire/generated/livekit";
-import { LivesSeen } from "./lives-seen.js";
+import { LivesSeen } from "../people/lives-seen.js";
 
 export interface ClaimWindowDeps {
   roomService: Pick<RoomService, "listParticipants"> | undefined;

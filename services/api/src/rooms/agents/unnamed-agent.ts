@@ -6,8 +6,8 @@
 
 import { JOB_TYPES } from "@muster/domain/pool";
 import type { Ledger } from "@muster/ledger/ledger";
-import type { KnownNamespaces } from "../known-namespaces.js";
-import type { OrderPolicy } from "../policy.js";
+import type { KnownNamespaces } from "../../known-namespaces.js";
+import type { OrderPolicy } from "../../policy.js";
 
 export interface UnnamedAgentDeps {
   ledger: Pick<Ledger, "seekWorkers">;

@@ -7,12 +7,12 @@ import type { RoomFacts } from "@muster/domain/room";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { RoomChange, RoomPerson } from "@muster/ledger/shapes";
 import type { Clock } from "@muster/runtime/clock";
-import type { FollowRules } from "../rules/follow-rules.js";
-import type { AdoptDispatches } from "./adopt-dispatches.js";
+import type { FollowRules } from "../../rules/follow-rules.js";
+import type { AdoptDispatches } from "../adoption/adopt-dispatches.js";
+import type { ReconcileRoom } from "../reconcile-room.js";
+import type { PublishedTrack } from "../room-look.js";
 import { type LiveRooms, ROOM_KEEP_MS } from "./live-rooms.js";
-import type { ReconcileRoom } from "./reconcile-room.js";
 import type { RoomIntake } from "./room-intake.js";
-import type { PublishedTrack } from "./room-look.js";
 
 export interface RoomBookDeps {
   ledger: Pick<Ledger, "mergeRoom">;

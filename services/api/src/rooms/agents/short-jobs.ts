@@ -17,11 +17,11 @@ import type { JobRecord } from "@muster/ledger/records";
 import type { RoomPerson } from "@muster/ledger/shapes";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
-import type { ApiMetrics } from "../metrics.js";
-import type { OrderPolicy } from "../policy.js";
+import type { ApiMetrics } from "../../metrics.js";
+import type { OrderPolicy } from "../../policy.js";
+import type { RoomLook } from "../room-look.js";
 import { agentLeave } from "./agent-leave.js";
 import type { OrdersInRoom } from "./doubled-agents.js";
-import type { RoomLook } from "./room-look.js";
 
 export interface ShortJobsDeps {
   ledger: Pick<Ledger, "findCompany" | "noteShortJob">;

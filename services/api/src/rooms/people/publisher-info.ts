@@ -4,7 +4,7 @@
  */
 
 import { ParticipantInfo, TrackInfo } from "@muster/wire/generated/livekit";
-import type { KnownPerson } from "./room-look.js";
+import type { KnownPerson } from "../room-look.js";
 
 /** ParticipantInfo, base64, with the track that was just published where it has none; empty when nobody described it yet. */
 export function publisherInfo({ info = "", published }: Pick<KnownPerson, "info" | "published">): string {

@@ -6,11 +6,11 @@
 import type { Ledger } from "@muster/ledger/ledger";
 import type { JobRecord } from "@muster/ledger/records";
 import type { RoomPerson } from "@muster/ledger/shapes";
-import type { Hints } from "../hints.js";
-import type { ApiMetrics } from "../metrics.js";
-import { participantJobId } from "../order-ids.js";
-import type { OrderPolicy } from "../policy.js";
-import { type WakeHeldDeps, wakeHeld } from "../wake-held.js";
+import type { Hints } from "../../hints.js";
+import type { ApiMetrics } from "../../metrics.js";
+import { participantJobId } from "../../order-ids.js";
+import type { OrderPolicy } from "../../policy.js";
+import { type WakeHeldDeps, wakeHeld } from "../../wake-held.js";
 
 export interface LeftParticipantsDeps extends WakeHeldDeps {
   ledger: Pick<Ledger, "terminateJob" | "findPerson" | "wakeNamespace">;

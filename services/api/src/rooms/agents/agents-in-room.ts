@@ -7,7 +7,7 @@ import { REJOIN_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { JobRecord } from "@muster/ledger/records";
 import type { RoomPerson } from "@muster/ledger/shapes";
-import type { Hints } from "../hints.js";
+import type { Hints } from "../../hints.js";
 import { agentLeave } from "./agent-leave.js";
 import { isFormer } from "./former-agents.js";
 

@@ -12,14 +12,14 @@ import type { Ledger } from "@muster/ledger/ledger";
 import { roomFactsOf } from "@muster/livekit/facts";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
-import type { ApiMetrics } from "../metrics.js";
-import { isOpen, waitMsOf } from "../order-facts.js";
-import type { NewOrder } from "../order-request.js";
-import type { OrderPolicy } from "../policy.js";
+import type { ApiMetrics } from "../../metrics.js";
+import { isOpen, waitMsOf } from "../../order-facts.js";
+import type { NewOrder } from "../../order-request.js";
+import type { OrderPolicy } from "../../policy.js";
+import type { RoomReconciler } from "../reconcile-room.js";
+import type { RoomLooks } from "../room-looks.js";
 import { ASK_MS, type KnownRoom, type KnownRooms } from "./known-rooms.js";
 import type { MissingRooms } from "./missing-rooms.js";
-import type { RoomReconciler } from "./reconcile-room.js";
-import type { RoomLooks } from "./room-looks.js";
 
 export interface OrderRoomDeps {
   ledger: Pick<Ledger, "extendOrder" | "knownPools">;

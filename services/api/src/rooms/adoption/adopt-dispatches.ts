@@ -21,12 +21,12 @@ import { isDeleted, isServed } from "@muster/livekit/served-by-livekit";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import { AgentDispatch, CreateAgentDispatchRequest } from "@muster/wire/generated/livekit";
-import type { AcceptOrder } from "../accept-order.js";
-import type { ApiMetrics } from "../metrics.js";
-import { checkDispatchId, orderOf } from "../order-request.js";
+import type { AcceptOrder } from "../../accept-order.js";
+import type { ApiMetrics } from "../../metrics.js";
+import { checkDispatchId, orderOf } from "../../order-request.js";
+import type { UnnamedAgent } from "../agents/unnamed-agent.js";
+import { LivesSeen } from "../people/lives-seen.js";
 import { ClaimWindow } from "./claim-window.js";
-import { LivesSeen } from "./lives-seen.js";
-import type { UnnamedAgent } from "./unnamed-agent.js";
 
 export interface AdoptDispatchesDeps {
   ledger: Pick<Ledger, "adoptDispatch" | "listLives">;

@@ -10,11 +10,11 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { JobRecord, OrderRecord } from "@muster/ledger/records";
 import type { RoomLife } from "@muster/ledger/shapes";
 import { Room } from "@muster/wire/generated/livekit";
-import type { Hints } from "../hints.js";
-import type { KnownListeners } from "../known-listeners.js";
-import type { ApiMetrics } from "../metrics.js";
-import { type UntilIndexedDeps, untilIndexed } from "../until-indexed.js";
-import type { RoomLook } from "./room-look.js";
+import type { Hints } from "../../hints.js";
+import type { KnownListeners } from "../../known-listeners.js";
+import type { ApiMetrics } from "../../metrics.js";
+import { type UntilIndexedDeps, untilIndexed } from "../../until-indexed.js";
+import type { RoomLook } from "../room-look.js";
 
 export interface CallersGoneDeps extends UntilIndexedDeps {
   ledger: Pick<Ledger, "noteCallers" | "listLives">;
