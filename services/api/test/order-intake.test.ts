@@ -210,15 +210,32 @@ test("broken off before the queue entry, the order is found by the index and by 
   expect(guards.timers.filter((timer) => timer.startsWith("job|"))).toHaveLength(1);
 });
 
-test("broken off after its place was entered, a key may be used for another namespace, and only there", async () => {
+test("broken off after its place was entered, a key may be used for another namespace after a minute, and only there", async () => {
   const repeat = { by: "idempotency_key", value: "key1" } as const;
   const pinned = { ...order, namespace: "eu", repeat };
   await expect(dyingAfter("enterOrder", 1).accept(pinned)).rejects.toThrow(Died);
+  await expect(dyingAfter("add", 2).accept({ ...pinned, namespace: "us" })).rejects.toThrow(
+    "idempotency-key",
+  );
+  expect(await held("default:us")).toEqual({ orders: 0, jobs: 0, queued: [] });
+  // As after a minute.
+  await api.redis.del(...(await api.redis.keys("muster:{directory:default}:taken:*")));
   const { order: id } = await dyingAfter("add", 2).accept({ ...pinned, namespace: "us" });
   expect(await held("default:eu")).toEqual({ orders: 0, jobs: 0, queued: [] });
   expect(await held("default:us")).toEqual({ orders: 1, jobs: 1, queued: [id] });
   await expect(dyingAfter("add", 2).accept(pinned)).rejects.toThrow("idempotency-key");
   expect(await held("default:eu")).toEqual({ orders: 0, jobs: 0, queued: [] });
+});
+
+test("broken off after it was merged, its repeat is answered with that order, which has ended meanwhile", async () => {
+  const { id } = await create();
+  const keyed = { ...order, onePerRoom: true, repeat: { by: "idempotency_key", value: "key1" } } as const;
+  await expect(dyingAfter("createOrder", 1).accept(keyed)).rejects.toThrow(Died);
+  await api.twirp("DeleteDispatch", { room: "room1", dispatch_id: id } as { room: string });
+  expect(await dyingAfter("add", 1).accept(keyed)).toMatchObject({ status: "merged", order: id });
+  const other = { ...keyed, onePerRoom: false, namespace: "eu" };
+  await expect(dyingAfter("add", 1).accept(other)).rejects.toThrow("idempotency-key");
+  expect(await held("default")).toMatchObject({ orders: 0, jobs: 0 });
 });
 
 test("an order on participants is kept, and answered, though its room cannot be looked at", async () => {
