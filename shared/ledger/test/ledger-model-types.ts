@@ -113,3 +113,6 @@ export interface ModelBook {
   held(session: string): ReadonlyMap<string, number>;
   place(session: string): void;
 }
+
+/** One answer of several. */
+export const words = (...parts: string[]) => parts.filter((part) => part !== "").join(" ");

@@ -299,9 +299,9 @@ export class ModelStep {
       case "deleteOpen":
         return this.#openOrder(op);
       case "expireSession":
-        return [(await scene.expireSession(op.session)).status, model.expireSession(op.session)];
+        return [(await scene.expireSession(op.session)).status, model.timers.expireSession(op.session)];
       case "reinstate":
-        return [(await scene.reinstate(op.session)).status, model.reinstate(op.session)];
+        return [(await scene.reinstate(op.session)).status, model.timers.reinstate(op.session)];
       case "expireJob": {
         const awakeSinceMs = op.away === 0 ? scene.nowMs : 0;
         const isOrphan = op.at.other !== null;
@@ -316,7 +316,7 @@ export class ModelStep {
               : "epoch" in reply
                 ? reply.epoch
                 : undefined;
-        return [words(reply.status, detail, ejected(reply)), model.expireJob(id, awakeSinceMs)];
+        return [words(reply.status, detail, ejected(reply)), model.timers.expireJob(id, awakeSinceMs)];
       }
       case "settleUnjoined": {
         const doubted = [...model.state.jobs].find(([, job]) => job.isDoubted && job.state === "running");
@@ -327,17 +327,23 @@ export class ModelStep {
         const detail =
           reply.status === "ended" ? reply.outcome : reply.status === "kept" ? reply.due : undefined;
         const real = words(stateWords(reply), detail, ejected(reply));
-        return [real, model.settleUnjoined(id, at, op.verdict, op.company)];
+        return [real, model.timers.settleUnjoined(id, at, op.verdict, op.company)];
       }
       case "expireStop": {
         // The one that is due first, as whoever looks at timers has it.
         const [[field] = ["AW_0|AJ_0"]] = [...model.state.stops].sort((a, b) => a[1].due - b[1].due);
         const reply = await scene.expireStop(field);
-        return [words(reply.status, reply.status === "looking" ? reply.due : ""), model.expireStop(field)];
+        return [
+          words(reply.status, reply.status === "looking" ? reply.due : ""),
+          model.timers.expireStop(field),
+        ];
       }
       case "confirmStop": {
         const field = [...model.state.stops.keys()].sort().at(-1) ?? "AW_0|AJ_0";
-        return [(await scene.confirmStop(field, op.wasThere)).status, model.confirmStop(field, op.wasThere)];
+        return [
+          (await scene.confirmStop(field, op.wasThere)).status,
+          model.timers.confirmStop(field, op.wasThere),
+        ];
       }
       case "pass":
         scene.pass(op.ms);
