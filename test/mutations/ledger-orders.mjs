@@ -46,7 +46,7 @@ export const LEDGER_ORDERS = [
     replace: '"PX"',
     caughtBy: {
       file: "shared/ledger/test/taken-keys.test.ts",
-      test: "single Redis a key that is taken is the first one's",
+      test: "single Redis is the first one's",
     },
   },
   {
