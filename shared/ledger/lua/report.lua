@@ -49,7 +49,7 @@ if record.state == "ended" then
   return { "refused", "ended" }
 end
 if status ~= "running" and record.failed_wire == wire then
-  return { "retrying", to_serve(record.pool, true), "null", tonumber(record.not_before) }
+  return { "retrying", to_serve(record.pool, true), "null", looked_at(record, tonumber(record.not_before)) }
 end
 if record.wire ~= wire or not (holds or record.pool == pool) then return { "refused", "held_elsewhere" } end
 local is_started = record.state == "starting" or record.state == "running" or record.state == "orphaned"

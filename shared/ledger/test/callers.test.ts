@@ -106,6 +106,23 @@ onEachRedis("callers of a job that waits", (scene) => {
     expect(await end()).toEqual(leftAlone);
   });
 
+  test("a job that failed after they had gone does not wait out its back-off", async () => {
+    const s = scene();
+    await s.reporter("AW_1");
+    const epoch = await s.starting("AJ_1", "AW_1");
+    await s.extend("AD_1");
+    s.pass(1);
+    await s.noteCallers("AD_1", 0);
+    await s.seen("AJ_1", "AW_1", epoch);
+    s.pass(AWAY_MS - 10);
+    const due = s.nowMs + 10;
+    for (let call = 0; call < 2; call++)
+      expect(await s.report("AJ_1", "AW_1", "failed")).toMatchObject({ status: "retrying", due });
+    s.pass(10);
+    expect((await s.expireJob("AJ_1")).status).toBe("ended");
+    expect(await end()).toEqual(leftAlone);
+  });
+
   test("in a back-off too, and back, its back-off is what it was", async () => {
     const s = scene();
     await s.reporter("AW_1");

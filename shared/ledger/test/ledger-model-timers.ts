@@ -134,7 +134,7 @@ export class TimersModel {
     state.splits.note(id, job, false);
     state.release(id, job);
     const back = state.nowMs + Math.min(30_000, 1_000 * 2 ** Math.max(0, job.attempts - 1));
-    state.requeueStarted(job, back);
+    state.requeueStarted(job, Math.min(back, job.aloneUntil || back));
     state.forgetRefusals(job);
     if (atOnce && somebodyElse(state, holder, poolOf(job))) job.excluded.add(holder);
     job.notBefore = back;
