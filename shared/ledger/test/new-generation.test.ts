@@ -20,7 +20,7 @@ onEachRedis("a new generation", (scene) => {
     expect(await s.field("job", "AJ_1", "agent_identity")).toBe("agent-AJ_1");
     expect(await s.loadInPool("AW_1")).toBeUndefined();
     const held = [{ job: "AJ_1", session: "AW_1", epoch: 4, wire: "AJ_1.2" }];
-    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [] });
+    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [], over: [] });
     expect(await s.report("AJ_1", "AW_1", "failed", "AJ_1.2")).toMatchObject({ status: "retrying" });
     s.pass(1_000);
     await s.sample("AW_1", 0);

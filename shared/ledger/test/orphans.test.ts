@@ -258,8 +258,8 @@ onEachRedis("orphans", (scene) => {
     await s.register("AW_1");
     await s.settle("AJ_1", 1, "absent");
     const held = [{ job: "AJ_1", session: "AW_1", epoch: 1, wire: "AJ_1" }];
-    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [] });
-    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [] });
+    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [], over: [] });
+    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [], over: [] });
     expect(await s.field("job", "AJ_1", "state")).toBe("running");
     expect(await s.admit("AJ_1")).toEqual({ status: "idle", state: "running" });
   });

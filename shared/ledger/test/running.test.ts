@@ -110,7 +110,7 @@ onEachRedis("running jobs", (scene) => {
     expect(await s.assert()).toMatchObject({ status: "renewed", stops: [stop], unknown: [] });
     expect(await s.report("AJ_1", "AW_1", "success")).toEqual({ status: "released", serve: POOL });
     expect(await s.report("AJ_1", "AW_1", "success")).toEqual({ status: "refused", reason: "ended" });
-    expect(await s.assert()).toEqual({ status: "renewed", stops: [], unknown: [] });
+    expect(await s.assert()).toEqual({ status: "renewed", stops: [], unknown: [], over: [] });
     expect(await s.field("job", "AJ_1", "outcome")).toBe("canceled");
   });
 

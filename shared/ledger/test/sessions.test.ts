@@ -66,8 +66,8 @@ onEachRedis("sessions and gateways", (scene) => {
     const epoch = await s.running("AJ_1", "AW_1");
     s.pass(100);
     const held = [{ job: "AJ_1", session: "AW_1", epoch, wire: "AJ_1" }];
-    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [] });
-    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [] });
+    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [], over: [] });
+    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [], over: [] });
     expect(await s.timer("gateway|NO_g")).toBe(s.nowMs + LEASE_MS);
   });
 
@@ -88,7 +88,7 @@ onEachRedis("sessions and gateways", (scene) => {
       { job: "AJ_none", session: "AW_1", epoch: 1, wire: "AJ_none" },
     ];
     const stops = held.slice(0, 3).map(({ job, session, wire }) => ({ job, session, wire, gateway: "NO_g" }));
-    expect(await s.assert(held)).toEqual({ status: "renewed", stops, unknown: ["AJ_none"] });
+    expect(await s.assert(held)).toEqual({ status: "renewed", stops, unknown: ["AJ_none"], over: [] });
     expect(await s.field("job", "AJ_else", "session")).toBe("AW_1");
   });
 
@@ -100,7 +100,7 @@ onEachRedis("sessions and gateways", (scene) => {
     await s.terminate("AJ_1");
     const reply = await s.assert([{ job: "AJ_1", session: "AW_1", epoch: 1, wire: "AJ_1" }]);
     expect(reply.status === "renewed" && reply.stops).toHaveLength(1);
-    expect(await s.assert([], "NO_h")).toEqual({ status: "renewed", stops: [], unknown: [] });
+    expect(await s.assert([], "NO_h")).toEqual({ status: "renewed", stops: [], unknown: [], over: [] });
   });
 
   test.each([
@@ -143,7 +143,7 @@ onEachRedis("sessions and gateways", (scene) => {
     expect(await s.register("AW_1", { cap: 2 })).toEqual({ status: "registered", serve: "", answerMs: 0 });
     expect(await s.serve()).toEqual({ status: "no_room" });
     const held = ["AJ_1", "AJ_2"].map((job) => ({ job, session: "AW_1", epoch, wire: job }));
-    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [] });
+    expect(await s.assert(held)).toEqual({ status: "renewed", stops: [], unknown: [], over: [] });
     for (const job of ["AJ_1", "AJ_2"]) expect(await s.field("job", job, "state")).toBe("running");
     expect(await s.sample("AW_1", 0.2)).toEqual({
       status: "sampled",
