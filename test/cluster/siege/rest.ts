@@ -8,7 +8,7 @@ import { SILENT_JOB_BOUND_MS } from "../timing.js";
 /** Waits that the services cannot be asked to shorten: the guard of 5 s, stops of 20 s, and a last start. */
 const REST_SLACK_MS = 45_000;
 /** What a namespace keeps for good; see INVARIANTS.md of the ledger. The pace of a line goes by itself, in 10 min. */
-const KEPT_FOR_GOOD = new Set(["pools", "costs", "index"]);
+const KEPT_FOR_GOOD = new Set(["pools", "left-pools", "costs", "index"]);
 
 export async function everyJobEnded(
   cluster: Cluster,
