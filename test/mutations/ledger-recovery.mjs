@@ -62,8 +62,8 @@ export const LEDGER_RECOVERY = [
     name: "an agent that its worker says it runs is never looked for",
     breaks: 12,
     file: `${LUA}report.lua`,
-    find: "if must_doubt(record) then set_timer(",
-    replace: "if false then set_timer(",
+    find: "if must_doubt(record) then seek_agent(",
+    replace: "if false then seek_agent(",
     caughtBy: slowJoins("is asked about when the slowest agent would be there"),
   },
   {

@@ -79,7 +79,7 @@ if status == "running" then
     return { "refused", record.state == "orphaned" and "orphaned" or "held_elsewhere" }
   end
   runs_again(job, record)
-  if must_doubt(record) then set_timer("job|" .. job, tonumber(record.started_at) + longest_join(start_ms)) end
+  if must_doubt(record) then seek_agent(job, tonumber(record.started_at) + longest_join(start_ms)) end
   return { "running" }
 end
 

@@ -61,7 +61,7 @@ export class ModelState {
       excluded: new Set<string>(),
     };
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, orphanedAt: 0 };
-    const begins = { offeredAt: 0, startedAt: 0, runningAt: 0 };
+    const begins = { offeredAt: 0, startedAt: 0, runningAt: 0, seekAt: 0 };
     const ends = {
       waitUntil: this.nowMs + ms.WAIT_MS,
       aloneUntil: 0,
@@ -173,7 +173,7 @@ export class ModelState {
 
   requeueStarted(job: ModelJob, due: number): void {
     this.requeue(job, due);
-    const times = { unseenUntil: 0, notBefore: 0, runningAt: 0 };
+    const times = { unseenUntil: 0, notBefore: 0, runningAt: 0, seekAt: 0 };
     const over = { ...times, resumedEpoch: NEVER, withdrawnEpoch: NEVER, isJoined: false, isDoubted: false };
     Object.assign(job, { waitUntil: this.nowMs + job.waitMs, ...over });
   }
@@ -305,16 +305,17 @@ export class ModelState {
     if (job.state === "orphaned" && job.holderReports && session !== undefined) session.reports = true;
     job.state = "running";
     job.runningAt ||= this.nowMs;
-    job.due = NEVER_DUE;
+    job.due = runningDue(job);
   }
 
   takeOver(id: string, job: ModelJob, session: string, epoch: number, wire: string): void {
     this.release(id, job);
     if (job.state !== "running") this.move(job, "running");
+    if (job.isDoubted) job.seekAt = 0;
     const offers = Math.max(job.offers, Number(wire.split(".")[1] ?? 1));
     const begins = { startedAt: job.startedAt || this.nowMs, runningAt: job.runningAt || this.nowMs };
     Object.assign(job, { session, epoch, offers, ...begins, isHeld: false, isDoubted: false, lateBy: "" });
-    job.due = NEVER_DUE;
+    job.due = runningDue(job);
     const pool = this.sessions.get(session)?.pool ?? "";
     const step = poolOf(job) === pool ? undefined : stepAt(job, pool);
     if (step !== undefined) Object.assign(job, { step, sidePool: step === 0 ? pool : job.sidePool });
@@ -431,6 +432,11 @@ export const waitsAlone = (job: ModelJob, nowMs: number): boolean =>
 function forgetOldest(times: Map<string, number>): boolean {
   const [oldest] = [...times].sort(([a, atA], [b, atB]) => atA - atB || (a < b ? -1 : 1));
   return oldest !== undefined && times.delete(oldest[0]);
+}
+
+/** When the agent of a job that runs is looked for. */
+function runningDue({ seekAt, isJoined }: ModelJob): number {
+  return seekAt > 0 && !isJoined ? seekAt : NEVER_DUE;
 }
 
 /** What a stop keeps of a job whose agent is looked for. */

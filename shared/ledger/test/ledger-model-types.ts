@@ -26,6 +26,8 @@ export interface ModelJob extends DividedJob {
   offeredAt: number;
   startedAt: number;
   runningAt: number;
+  /** When its agent, which nobody saw, is to be looked for; 0 = never. */
+  seekAt: number;
   waitUntil: number;
   /** Until when it waits for callers who left; 0 while it need not. */
   aloneUntil: number;

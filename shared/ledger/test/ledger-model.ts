@@ -257,7 +257,7 @@ export class LedgerModel {
         return job.state === "orphaned" ? "refused orphaned" : "refused held_elsewhere";
       }
       state.runsAgain(id, job);
-      if (state.mustDoubt(job)) job.due = job.startedAt + LONGEST_JOIN_MS;
+      if (state.mustDoubt(job)) job.due = job.seekAt = job.startedAt + LONGEST_JOIN_MS;
       return "running";
     }
     if (status === "success" || !job.restarts || job.attempts >= job.maxAttempts) {

@@ -161,6 +161,18 @@ onEachRedis("a job that its worker says it runs, and whose agent nobody saw", (s
     },
   );
 
+  test("is asked about all the same when its worker was lost, and came back with it", async () => {
+    const s = await runs();
+    const at = s.nowMs + 4 * START_MS;
+    await s.deregister("AW_1");
+    s.pass(1_000);
+    await s.worker("AW_2");
+    expect(await s.migrate("AW_2", "AJ_1")).toMatchObject({ moved: { length: 1 } });
+    expect(await s.timer("job|AJ_1")).toBe(at);
+    s.nowMs = at;
+    expect(await s.expireJob("AJ_1")).toMatchObject({ status: "unjoined" });
+  });
+
   test("has no timer once its agent was seen, nor where nobody can say", async () => {
     const s = await runs();
     await s.agentJoined("AJ_1", "PA_1", s.nowMs);

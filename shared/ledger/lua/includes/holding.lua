@@ -35,8 +35,8 @@ end
 local function take_over(job_id, job, session_id, gateway, epoch, wire)
   release(job_id, job)
   if job.reported ~= "" then -- of an attempt before this one, as far as Redis kept it
-    redis.call("HDEL", job_of(job_id), "reported", "left_at", "left_how")
-    job.left_at = "0"
+    redis.call("HDEL", job_of(job_id), "reported", "left_at", "left_how", "seek_at")
+    job.left_at, job.seek_at = "0", "0"
   end
   if job.late_by ~= "" then redis.call("HDEL", job_of(job_id), "late_by") end
   note_return(job_id, job, session_id)

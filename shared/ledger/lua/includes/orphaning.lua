@@ -15,10 +15,18 @@ local function make_orphan(id, job, reports, grace_ms)
   set_timer("job|" .. id, now + grace_ms)
 end
 
--- A job that runs has a timer only when its agent was seen to leave the room.
+-- A job runs by its worker's word alone: from then on its agent is looked for. Kept with the job, so that it outlives its socket.
+local function seek_agent(id, at)
+  redis.call("HSET", job_of(id), "seek_at", string.format("%.0f", at))
+  set_timer("job|" .. id, at)
+end
+
+-- A job that runs has a timer only when its agent was seen to leave the room, or is to be looked for.
 local function set_running_timer(id, job)
   if job.left_at ~= "0" then
     set_timer("job|" .. id, now)
+  elseif job.seek_at ~= "0" and job.participant_sid == "" then
+    set_timer("job|" .. id, tonumber(job.seek_at))
   else
     redis.call("ZREM", deadlines_key, "job|" .. id)
   end

@@ -77,7 +77,7 @@ local function requeue_started(id, job, due)
   requeue(id, due)
   redis.call("HSET", job_of(id), "wait_until", string.format("%.0f", now + tonumber(job.wait_ms)))
   redis.call("HDEL", job_of(id), "running_at", "unseen_until", "not_before", "resumed_epoch", "withdrawn_epoch",
-    "participant_sid", "participant_joined_at", "left_at", "left_how", "reported")
+    "participant_sid", "participant_joined_at", "left_at", "left_how", "reported", "seek_at")
 end
 
 -- To be called with the job as it was when it had started, where it is sent back to be given to another worker: told to
