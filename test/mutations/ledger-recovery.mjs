@@ -71,7 +71,7 @@ export const LEDGER_RECOVERY = [
     breaks: 13,
     file: `${LUA}end-room-order.lua`,
     find: "if not (told and must_doubt(record)) then",
-    replace: "if true then",
+    replace: "if not (told and false and must_doubt(record)) then",
     caughtBy: slowJoins("is no success when its room ends"),
   },
   {

@@ -109,6 +109,15 @@ describe("of an agent that webhooks told to be there", () => {
     expect(await ask("both", "PA_1")).toBe("absent");
   });
 
+  test.each(["standard", "sip"] as const)(
+    "and somebody else (%s) has taken its identity: it is absent",
+    async (kind) => {
+      await told({ sid: "PA_1" });
+      livekit.rooms.join(room, IDENTITY, { kind });
+      expect(await ask("both", "PA_1")).toBe("absent");
+    },
+  );
+
   test("and RoomService has too: it is present, also under another sid", async () => {
     const { sid } = join();
     await told({ sid });
@@ -181,6 +190,11 @@ describe("that an agent never joined", () => {
     expect(await hasJoined("both", 10, "PA_1")).toBe("joined");
     join();
     expect(await hasJoined("both", 10)).toBe("joined");
+  });
+
+  test("is said of one whose identity somebody else has taken", async () => {
+    livekit.rooms.join(room, IDENTITY, { kind: "standard" });
+    expect(await hasJoined("both", 500)).toBe("never");
   });
 
   test("is said of one that had no time to join and do anything, where it can be asked", async () => {
