@@ -124,6 +124,23 @@ function skipping(skippedMs: number): Clock["setTimer"] {
   return (delayMs, run) => (delayMs === skippedMs ? () => {} : systemClock.setTimer(delayMs, run));
 }
 
+it("is not told to stop what is taken to be over by guess", async () => {
+  const test = await bench();
+  const gateway = await test.start({ policy: { leaseMs: 600 } });
+  const guessed = await assigned(test, gateway);
+  const over = await assigned(test, gateway);
+  const { namespace, ledger } = test;
+  const end = (job: string, cause: string) =>
+    ledger.endJob({ namespace, job, outcome: "unknown", cause, message: "" });
+  await end(guessed.job, "superseded");
+  await end(over.job, "never_seen");
+  const renewed = gateway.counts.lease_renewed ?? 0;
+  expect((await over.worker.next("termination")).jobId).toBe(over.job);
+  await waitUntil("both were asserted", () => (gateway.counts.lease_renewed ?? 0) > renewed + 2);
+  for (const { worker } of [guessed, over]) await worker.ping();
+  expect([guessed, over].map(({ worker }) => worker.count("termination"))).toEqual([0, 1]);
+});
+
 it("is told to stop what is held elsewhere by now", async () => {
   const test = await bench();
   const gateway = await test.start({ policy: { leaseMs: 600 } });
