@@ -109,15 +109,15 @@ const CHANGES: Record<string, Change> = {
       const dispatch = await running(room);
       await api.redis.hset(
         `muster:{default}:session:${(await holderOf(room)).session}`,
-        "strikes_rejects",
-        3,
+        "struck",
+        "rejects,AJ_a,AD_a,r;",
       );
       return dispatch;
     },
     ask: async (url, room) => asked(url, "POST", `/v1/workers/${(await holderOf(room)).session}/reinstate`),
     async check(room) {
       const { session = "" } = await holderOf(room);
-      expect(await api.redis.hexists(`muster:{default}:session:${session}`, "strikes_rejects")).toBe(0);
+      expect(await api.redis.hexists(`muster:{default}:session:${session}`, "struck")).toBe(0);
     },
   },
   "PATCH /v1/orders/{id}": {

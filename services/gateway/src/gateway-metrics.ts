@@ -4,7 +4,7 @@
  */
 
 import type { DispatchErrorCode } from "@muster/domain/errors";
-import type { EjectionMetrics } from "@muster/ledger/tell-ejection";
+import type { BlameMetrics } from "@muster/ledger/tell-blame";
 
 export const UPGRADE_REFUSALS = ["no_token", "bad_token", "no_agent_grant"] as const;
 export type UpgradeRefusal = (typeof UPGRADE_REFUSALS)[number];
@@ -39,7 +39,7 @@ export interface GatewayPopulation {
   jobs: number;
 }
 
-export interface GatewayMetrics extends EjectionMetrics {
+export interface GatewayMetrics extends BlameMetrics {
   socketOpened(): void;
   socketClosed(): void;
   upgradeRefused(reason: UpgradeRefusal): void;

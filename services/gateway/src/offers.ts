@@ -6,7 +6,7 @@
 
 import { within } from "@muster/actor/timing";
 import type { OfferMessage } from "@muster/domain/node-message";
-import { tellEjection } from "@muster/ledger/tell-ejection";
+import { tellBlame } from "@muster/ledger/tell-blame";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
 import { answerProblem } from "./answer.js";
 import { shortened } from "./answer-time.js";
@@ -271,7 +271,7 @@ export class Offers {
         return undefined;
       }
       metrics.offerEnded(reply.status === "ended" ? "terminated" : reason);
-      tellEjection({ log, metrics }, namespace, reply.ejection);
+      tellBlame({ log, metrics }, namespace, reply.blame);
       if (reply.status === "requeued") link.tell(namespace, { kind: "admit", job });
       link.serve(namespace, reply.serve);
     } catch (error) {

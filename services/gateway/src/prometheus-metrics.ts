@@ -61,6 +61,7 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
   const assigned = metrics.counter("jobs_assigned_total");
   const ejections = metrics.counter("worker_ejections_total");
   const lastEjections = metrics.counter("worker_ejections_last_of_pool_total");
+  const suspects = metrics.counter("jobs_suspected_total");
 
   const port: GatewayMetrics = {
     socketOpened: () => connections.add({}, 1),
@@ -94,9 +95,10 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     },
     workerEjected(reason, isLast) {
       count(`worker_ejected.${reason}`);
-      ejections.add({ reason });
       if (isLast) lastEjections.add({});
+      else ejections.add({ reason });
     },
+    jobSuspected: (reason) => suspects.add({ reason }),
     offerHeld: () => happened("offer_held"),
     staleAnswer: () => prevented.add({ by: "stale_answer" }),
     answeredLate: (how) => happened(`late_answer_${how}`, `late_answer.${how}`),

@@ -9,7 +9,7 @@ import { MAX_ERROR_BYTES } from "@muster/domain/limits";
 import type { ReportArgs, ReportReply } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import { jobRecord } from "@muster/ledger/records";
-import { tellEjection } from "@muster/ledger/tell-ejection";
+import { tellBlame } from "@muster/ledger/tell-blame";
 import type { Clock } from "@muster/runtime/clock";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
@@ -88,7 +88,7 @@ export class Reports {
     session.log.info({ job, wire, status, outcome: reply.status }, "report taken");
     if (reply.status === "running") return;
     if (reply.status === "ended" || reply.status === "retrying")
-      tellEjection({ log: session.log, metrics }, namespace, reply.ejection);
+      tellBlame({ log: session.log, metrics }, namespace, reply.blame);
     if (reply.status === "retrying" || reply.status === "checking")
       link.tell(namespace, { kind: "due", atMs: reply.due });
     link.serve(namespace, reply.serve);

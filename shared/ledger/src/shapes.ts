@@ -210,9 +210,22 @@ export interface Ejection {
   until_ms: number;
   /** How many times it was ejected since it last was well; this one counts. */
   ejections: number;
-  /** No other session of its pool could take work, so that it is kept away for no longer than the first time. */
+  /** No other session of its pool can take work, so that it is not ejected: `until_ms` is now. */
   last_of_pool: boolean;
 }
+
+/** A job that came to nothing with several workers that are well otherwise: it is at fault, and tried last from now on. */
+export interface SuspectJob {
+  suspect: string;
+  room: string;
+  /** Name of the agent that was asked; empty when it has none. */
+  agent: string;
+  /** What the last of them made of it. */
+  reason: EjectionReason;
+}
+
+/** Whose fault it was that a job came to nothing, where that has consequences. */
+export type Blame = Ejection | SuspectJob;
 
 /** A drain as it is kept: whom it covers, and since when. */
 export interface StoredDrain {
@@ -269,6 +282,7 @@ export const VERDICTS = [
   "drained",
   "cooling",
   "probation",
+  "suspect_job",
   "entering",
   "unknown_load",
 ] as const;

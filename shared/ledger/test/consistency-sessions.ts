@@ -70,7 +70,7 @@ function oneSession(id: string, session: Hash, snapshot: Snapshot, nowMs: number
   return found;
 }
 
-const STRIKES = /^strikes_|^(ejections|why|failed_at)$/;
+const STRIKES = /^(struck|ejections|why|failed_at)$/;
 
 /** Ejected until its timer was looked at; then on probation until nothing is held against it, and looked at while it may be. */
 function healthProblems(

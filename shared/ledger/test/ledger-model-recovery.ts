@@ -4,7 +4,10 @@
 import { endDrainOfWorker } from "./ledger-model-drains.js";
 import { type ModelState, poolOf, stepAt } from "./ledger-model-state.js";
 import type { ModelJob } from "./ledger-model-types.js";
+import { modelAddressOf } from "./model-places.js";
 import * as ms from "./scene.js";
+
+const isSameWorker = (session: string, other: string) => modelAddressOf(session) === modelAddressOf(other);
 
 type Verdict = "absent" | "present" | "unknown";
 interface Settling {
@@ -72,7 +75,7 @@ export class RecoveryModel {
     const live = state.sessions.get(session);
     if (live === undefined) return "unknown_session";
     const moved = new Map<string, number>();
-    const [stops, refused, closed, fates]: string[][] = [[], [], [], []];
+    const [stops, refused, kept, closed, fates]: string[][] = [[], [], [], [], []];
     for (const wire of wires) {
       const [id = "", number = "1"] = wire.split(".");
       const job = state.jobs.get(id);
@@ -87,6 +90,10 @@ export class RecoveryModel {
       } else {
         const holder = job.session;
         const isHeld = (job.state === "starting" || job.state === "running") && !job.isDoubted;
+        if (isHeld && holder !== session && !isSameWorker(session, holder)) {
+          kept?.push(wire);
+          continue;
+        }
         if (isHeld && holder === session && state.wire(id) === wire) state.runsAgain(id, job);
         else {
           if (isHeld && holder !== session) {
@@ -106,7 +113,9 @@ export class RecoveryModel {
       [...moved.keys()].some((wire) => fate.startsWith(wire.split(".")[0] ?? ""));
     const left = (fates ?? []).filter((fate) => !fate.endsWith("orphaned") || !isMoved(fate));
     const held = [...moved].map(([wire, epoch]) => `${wire}@${epoch}`);
-    return ["migrated", held, stops, refused, closed, left.sort()].map((list) => list?.toString()).join(" ");
+    return ["migrated", held, stops, refused, kept, closed, left.sort()]
+      .map((list) => list?.toString())
+      .join(" ");
   }
 
   settle(id: string, epoch: number, verdict: Verdict, { unproven, deserted, removeMs }: Settling): string {

@@ -5,6 +5,7 @@
 import { isLegalTransition, type JobState } from "@muster/domain/job";
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
+import { clearJob, isSpared } from "./ledger-model-blame.js";
 import { tryEjected, watch, wellHealth } from "./ledger-model-health.js";
 import { JoinTimes } from "./ledger-model-joins.js";
 import type { ModelJob, ModelSession, ModelStop, ModelTerms } from "./ledger-model-types.js";
@@ -50,7 +51,7 @@ export class ModelState {
   readonly splits = new SplitModel<ModelJob>(this);
 
   newJob(terms: ModelTerms, pool: string): ModelJob {
-    const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
+    const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0, acceptedEpoch: 0 };
     const epochs = { refusedEpoch: NEVER, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
     const texts = {
       session: "",
@@ -59,9 +60,10 @@ export class ModelState {
       failedWire: "",
       lateBy: "",
       excluded: new Set<string>(),
+      doubts: [],
     };
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, orphanedAt: 0 };
-    const begins = { offeredAt: 0, startedAt: 0, runningAt: 0, seekAt: 0 };
+    const begins = { offeredAt: 0, startedAt: 0, runningAt: 0, seekAt: 0, suspectAt: 0 };
     const ends = {
       waitUntil: this.nowMs + ms.WAIT_MS,
       aloneUntil: 0,
@@ -172,6 +174,7 @@ export class ModelState {
   }
 
   requeueStarted(job: ModelJob, due: number): void {
+    if (job.state === "orphaned") clearJob(job);
     this.requeue(job, due);
     const times = { unseenUntil: 0, notBefore: 0, runningAt: 0, seekAt: 0 };
     const over = { ...times, resumedEpoch: NEVER, withdrawnEpoch: NEVER, isJoined: false, isDoubted: false };
@@ -265,7 +268,7 @@ export class ModelState {
     const isHigh = job.priority >= (this.policy.reserved_from ?? Number.POSITIVE_INFINITY);
     const takes = (session: string) => {
       const lease = this.leases.get(this.sessions.get(session)?.gateway ?? "") ?? 0;
-      return !job.excluded.has(session) && lease > this.nowMs;
+      return !job.excluded.has(session) && !isSpared(this, session, job) && lease > this.nowMs;
     };
     for (const room of isHigh ? (["pool", "reserved"] as const) : (["pool"] as const)) {
       const members = [...this.#rooms].filter(
@@ -284,7 +287,6 @@ export class ModelState {
     const parked = [...this.jobs].filter(
       ([, job]) => job.state === "parked" && !job.isHeld && poolOf(job) === pool,
     );
-    const rank = (job: ModelJob) => (1000 - job.priority) * 2 ** 42 + job.createdAt;
     return parked.sort(([a, x], [b, y]) => rank(x) - rank(y) || (a < b ? -1 : 1));
   }
 
@@ -402,6 +404,10 @@ export class ModelState {
     for (const [id, at] of times) if (at <= this.nowMs - ms) times.delete(id);
   }
 }
+
+/** Where it stands in line: the lower, the sooner. */
+export const rank = ({ priority, suspectAt, createdAt }: ModelJob): number =>
+  (suspectAt > 0 ? 1001 : 1000 - priority) * 2 ** 42 + createdAt;
 
 export const poolOf = ({ step, sidePool, steps }: ModelJob): string =>
   (step === 0 ? sidePool : undefined) ?? steps[step]?.pool ?? "";

@@ -40,7 +40,12 @@ export interface ModelJob extends DividedJob {
   holderReports: boolean;
   attempts: number;
   rounds: number;
+  /** Whom it came to nothing with, and how, since it was last taken or did well; and since when it is suspect, 0 while not. */
+  doubts: { session: string; at: number; reason: EjectionReason }[];
+  suspectAt: number;
   refusedEpoch: number;
+  /** Of the newest offer that a worker took; 0 = none. */
+  acceptedEpoch: number;
   resumedEpoch: number;
   withdrawnEpoch: number;
   failedWire: string;
@@ -102,7 +107,16 @@ export interface ModelHealth {
   ejections: number;
   /** When the last of its jobs failed at once, or never began; 0 when none did. */
   failedAt: number;
-  strikes: Record<EjectionReason, number>;
+  struck: ModelStrike[];
+  /** When it was last said of the last of its pool; 0 when never. */
+  lastToldAt: number;
+}
+
+export interface ModelStrike {
+  reason: EjectionReason;
+  job: string;
+  order: string;
+  room: string;
 }
 
 /** What of the model's state the rules of sick workers need. */

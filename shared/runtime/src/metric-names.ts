@@ -136,8 +136,13 @@ export const METRICS = {
   },
   worker_ejections_last_of_pool_total: {
     type: "counter",
-    help: "Those of them that left no other worker of the agent which could take work: its jobs wait for a sick one.",
+    help: "Times that the last worker of an agent which could take work was taken for sick: it is asked on, as nobody else is there.",
     labels: {},
+  },
+  jobs_suspected_total: {
+    type: "counter",
+    help: "Jobs that several workers which are well otherwise could not do, by what the last of them made of it: such a job is at fault itself, and tried last.",
+    labels: { reason: EJECTION_REASONS },
   },
   dispatch_duration_seconds: {
     type: "histogram",

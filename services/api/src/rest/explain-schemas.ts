@@ -24,7 +24,7 @@ const Considered = z
         "another: a simulated job is for its own worker alone; left_out, not_favourite, labels: the order does not want it, or " +
         "not yet; full: it says so; cap: as many jobs as are allowed; load: its projected load is at the maximum; reserved: what " +
         "it has left is for jobs of higher priority; draining; drained: by an operator; cooling: it was ejected, as its health " +
-        "says; probation: it was, and is tried with another job; entering: it just came, and may have jobs of a lost one; " +
+        "says; probation: it was, and is tried with another job; suspect_job: it was, and is not tried with a job that others failed; entering: it just came, and may have jobs of a lost one; " +
         "unknown_load: it has a job and has not said its load yet.",
     }),
   })
@@ -79,6 +79,10 @@ const Now = z
       description: "When its next timer is due: end of a back-off, fallback step, end of its waiting time.",
     }),
     position: z.int().nullable().openapi({ description: "As in the job." }),
+    is_suspect: z.boolean().openapi({
+      description:
+        "Several workers that are well otherwise declined the job, did not answer, or failed it: it stands behind all others.",
+    }),
     worker_count: z
       .int()
       .openapi({ description: "Workers of its agent, type and deployment that are connected." }),

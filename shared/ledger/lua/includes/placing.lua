@@ -33,7 +33,7 @@ local function measure(id, whatever_it_says)
   local most_load, most_jobs = policy.max_load or tonumber(max_load), policy.max_jobs or tonumber(cap)
   local at = { pool = pool, gateway = gateway, load = math.min(1, tonumber(load) + uncounted * job_load),
     labels = labels or "", job_load = job_load, most_load = most_load, most_jobs = most_jobs, surplus = tonumber(surplus or 0),
-    answer_ms = tonumber(answer_ms) }
+    answer_ms = tonumber(answer_ms), tried_since = ejected_at and tonumber(cooling_until) }
   at.verdict = closed_by(whatever_it_says and "available" or status, draining, drained, cooling_until, enters)
   -- One place at a time of those given since it was ejected (includes/ejecting).
   if not at.verdict and ejected_at and redis.call("ZCOUNT", session_jobs_of(id), ejected_at, "+inf") > 0 then
