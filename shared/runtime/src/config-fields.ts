@@ -40,6 +40,18 @@ export const httpKeepAliveMs = durationMs({ minMs: 1_000, maxMs: 3_600_000 })
     "How long an idle HTTP connection stays open; longer than the proxy in front keeps its own, or some of its requests get 502.",
   );
 
+/** The longest that the head of a request may take: it fits into a packet or two. As uWebSockets.js has it, nearly. */
+export const HTTP_HEAD_MS = 30_000;
+
+/** A body of the most that is taken comes in time at 1.4 Mbit/s. */
+export const HTTP_REQUEST_MS = 60_000;
+
+export const httpRequestMs = durationMs({ minMs: 1_000, maxMs: 3_600_000 })
+  .default(HTTP_REQUEST_MS)
+  .describe(
+    "How long an HTTP request may take to come, head and body, before its connection is closed; a head 30 s at most.",
+  );
+
 export const logLevel = z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` });
 
 /** A whole number within bounds, both included. */
