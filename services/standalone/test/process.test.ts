@@ -178,9 +178,16 @@ describe("the end", () => {
     muster.interrupt();
     expect(await muster.exited).toBe(0);
     expect(stopSteps(muster)).toEqual(
-      ["live streams", "gateway", "api", "dispatcher", "claim", "redis connections", "redis-server"].map(
-        (step) => `${step} done`,
-      ),
+      [
+        "live streams",
+        "gateway",
+        "api",
+        "dispatcher",
+        "metrics",
+        "claim",
+        "redis connections",
+        "redis-server",
+      ].map((step) => `${step} done`),
     );
     expect(isRunning(pid)).toBe(false);
   });
