@@ -21,7 +21,7 @@ describe.each(DOORS)("framing on %s", (name) => {
   afterEach(() => void call?.tcp.destroy());
   afterAll(() => door.close());
 
-  test.each(ROWS)("$name", async ({ sends, want, except }) => {
+  test.each(ROWS.map((row) => [row.name, row] as const))("%s", async (_name, { sends, want, except }) => {
     call = await RawCall.send(door.port, sends);
     await meets(call, except?.[name] ?? want);
   });
