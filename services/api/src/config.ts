@@ -15,10 +15,12 @@ import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
 import {
   durationMs,
   flag,
-  host,
   httpKeepAliveMs,
+  httpRequestMs,
   keys,
+  listenHost,
   logLevel,
+  metricsFields,
   port,
   redisUrl,
   wholeNumber,
@@ -82,9 +84,11 @@ export const NO_WEBHOOK_KEY = { path: ["webhookKey"], error: "must be one of key
 export const apiSchema = z
   .object({
     redisUrl: redisUrl.describe("Redis, Sentinel or Cluster that holds all state."),
-    host: host.default("0.0.0.0").describe("Address to listen on."),
+    host: listenHost,
     port: port.default(7883).describe("Port to listen on."),
+    ...metricsFields,
     httpKeepAliveMs,
+    httpRequestMs,
     logLevel: logLevel.default("info").describe("Lines below this level are not written."),
     drainMs: durationMs({ minMs: 0, maxMs: 600_000 })
       .default(2_000)

@@ -14,6 +14,7 @@ import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
+import { serveMetrics } from "@muster/runtime/metrics-door";
 import { createOps } from "@muster/runtime/ops-http";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { measureRedis } from "@muster/runtime/redis/measure";
@@ -68,18 +69,20 @@ const dispatcher = await startDispatcher({
   newGeneration: () => randomBytes(12).toString("hex"),
   log,
 });
-const ops = createOps({ checks: { dispatcher: () => dispatcher.ready() }, metrics });
+const ops = createOps({ checks: { dispatcher: () => dispatcher.ready() }, metrics, access: config });
 const http = await serveHttp({
   host: config.host,
   port: config.port,
   fetch: (request) => ops.fetch(request),
   log,
 });
+const metricsDoor = await serveMetrics({ metrics, access: config, host: config.host, log });
 
 lifecycle.onStop("dispatcher", "namespaces go to others before anything they need closes", () =>
   dispatcher.stop(config.drainMs),
 );
 lifecycle.onStop("http", "not ready is seen until the end", () => http.close());
+lifecycle.onStop("metrics", "read until the end", async () => metricsDoor?.close());
 lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
 lifecycle.onStop("redis", "last: everything above uses it", async () => {
   await closeRedis(blocking);

@@ -22,8 +22,10 @@ import {
   flag,
   host,
   httpKeepAliveMs,
+  httpRequestMs,
   keys,
   logLevel,
+  metricsFields,
   port,
   redisUrl,
   url,
@@ -115,7 +117,9 @@ export const gatewaySchema = z
     keys: keys.describe("API keys and their secrets, as lines of key: secret."),
     host: host.default("0.0.0.0").describe("Address to listen on."),
     port: port.default(7880).describe("Port for workers, /healthz, /readyz and /metrics."),
+    ...metricsFields,
     httpKeepAliveMs,
+    httpRequestMs,
     logLevel: logLevel.default("info").describe("Lines below this level are not written."),
     leaseMs: durationMs({ minMs: 300, maxMs: 60_000 })
       .default(LEASE_MS)

@@ -14,6 +14,7 @@ import type { IdKind } from "@muster/domain/ids";
 import { MAX_BODY_BYTES, MAX_FRAME_BYTES } from "@muster/domain/limits";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import type { Clock } from "@muster/runtime/clock";
+import type { MetricsAccess } from "@muster/runtime/config-fields";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import type { Log } from "@muster/runtime/log";
 import type { Metrics } from "@muster/runtime/metrics";
@@ -46,12 +47,16 @@ export interface GatewayDeps {
   blocking: RedisClient;
   /** How long an HTTP connection stays open between two requests, in ms. */
   keepAliveMs?: number;
+  /** How long an HTTP request may take to come, in ms. */
+  requestMs?: number;
   /** Everything but agent sockets; absent: `GET /`, /healthz, /readyz and /metrics. */
   http?: (request: Request, remoteAddress: string) => Promise<Response>;
   clock: Clock;
   newId: (kind: IdKind) => string;
   newGeneration: () => string;
   metrics: Metrics;
+  /** Who may read them at /metrics, where `http` is absent; absent: everybody. */
+  metricsAccess?: MetricsAccess;
   log: Log;
 }
 
@@ -207,13 +212,14 @@ function listen(
         metrics: rooms.metrics,
       }),
     open: acceptSockets(rooms, deps),
-    http: deps.http ?? defaultHttp(deps.metrics, ready),
+    http: deps.http ?? defaultHttp(deps, ready),
     pingIntervalMs: policy.pingIntervalMs,
     silenceMs: policy.silenceMs,
     maxFrameBytes: MAX_FRAME_BYTES,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
     maxBodyBytes: MAX_BODY_BYTES,
     ...(deps.keepAliveMs !== undefined && { keepAliveMs: deps.keepAliveMs }),
+    ...(deps.requestMs !== undefined && { requestMs: deps.requestMs }),
     log,
   });
 }
@@ -227,8 +233,8 @@ async function finishRecords(
   for (const room of [reports, migrations, offers, assignments, records]) room.abandon();
 }
 
-function defaultHttp(metrics: Metrics, ready: () => boolean) {
-  const ops = createOps({ checks: { gateway: ready }, metrics });
+function defaultHttp({ metrics, metricsAccess }: GatewayDeps, ready: () => boolean) {
+  const ops = createOps({ checks: { gateway: ready }, metrics, access: metricsAccess });
   return async (request: Request): Promise<Response> => {
     // Helm charts written for livekit-server probe this.
     if (new URL(request.url).pathname === "/") return new Response("OK");

@@ -80,6 +80,11 @@ export interface TransportDeps<C> {
    * be told: there, a request that a proxy forwarded is the last of its connection.
    */
   keepAliveMs?: number;
+  /**
+   * How long an HTTP request may take to come, in ms; default HTTP_REQUEST_MS. Then 408, and the connection is closed. A
+   * head has HTTP_HEAD_MS at most. uWebSockets.js ends what comes slower than 16 KB/s or not at all after 32 s, by itself.
+   */
+  requestMs?: number;
   /** HTTP request bodies above this are answered 413. */
   maxBodyBytes: number;
   log: Log;

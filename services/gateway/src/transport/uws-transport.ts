@@ -13,9 +13,11 @@ import type {
   WebSocket,
 } from "uWebSockets.js";
 import { STATUS_CODES } from "node:http";
+import { headProblem } from "@muster/runtime/request-head";
 import { Admission, AGENT_PATHS } from "./admission.js";
 import { AgentLink, type Wire } from "./agent-link.js";
 import { Errands } from "./errands.js";
+import { handshakeProblem } from "./handshake.js";
 import { KeepAlive } from "./keep-alive.js";
 import { addressFromBytes } from "./remote-address.js";
 import type {
@@ -25,7 +27,7 @@ import type {
   UpgradeDecision,
   UpgradeRequest,
 } from "./transport.js";
-import { serveUwsHttp } from "./uws-http.js";
+import { readHead, refuseHead, serveUwsHttp } from "./uws-http.js";
 import { listenAlone, loadUws, type Uws } from "./uws-native.js";
 
 /** What the library keeps for each socket. */
@@ -142,6 +144,12 @@ class UwsTransport<C> implements Transport {
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    const head = readHead(req);
+    const problem = headProblem(head) ?? handshakeProblem(head);
+    if (problem !== undefined) {
+      this.#answers.run(refuseHead(res, problem));
+      return;
+    }
     const request = readUpgrade(res, req);
     const key = req.getHeader("sec-websocket-key");
     const act = (decision: UpgradeDecision<C>) => {
