@@ -51,7 +51,8 @@ if redis.call("EXISTS", session_key) == 0 then
   redis.call("ZADD", sessions_key, now, session)
   redis.call("SADD", gateway_sessions_key, session)
   redis.call("ZADD", pool_sessions_key, now, session)
-  count_return(session)
+  local made_good = count_return(session, pool, facts.api_key)
+  if made_good then redis.call("HSET", session_key, "made_good", made_good) end
   if redis.call("SCARD", orphans_of(pool)) > 0 then
     redis.call("HSET", session_key, "entering_until", string.format("%.0f", now + ENTERING_MS))
     set_timer("session|" .. session, now + ENTERING_MS)

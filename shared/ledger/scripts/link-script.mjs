@@ -126,7 +126,8 @@ function checkNames(script, linked, code) {
     if (!isUsed(lua(name), code) && !inTemplate)
       throw new HeaderError(`${script.name}: ${name} is declared and never used`);
   }
-  for (const [name] of bare.matchAll(/\b\w+_(?:key|of)\b/g)) {
+  // A field may be called so: in quotes, or behind a dot.
+  for (const [name] of bare.matchAll(/(?<![".\w])\w+_(?:key|of)\b/g)) {
     if (!declared.has(name)) throw new HeaderError(`${script.name}: ${name} is used and not declared`);
   }
   if (/\b(KEYS|ARGV)\b/.test(bare))

@@ -53,7 +53,8 @@ function oneSession(id: string, session: Hash, snapshot: Snapshot, nowMs: number
   if (closedUntil > nowMs && timer !== closedUntil)
     found.push(`${id} is not told when it may be asked again`);
   found.push(...healthProblems(id, session, { hashes, zsets }, timer));
-  if (zsets.get("losses")?.has(id)) found.push(`${id} is there and counts as lost`);
+  if (zsets.get(`losses:${session.pool}|${session.api_key}`)?.has(id))
+    found.push(`${id} is there and counts as lost`);
   // Over, and its timer not looked at yet: in or out, both are right.
   if (timer !== undefined && timer <= nowMs) return found;
   const givenAt = [...(zsets.get(`session-jobs:${id}`)?.values() ?? [])];

@@ -38,6 +38,8 @@ export interface ModelJob extends DividedJob {
   graceUntil: number;
   unseenUntil: number;
   holderReports: boolean;
+  /** Whose guard is its own, as an orphan. */
+  holderPool: string;
   attempts: number;
   rounds: number;
   refusedEpoch: number;
@@ -75,6 +77,9 @@ export interface ModelSession extends ModelHealth {
   gateway: string;
   pool: string;
   cap: number;
+  connectedAt: number;
+  /** When the loss was that it made good (ledger-model-guards). */
+  madeGood: number | undefined;
   status: "available" | "full";
   load: number;
   sampledAt: number;

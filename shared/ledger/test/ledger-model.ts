@@ -26,7 +26,7 @@ export class LedgerModel {
     if (!state.sessions.has(id)) {
       const session = state.newSession(gateway, pool, cap);
       state.sessions.set(id, session);
-      state.countReturn(id);
+      state.guards.countReturn(id, pool);
       if ([...state.jobs.values()].some((job) => job.state === "orphaned" && poolOf(job) === pool)) {
         session.enteringUntil = state.nowMs + ms.ENTERING_MS;
         state.timers.set(id, session.enteringUntil);
