@@ -358,3 +358,18 @@ export interface OrderWithJobs {
   /** `{}` when Redis wrote an empty list; readers use `Object.values`. */
   jobs: Record<string, string>[];
 }
+
+/** A pool that a namespace knows, with or without workers. */
+export interface KnownPool {
+  /** Its name, as poolName of domain/pool writes it. */
+  pool: string;
+  /** When a worker registered last, and when the last one left; 0: somebody is there, or that is not known. */
+  registered_at: number;
+  left_at: number;
+  /** Connected now. */
+  sessions: number;
+  /** Jobs that wait in it. */
+  parked: number;
+  /** 1: no worker stayed so far, and it is forgotten a few minutes after the last one left. */
+  brief: 0 | 1;
+}

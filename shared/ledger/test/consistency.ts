@@ -12,7 +12,7 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { type Hash, readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools left-pools deadlines stops index events listening held placement costs drains splits".split(
+  "jobs ended-jobs orders ended-orders sessions gateways pools left-pools brief-pools deadlines stops index events listening held placement costs drains splits".split(
     " ",
   ),
 );

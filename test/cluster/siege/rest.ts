@@ -8,7 +8,7 @@ import { SILENT_JOB_BOUND_MS } from "../timing.js";
 /** Waits that the services cannot be asked to shorten: the guard of 5 s, stops of 20 s, and a last start. */
 const REST_SLACK_MS = 45_000;
 /** What a namespace keeps for good; see INVARIANTS.md of the ledger. */
-const KEPT_FOR_GOOD = new Set(["pools", "left-pools", "costs", "index"]);
+const KEPT_FOR_GOOD = new Set(["pools", "left-pools", "brief-pools", "costs", "index"]);
 /** The pace of a line, and a guard that was up, in 10 min; what a guard counts, in 1 min. */
 const GO_BY_THEMSELVES = /^(pace|losses|arrivals|pools-lost|guard):/;
 

@@ -5,9 +5,8 @@
 -- @include ejecting
 -- @include presence
 -- @include unjoined
--- @key left-pools left-pools
+-- @include forgetting
 -- @family gateway-sessions gateway-sessions:
--- @family pool-sessions pool-sessions:
 
 -- A drain of one worker ends with its session, but for one whose gateway only lapsed, and that comes back under its id.
 local DRAIN_OUTLIVES_MS = 60000
@@ -31,10 +30,10 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
   redis.call("DEL", session_of(id))
   redis.call("ZREM", sessions_key, id)
   redis.call("ZREM", pool_sessions_of(pool), id)
-  if redis.call("ZCARD", pool_sessions_of(pool)) == 0 then redis.call("ZADD", left_pools_key, now, pool) end
   local lost = witness(id, pool, issuer, since, made_good)
   redis.call("ZREM", deadlines_key, "session|" .. id)
   if drain_of_worker(id) then set_timer("session|" .. id, now + DRAIN_OUTLIVES_MS) end
+  local has_worked = reports == "1"
   for _, member in ipairs(redis.call("ZRANGE", session_jobs_of(id), 0, -1)) do
     local job_id, epoch = string.match(member, "^(.-)#(.*)$")
     local job = read_job(job_id)
@@ -46,6 +45,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
         tell("rejected", job_id, job, { state = "queued", reason = "undelivered" })
         table.insert(fates.requeued, job_id)
       elseif job.state == "starting" or job.state == "running" then
+        has_worked = true
         if goodbye and must_doubt(job) then
           doubt_report(job_id, job, "success")
         elseif goodbye then
@@ -58,6 +58,7 @@ local function lose_session(id, gateway, grace_ms, guard_ms, goodbye, fates)
       end
     end
   end
+  leave_behind(pool, now - lost.since, has_worked)
   try_ejected(pool)
   return pool, lost
 end
