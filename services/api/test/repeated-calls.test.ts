@@ -168,6 +168,7 @@ const CHANGES: Record<string, Change> = {
       const session = await kit.registerWorker(api.ledger, { namespace: "default", agent: room });
       const ending = { goodbye: true, clean: true, graceMs: 1, guardMs: 1 };
       await api.ledger.deregisterSession({ namespace: "default", session, ...ending });
+      return undefined;
     },
     ask: (url, room) => asked(url, "DELETE", `/v1/pools/${Buffer.from(poolFor(room)).toString("base64url")}`),
     async check(room) {

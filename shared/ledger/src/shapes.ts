@@ -280,6 +280,8 @@ export interface Standing {
   /** Projected, 0–1. */
   load: number;
   verdict: Verdict;
+  /** 1: what it says is far below what its jobs cost its peers; `load` is by these. */
+  below_count?: 1;
 }
 
 /** How jobs are placed. Absent members are as the gateways' configuration has them, or mean none. */
@@ -372,4 +374,11 @@ export interface KnownPool {
   parked: number;
   /** 1: no worker stayed so far, and it is forgotten a few minutes after the last one left. */
   brief: 0 | 1;
+}
+
+/** A worker that for several samples said a load far below what its jobs cost its peers, `floor` by their cost; 0: it fits again. */
+export interface Misfit {
+  session: string;
+  load: number;
+  floor: number;
 }

@@ -9,6 +9,7 @@ import { GuardsModel } from "./ledger-model-guards.js";
 import { tryEjected, watch, wellHealth } from "./ledger-model-health.js";
 import { JoinTimes } from "./ledger-model-joins.js";
 import type { ModelJob, ModelSession, ModelStop, ModelTerms } from "./ledger-model-types.js";
+import { WeightsModel } from "./ledger-model-weights.js";
 import { choose, learn, learnLess, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
 import { SplitModel } from "./split-model.js";
@@ -38,6 +39,7 @@ export class ModelState {
   readonly #rooms = new Map<string, Room>();
   /** What was learnt in a pool. */
   readonly costs = new Map<string, number>();
+  readonly weights = new WeightsModel(this);
   /** How long the workers of a pool are known to need for an answer. */
   readonly taught = new Map<string, number>();
   readonly joins = new JoinTimes();
@@ -100,7 +102,8 @@ export class ModelState {
   newSession(gateway: string, pool: string, cap: number): ModelSession {
     const times = { connectedAt: this.nowMs, sampledAt: 0, coolingUntil: 0, enteringUntil: 0 };
     const learnt = { learntCost: this.costs.get(pool), learning: NOTHING_LEARNT };
-    const counted = { counts: false, miscount: 0, miscounts: 0, surplus: 0 };
+    const weighed = { isTaught: false, weight: undefined, misfits: 0 };
+    const counted = { ...weighed, counts: false, miscount: 0, miscounts: 0, surplus: 0 };
     const answerMs = this.taught.get(pool);
     const state = { status: "available" as const, load: 0, reports: false, answerMs };
     const drains = { followed: 0, isDrained: false };
@@ -158,7 +161,10 @@ export class ModelState {
     const cost = learntCost ?? this.policy.job_load ?? 0.1;
     const hash = { status, draining: "0", load: `${load}`, cap: `${cap}`, cost: `${cost}`, max_load: "0.7" };
     const times = { sampled_at: `${sampledAt}`, cooling_until: `${coolingUntil}` };
+    const { weight } = session;
+    const weighed = weight && { load_floor: `${weight.floor}`, floor_cost: `${weight.cost}` };
     const rest = {
+      ...weighed,
       entering_until: `${enteringUntil}`,
       surplus: `${surplus}`,
       ...(isDrained && { drained: "DR_1" }),
@@ -276,6 +282,8 @@ export class ModelState {
     const cost = fromLine ?? learnLess(seen, load, believed);
     if (cost === undefined) return;
     session.learntCost = cost;
+    session.isTaught = true;
+    if (session.weight !== undefined) return;
     const common = this.costs.get(session.pool) ?? cost;
     this.costs.set(session.pool, six(common + 0.1 * (cost - common)));
   }

@@ -94,6 +94,11 @@ export interface ModelSession extends ModelHealth {
   /** What a job costs here, once it was learnt; and from what. */
   learntCost: number | undefined;
   learning: Learning;
+  /** It was learnt from its own jobs. */
+  isTaught: boolean;
+  /** What its word is taken for while it does not fit (ledger-model-weights); undefined while it does. */
+  weight: { floor: number; cost: number } | undefined;
+  misfits: number;
   counts: boolean;
   miscount: number;
   miscounts: number;

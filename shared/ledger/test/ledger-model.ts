@@ -42,6 +42,7 @@ export class LedgerModel {
     const session = this.state.sessions.get(id);
     if (session?.gateway !== gateway) return "sampled unknown";
     const jobs = [...this.state.held(id).values()].filter((at) => at <= this.state.nowMs).length;
+    const isMisfitTold = load >= 0 && this.state.weights.weigh(id, session, jobs, load);
     if (load >= 0 && load < 1) this.state.learnCost(id, session, jobs, load);
     session.counts ||= jobCount > 0;
     const miscounted = session.counts && compareCounts(session, jobCount - jobs);
@@ -50,7 +51,11 @@ export class LedgerModel {
     if (status === "full") excuse(this.state, id);
     follow(this.state, id);
     this.state.place(id);
-    return miscounted ? `sampled miscounted ${session.miscount}` : "sampled";
+    return words(
+      "sampled",
+      miscounted ? `miscounted ${session.miscount}` : "",
+      isMisfitTold ? `misfit ${session.weight?.floor ?? 0}` : "",
+    );
   }
 
   /** For the whole namespace; everybody stands where it puts them at once. */

@@ -11,7 +11,7 @@ local MOST_LEFT, MOST_FORGOTTEN = 1000, 16
 
 local function forget_pool(pool)
   for _, key in ipairs({ pools_key, left_pools_key, brief_pools_key }) do redis.call("ZREM", key, pool) end
-  redis.call("HDEL", costs_key, pool)
+  redis.call("HDEL", costs_key, pool, pool .. "|peers")
 end
 
 local function forget_past_pools()
