@@ -20,6 +20,7 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 afterAll(() => server.stop());
 
+const REQUEST = { room: "room", agent_name: "agent" };
 const MOST = kit.policy.maxNamespacesPerOrder;
 
 async function workersIn(count: number): Promise<string[]> {
@@ -29,8 +30,7 @@ async function workersIn(count: number): Promise<string[]> {
   return sessions;
 }
 
-const dispatch = (id = "r1") =>
-  api.twirp("CreateDispatch", { room: "room", agent_name: "agent" }, { "x-livekit-request-id": id });
+const dispatch = (id = "r1") => api.twirp("CreateDispatch", REQUEST, { "x-livekit-request-id": id });
 const order = (body: object) =>
   api.rest("/v1/orders", {
     method: "POST",
