@@ -32,6 +32,7 @@ import { LEDGER_RECOVERY } from "./ledger-recovery.mjs";
 import { LEDGER_SICK } from "./ledger-sick.mjs";
 import { LEDGER_SPLITS } from "./ledger-splits.mjs";
 import { LEDGER_WAITING } from "./ledger-waiting.mjs";
+import { NEIGHBOURS } from "./neighbours.mjs";
 import { ROOMS } from "./rooms.mjs";
 import { VERSIONS } from "./versions.mjs";
 import { WATCHING } from "./watching.mjs";
@@ -47,6 +48,7 @@ export const MUTATIONS = [
   ...LEDGER_ATTEMPTS,
   ...DRAINS,
   ...LEDGER_SICK,
+  ...NEIGHBOURS,
   ...ROOMS,
   ...FRAMING,
   ...GATEWAY_JOBS,

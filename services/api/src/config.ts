@@ -3,6 +3,7 @@
  */
 
 import { DEFAULT_MAX_ATTEMPTS } from "@muster/domain/job";
+import { MOST_NAMESPACES } from "@muster/domain/limits";
 import {
   GUARD_MS,
   REMOVE_AGENT_MS,
@@ -48,6 +49,11 @@ export const intakeFields = {
     .default("known")
     .describe(
       "LiveKit's automatic dispatch is taken over: `known`, while a worker without a name is connected, or was within 10 minutes; `always`; `never`.",
+    ),
+  maxNamespacesPerOrder: wholeNumber({ min: 0, max: 100_000 })
+    .default(MOST_NAMESPACES)
+    .describe(
+      "Namespaces that an order without one goes to, one job in each: those that know its agent; 0 for no bound. Known in more: refused.",
     ),
   createRooms: flag
     .default(true)
@@ -143,6 +149,7 @@ const LONGEST_RUN_MS = 30 * DAY_MS;
 
 export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "livekitUrl">): OrderPolicy {
   const { waitBoundMs, retentionMs, maxAttempts, createRooms, adoptUnnamed, shortJobMs, livekitUrl } = config;
+  const { maxNamespacesPerOrder } = config;
   return {
     retainMs: retentionMs,
     guardMs: GUARD_MS,
@@ -153,6 +160,7 @@ export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "live
     createRooms,
     adoptUnnamed,
     shortJobMs,
+    maxNamespacesPerOrder,
     roomsEveryMs: ROOMS_EVERY_MS,
     keepEntryMs: waitBoundMs + LONGEST_RUN_MS + retentionMs,
   };

@@ -2,6 +2,7 @@
  * Every call that changes something, asked for more than once: because its caller says it twice, because several say it
  * at once, because the answer got lost on the way to the caller, or Redis's reply on the way to us. It is done once.
  */
+import { poolName } from "@muster/domain/pool";
 import { jobEventOf } from "@muster/runtime/events/outbox-entry";
 import { Lanes } from "@muster/runtime/queue/lanes";
 import { closeRedis, connectRedis, type RedisClient } from "@muster/runtime/redis/connect";
@@ -161,6 +162,22 @@ const CHANGES: Record<string, Change> = {
     ask: async (url) => asked(url, "PUT", `/v1/workers/${await someWorker()}/labels`, { labels: { a: "b" } }),
     check: async () => expect((await workers())[0]).toMatchObject({ labels: { a: "b" } }),
   },
+  "DELETE /v1/pools/{id}": {
+    script: "forget-pool",
+    async prepare(room) {
+      const session = await kit.registerWorker(api.ledger, { namespace: "default", agent: room });
+      const ending = { goodbye: true, clean: true, graceMs: 1, guardMs: 1 };
+      await api.ledger.deregisterSession({ namespace: "default", session, ...ending });
+      return undefined;
+    },
+    ask: (url, room) => asked(url, "DELETE", `/v1/pools/${Buffer.from(poolFor(room)).toString("base64url")}`),
+    async check(room) {
+      const asked = { namespace: "default", names: [poolFor(room)] };
+      expect((await api.ledger.knownPools(asked)).names).toEqual([]);
+      const agent = { project: "default", agent: room, briefMs: 0 };
+      expect((await api.ledger.listAgent(agent)).namespaces).toEqual([]);
+    },
+  },
   "POST /v1/drains": {
     script: "put-drain",
     prepare: async () => undefined,
@@ -230,6 +247,7 @@ async function drainsOf(room: string) {
   return texts.filter((text) => (JSON.parse(text) as { value: string }).value === room);
 }
 
+const poolFor = (agentName: string) => poolName({ agentName, type: "room", deployment: "" });
 const policyOf = (agent: string) => `/v1/placement-policies?agent_name=${encodeURIComponent(agent)}`;
 const policies = async () => (await api.ledger.readPlacement({ namespace: "default" })).policies;
 

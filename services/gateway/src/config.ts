@@ -3,6 +3,7 @@
  */
 
 import { BlockList } from "node:net";
+import { MOST_NAMESPACES } from "@muster/domain/limits";
 import { encodeLabels } from "@muster/domain/preferences";
 import {
   COOL_DOWN_MS,
@@ -83,6 +84,11 @@ export const gatewayFields = {
     )
     .describe(
       "Proxies before it, by address or network, joined by commas; a worker's address is what their X-Forwarded-For says.",
+    ),
+  maxNamespaces: wholeNumber({ min: 0, max: 100_000 })
+    .default(MOST_NAMESPACES)
+    .describe(
+      "Namespaces of a project that may have workers, beside its default one; 0 for no bound. A worker for one more is refused, unless work waits there. As many are remembered for an agent.",
     ),
   registerTimeoutMs: durationMs({ minMs: 100, maxMs: MAX_DURATION_MS })
     .default(10_000)
@@ -173,6 +179,7 @@ export function policyFrom(config: GatewayConfig): GatewayPolicy {
         ...labelsIn(config.workerLabels),
       }),
     },
+    maxNamespaces: config.maxNamespaces,
     registerTimeoutMs: config.registerTimeoutMs,
     offerTimeoutMs: config.offerTimeoutMs,
     offerTimeoutMaxMs: config.offerTimeoutMaxMs,

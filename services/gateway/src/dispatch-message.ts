@@ -9,7 +9,6 @@
 import { assertNever } from "@muster/domain/assert";
 import { DispatchError } from "@muster/domain/errors";
 import { decodeWorkerMessage, decodeWorkerMessageJson, type WorkerMessage } from "@muster/wire/agent-codec";
-import { closeNameOf } from "@muster/wire/close-codes";
 import type { MessageDeps } from "./message-deps.js";
 import { handleAvailability } from "./messages/availability.js";
 import { handleMigrateJob } from "./messages/migrate-job.js";
@@ -18,6 +17,7 @@ import { handleRegister } from "./messages/register.js";
 import { handleSimulateJob } from "./messages/simulate-job.js";
 import { handleUpdateJob } from "./messages/update-job.js";
 import { handleUpdateWorker } from "./messages/update-worker.js";
+import { refuse } from "./refuse.js";
 import type { Registration, Session } from "./session.js";
 
 type JobMessage = Exclude<WorkerMessage, { case: "register" | "ping" | "updateWorker" | "unknown" }>;
@@ -91,9 +91,6 @@ function guarded(session: Session, deps: MessageDeps, run: () => void): void {
     run();
   } catch (error) {
     if (!(error instanceof DispatchError)) throw error;
-    const name = closeNameOf(error.code);
-    deps.metrics.messageRefused(error.code);
-    session.log.info({ code: error.code, field: error.field }, "message refused");
-    session.close(name, error.message);
+    refuse(session, error, deps);
   }
 }

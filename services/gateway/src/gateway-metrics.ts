@@ -56,6 +56,8 @@ export interface GatewayMetrics extends BlameMetrics {
   samplesWritten(count: number): void;
   /** It said, in several reports, to run more or fewer jobs than the ledger knows of. */
   workerMiscounted(how: "more" | "fewer"): void;
+  /** It says a load far below what its jobs cost others. */
+  workerMisfit(): void;
   offerMade(): void;
   offerEnded(outcome: OfferOutcome): void;
   /** An offer that waits for a lease to be held again. */

@@ -15,6 +15,8 @@ export interface GatewayPolicy {
   trustedProxies: BlockList;
   flags: UserDataFlags;
   placement: Placement;
+  /** Namespaces of a project that may have workers; 0 = no bound. */
+  maxNamespaces: number;
   /** From the open socket to the session in the ledger. */
   registerTimeoutMs: number;
   offerTimeoutMs: number;

@@ -85,6 +85,7 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       loads.add({ kind });
     },
     workerMiscounted: (how) => happened(`worker_counts_${how}`),
+    workerMisfit: () => happened("worker_load_below_count"),
     reportStale: () => happened("load_report_stale"),
     samplesWritten: (samples) => count("samples_written", samples),
     offerMade: () => messages.add({ type: "availability", direction: "out" }),

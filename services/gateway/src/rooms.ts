@@ -94,7 +94,8 @@ export function createRooms(deps: RoomsDeps): Rooms {
     stop: (session, wire) => stops.deliver(session, wire),
   });
   const samples = new Samples({ ...shared, sessions, leases, link, flushMs: policy.sampleFlushMs });
-  const assignments = new Assignments({ ...shared, link, keys });
+  const agents = new AgentMemory({ ...shared, sessions });
+  const assignments = new Assignments({ ...shared, link, keys, agents });
   const migrations = new Migrations({ ...shared, leases, link, stops, halfOpen });
   return {
     ledger: shared.ledger,
@@ -110,7 +111,7 @@ export function createRooms(deps: RoomsDeps): Rooms {
     metrics,
     clock,
     newId: deps.newId,
-    agents: new AgentMemory({ ...shared, sessions }),
+    agents,
     offers: new Offers({ ...shared, sessions, records, leases, assignments, link }),
     migrations,
     reports: new Reports({ ...shared, leases, migrations, link }),

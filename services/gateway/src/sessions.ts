@@ -57,6 +57,10 @@ export class Sessions {
     return counts;
   }
 
+  has(namespace: string): boolean {
+    return this.#byNamespace.has(namespace);
+  }
+
   /** The registered sessions of a namespace. */
   of(namespace: string): Session[] {
     return [...(this.#byNamespace.get(namespace)?.values() ?? [])];

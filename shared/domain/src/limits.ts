@@ -15,3 +15,5 @@ export const MAX_ERROR_BYTES = 4 * 1024;
 export const MAX_VERSION_BYTES = 64;
 /** Job ids in one MigrateJobRequest. */
 export const MAX_MIGRATED_JOBS = 1024;
+/** Namespaces of a project that have workers, and those that one order goes to, unless set otherwise. */
+export const MOST_NAMESPACES = 64;

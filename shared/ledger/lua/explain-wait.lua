@@ -44,6 +44,7 @@ end
 local sessions = {}
 for _, id in ipairs(redis.call("ZRANGE", pool_sessions_of(record.pool), first, first + limit - 1)) do
   local at = measure(id)
-  if at then sessions[#sessions + 1] = { session = id, load = at.load, verdict = verdict_on(id, at) } end
+  if at then sessions[#sessions + 1] = { session = id, load = at.rank, verdict = verdict_on(id, at),
+    below_count = at.rank > at.load and 1 or nil } end
 end
 return { "waits", what_it_waits_for(), due, encode_list(sessions), redis.call("ZCARD", pool_sessions_of(record.pool)) }

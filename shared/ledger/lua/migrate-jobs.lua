@@ -5,7 +5,7 @@
 -- that comes back from another address is known once its old socket is gone.
 -- Ended, over or failed as the worker said, or an older wire id: to be stopped; it keeps a place here until that is done.
 -- So does a worker whose agent was asked before a fallback step, as long as nobody else was asked.
--- Unknown, or of another agent, type or deployment: refused, without a word about it. Repeated: the same answer, and no
+-- Unknown, or of another agent, type, deployment or API key: refused, without a word about it. Repeated: the same answer, and no
 -- second epoch.
 -- Dying after it: the jobs run where they run; a gateway that never learnt the epochs answers from its worker's next
 -- request, or is told with its assertion; half-open sessions are gone from the ledger and told so by their next sample;
@@ -69,7 +69,8 @@ end
 for _, claim in ipairs(claims) do
   local job = read_job(claim.job)
   local number = offer_number(claim)
-  if not job or not number or not may_have(job, pool) then
+  local is_strange = job and job.state == "orphaned" and not has_key_of_orphan(session, job)
+  if not job or not number or is_strange or not may_have(job, pool) then
     refused[#refused + 1] = claim.wire
   elseif is_over(claim, job, number) then
     stop_brought(claim.job, session, gateway, claim.wire, now + stop_ms)

@@ -1,5 +1,5 @@
 -- report: a worker says how a job stands (UpdateJobStatus). Counts from the holder. An end that names the newest wire id also
--- counts from another session of the same pool: of an orphan, and of the same worker (includes/same-worker), for one that
+-- counts from another session of the same pool: of an orphan, with its API key, and of the same worker (includes/same-worker), for one that
 -- reconnects sends what it queued on its new socket, before its MigrateJobRequest, and maybe before the old socket is known
 -- to be gone. From another worker it is refused while the holder is there. Counts also from the session that was lost,
 -- should its last word come after it.
@@ -56,9 +56,11 @@ end
 if record.wire ~= wire or not (holds or record.pool == pool) then return { "refused", "held_elsewhere" } end
 local is_started = record.state == "starting" or record.state == "running" or record.state == "orphaned"
 if not is_started then return { "refused", record.state } end
-if not holds and record.state ~= "orphaned" and not is_same_worker(session, record.session) then
-  return { "refused", "another_worker" }
+local function is_theirs()
+  if record.state == "orphaned" then return has_key_of_orphan(session, record) end
+  return is_same_worker(session, record.session)
 end
+if not holds and not is_theirs() then return { "refused", "another_worker" } end
 if record.reported ~= "" then
   if record.reported ~= status then return { "refused", "ended" } end
   return { "checking", to_serve(record.pool, true), tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job)) }

@@ -294,6 +294,8 @@ export interface Standing {
   /** Projected, 0–1. */
   load: number;
   verdict: Verdict;
+  /** 1: what it says is far below what its jobs cost its peers; `load` is by these. */
+  below_count?: 1;
 }
 
 /** How jobs are placed. Absent members are as the gateways' configuration has them, or mean none. */
@@ -371,4 +373,26 @@ export interface OrderWithJobs {
   order: Record<string, string>;
   /** `{}` when Redis wrote an empty list; readers use `Object.values`. */
   jobs: Record<string, string>[];
+}
+
+/** A pool that a namespace knows, with or without workers. */
+export interface KnownPool {
+  /** Its name, as poolName of domain/pool writes it. */
+  pool: string;
+  /** When a worker registered last, and when the last one left; 0: somebody is there, or that is not known. */
+  registered_at: number;
+  left_at: number;
+  /** Connected now. */
+  sessions: number;
+  /** Jobs that wait in it. */
+  parked: number;
+  /** 1: no worker stayed so far, and it is forgotten a few minutes after the last one left. */
+  brief: 0 | 1;
+}
+
+/** A worker that for several samples said a load far below what its jobs cost its peers, `floor` by their cost; 0: it fits again. */
+export interface Misfit {
+  session: string;
+  load: number;
+  floor: number;
 }

@@ -44,7 +44,7 @@ export class RecoveryModel {
     if (lease > state.nowMs) return "idle";
     if (lease < awakeSinceMs && state.nowMs < awakeSinceMs + ms.HOLD_MS) return "idle";
     const lost = [...state.sessions].filter(([, session]) => session.gateway === gateway);
-    const fates = lost.flatMap(([id]) => state.lose(id, "counted"));
+    const fates = [...new Set(lost.flatMap(([id]) => state.lose(id, "counted")))];
     state.leases.delete(gateway);
     return `lost ${fates.sort().join()}`;
   }
@@ -99,7 +99,7 @@ export class RecoveryModel {
           if (isHeld && holder !== session) {
             closed?.push(holder);
             fates?.push(...state.lose(holder, "half-open"));
-            state.forgetArrival(session);
+            state.guards.forgetArrival(session, live.pool);
           }
           state.takeOver(id, job, session, job.epoch + 1, wire);
         }
@@ -139,7 +139,7 @@ export class RecoveryModel {
       job.graceUntil = Math.max(job.graceUntil, recheckAt);
       return this.#keep(id, job, recheckAt, 0);
     }
-    const { until } = state.guard;
+    const until = state.guards.until(job.holderPool, job.orphanedAt);
     if (state.nowMs < until) return this.#keep(id, job, Math.min(until, recheckAt), 1);
     const graceEnds =
       until > job.orphanedAt ? Math.max(job.graceUntil, until + ms.RECHECK_MS) : job.graceUntil;
@@ -149,7 +149,7 @@ export class RecoveryModel {
   }
 
   #keep(id: string, job: ModelJob, until: number, guard: number): string {
-    const { until: guardEnds } = this.#state.guard;
+    const guardEnds = this.#state.guards.until(job.holderPool, job.orphanedAt);
     const isGuarded = guardEnds > job.orphanedAt;
     const bound = Math.max(job.orphanedAt + ms.SILENT_MS, isGuarded ? guardEnds + 2 * ms.RECHECK_MS : 0);
     if (this.#state.nowMs >= bound) {
@@ -166,7 +166,7 @@ export class RecoveryModel {
       this.#endStopped(id, job, "success", "nobody_left", canAsk);
       return "ended success";
     }
-    if (state.guard.until <= state.nowMs) state.splits.note(id, job, false);
+    if (state.guards.until(job.holderPool, job.orphanedAt) <= state.nowMs) state.splits.note(id, job, false);
     if (!job.restarts) {
       this.#endStopped(id, job, "failed", "worker_lost", canAsk);
       return "ended failed";

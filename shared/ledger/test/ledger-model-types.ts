@@ -38,6 +38,8 @@ export interface ModelJob extends DividedJob {
   graceUntil: number;
   unseenUntil: number;
   holderReports: boolean;
+  /** Whose guard is its own, as an orphan. */
+  holderPool: string;
   attempts: number;
   rounds: number;
   /** Whom it came to nothing with, and how, since it was last taken or did well; and since when it is suspect, 0 while not. */
@@ -80,6 +82,9 @@ export interface ModelSession extends ModelHealth {
   gateway: string;
   pool: string;
   cap: number;
+  connectedAt: number;
+  /** When the loss was that it made good (ledger-model-guards). */
+  madeGood: number | undefined;
   status: "available" | "full";
   load: number;
   sampledAt: number;
@@ -94,6 +99,11 @@ export interface ModelSession extends ModelHealth {
   /** What a job costs here, once it was learnt; and from what. */
   learntCost: number | undefined;
   learning: Learning;
+  /** It was learnt from its own jobs. */
+  isTaught: boolean;
+  /** What its word is taken for while it does not fit (ledger-model-weights); undefined while it does. */
+  weight: { floor: number; cost: number } | undefined;
+  misfits: number;
   counts: boolean;
   miscount: number;
   miscounts: number;

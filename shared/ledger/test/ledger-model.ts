@@ -27,7 +27,7 @@ export class LedgerModel {
     if (!state.sessions.has(id)) {
       const session = state.newSession(gateway, pool, cap);
       state.sessions.set(id, session);
-      state.countReturn(id);
+      state.guards.countReturn(id, pool);
       if ([...state.jobs.values()].some((job) => job.state === "orphaned" && poolOf(job) === pool)) {
         session.enteringUntil = state.nowMs + ms.ENTERING_MS;
         state.timers.set(id, session.enteringUntil);
@@ -43,6 +43,7 @@ export class LedgerModel {
     const session = this.state.sessions.get(id);
     if (session?.gateway !== gateway) return "sampled unknown";
     const jobs = [...this.state.held(id).values()].filter((at) => at <= this.state.nowMs).length;
+    const isMisfitTold = load >= 0 && this.state.weights.weigh(id, session, jobs, load);
     if (load >= 0 && load < 1) this.state.learnCost(id, session, jobs, load);
     session.counts ||= jobCount > 0;
     const miscounted = session.counts && compareCounts(session, jobCount - jobs);
@@ -51,7 +52,11 @@ export class LedgerModel {
     if (status === "full") excuse(this.state, id);
     follow(this.state, id);
     this.state.place(id);
-    return miscounted ? `sampled miscounted ${session.miscount}` : "sampled";
+    return words(
+      "sampled",
+      miscounted ? `miscounted ${session.miscount}` : "",
+      isMisfitTold ? `misfit ${session.weight?.floor ?? 0}` : "",
+    );
   }
 
   /** For the whole namespace; everybody stands where it puts them at once. */

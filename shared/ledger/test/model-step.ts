@@ -12,6 +12,7 @@ import { OrdersModel, roomJobOf } from "./ledger-model-orders.js";
 import { RecoveryModel } from "./ledger-model-recovery.js";
 import type { At, Operation } from "./model-operations.js";
 import { modelAddressOf, modelRoomOf } from "./model-places.js";
+import { six } from "./placement-model.js";
 import {
   CANDIDATE_POOL,
   fallback,
@@ -120,7 +121,8 @@ export class ModelStep {
         const gateway = gatewayOf(op.session);
         const reply = await scene.sample(op.session, op.load, { status, job_count: op.count }, gateway);
         const news = reply.miscounted.map(({ surplus }) => `miscounted ${surplus}`);
-        const real = words(reply.status, reply.unknown.length > 0 ? "unknown" : "", ...news);
+        const misfits = reply.misfits.map(({ floor }) => `misfit ${six(floor)}`);
+        const real = words(reply.status, reply.unknown.length > 0 ? "unknown" : "", ...news, ...misfits);
         return [real, model.sample(op.session, gateway, op.load, status, op.count)];
       }
       case "setPlacement":

@@ -35,7 +35,7 @@ const LOADS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 /** One a session, offer, job or message, as the name says. */
 const GATEWAY_EVENTS = [
   ...["session_registered", "session_registered_again", "half_open_closed", "guard_raised"],
-  ...["worker_counts_more", "worker_counts_fewer"],
+  ...["worker_counts_more", "worker_counts_fewer", "worker_load_below_count"],
   ...["lease_lapsed", "lease_failed", "offer_held", "answer_ignored"],
   "load_report_stale",
   ...["late_answer_taken", "late_answer_too_late", "late_answer_no", "late_answer_never"],

@@ -24,6 +24,10 @@ export const CLOSE_CODES = {
     code: 4410,
     meaning: "the session was replaced by a newer one, or lost its place in the ledger",
   },
+  too_many_namespaces: {
+    code: 4423,
+    meaning: "a new namespace, and as many of the project have workers as may; see MUSTER_MAX_NAMESPACES",
+  },
   refused: { code: 4422, meaning: "understood and refused; the reason names the field" },
 } as const satisfies Record<string, { code: number; meaning: string }>;
 
@@ -40,6 +44,7 @@ const BY_ERROR: Readonly<Record<DispatchErrorCode, CloseName>> = {
   not_found: "refused",
   already_exists: "registered_twice",
   failed_precondition: "refused",
+  too_many_namespaces: "too_many_namespaces",
   unavailable: "too_slow",
   internal: "internal",
 };

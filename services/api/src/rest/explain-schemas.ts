@@ -17,6 +17,10 @@ const Considered = z
     load: z
       .number()
       .openapi({ description: "0-1, projected: as last reported, and what was given to it since." }),
+    load_below_count: z.literal(true).optional().openapi({
+      description:
+        "Of a job that waits now: the worker says far less than its jobs cost others of its pool, and load is what they would have.",
+    }),
     verdict: z.enum(VERDICTS).openapi({
       description:
         "chosen; room; behind: it has room, and somebody before this job in line can have it; excluded: it refused this job, or " +

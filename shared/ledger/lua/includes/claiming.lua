@@ -39,7 +39,7 @@ local function pick(job, scan, prefers)
       local lease = redis.call("ZSCORE", gateways_key, at.gateway)
       verdict = lease and tonumber(lease) > now and "chosen" or "gateway_gone"
     end
-    considered[#considered + 1] = { session = id, load = at and at.load or tonumber(load), verdict = verdict,
+    considered[#considered + 1] = { session = id, load = at and at.rank or tonumber(load), verdict = verdict,
       answer_ms = at and at.answer_ms }
     if verdict == "chosen" then return { id, at.gateway } end
     if at and not has_room then place(id) end
