@@ -20,6 +20,7 @@ import { ACTOR } from "./actor.mjs";
 import { API } from "./api.mjs";
 import { DISPATCHER } from "./dispatcher.mjs";
 import { DRAINS } from "./drains.mjs";
+import { GATEWAY_BOUNDS } from "./gateway-bounds.mjs";
 import { GATEWAY_JOBS } from "./gateway-jobs.mjs";
 import { GATEWAY_SESSIONS } from "./gateway-sessions.mjs";
 import { LEDGER_ATTEMPTS } from "./ledger-attempts.mjs";
@@ -47,6 +48,7 @@ export const MUTATIONS = [
   ...DRAINS,
   ...LEDGER_SICK,
   ...ROOMS,
+  ...GATEWAY_BOUNDS,
   ...GATEWAY_JOBS,
   ...GATEWAY_SESSIONS,
   ...DISPATCHER,

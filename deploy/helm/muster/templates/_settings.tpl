@@ -1,6 +1,6 @@
 {{/* Which service knows which settings. Written by `npm run docs` from their schemas: change those. */}}
 {{- define "muster.settings" -}}
-gateway: [httpKeepAliveMs, logLevel, leaseMs, graceMs, retentionMs, drainMs, transport, region, workerLivekitUrl, enableUserDataRecording, enableUserDataRedaction, jobLoadPercent, maxLoadPercent, maxJobsPerWorker, workerLabels, trustedProxies, registerTimeoutMs, offerTimeoutMs, offerTimeoutMaxMs, startDeadlineMs, sampleFlushMs, pingIntervalMs, silenceMs]
+gateway: [httpKeepAliveMs, logLevel, leaseMs, graceMs, retentionMs, drainMs, transport, region, workerLivekitUrl, enableUserDataRecording, enableUserDataRedaction, jobLoadPercent, maxLoadPercent, maxJobsPerWorker, workerLabels, trustedProxies, registerTimeoutMs, offerTimeoutMs, offerTimeoutMaxMs, startDeadlineMs, sampleFlushMs, workBytesPerWorker, workBytes, jobMemoryBytes, unsentBytes, allowedOrigins, tokenGraceMs, pingIntervalMs, silenceMs]
 dispatcher: [logLevel, leaseMs, drainMs, offerDeadlineMs, graceMs, startDeadlineMs, silentJobBoundMs, neverJoined, resumeWithoutEvidence, presenceRecheckMs, holdMs, retentionMs, livekitUrl]
 api: [httpKeepAliveMs, logLevel, drainMs, waitBoundMs, maxAttempts, retentionMs, adoptUnnamed, createRooms, shortJobMs, webhookKey, livekitUrl]
 {{- end }}
