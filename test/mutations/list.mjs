@@ -21,6 +21,7 @@ import { API } from "./api.mjs";
 import { DISPATCHER } from "./dispatcher.mjs";
 import { DRAINS } from "./drains.mjs";
 import { FRAMING } from "./framing.mjs";
+import { GATEWAY_BOUNDS } from "./gateway-bounds.mjs";
 import { GATEWAY_JOBS } from "./gateway-jobs.mjs";
 import { GATEWAY_SESSIONS } from "./gateway-sessions.mjs";
 import { LEDGER_ATTEMPTS } from "./ledger-attempts.mjs";
@@ -51,6 +52,7 @@ export const MUTATIONS = [
   ...NEIGHBOURS,
   ...ROOMS,
   ...FRAMING,
+  ...GATEWAY_BOUNDS,
   ...GATEWAY_JOBS,
   ...GATEWAY_SESSIONS,
   ...DISPATCHER,

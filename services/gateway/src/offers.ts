@@ -10,6 +10,7 @@ import { tellBlame } from "@muster/ledger/tell-blame";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
 import { answerProblem } from "./answer.js";
 import { shortened } from "./answer-time.js";
+import { bytesOfOffer } from "./job-facts.js";
 import { LateAnswers } from "./late-answers.js";
 import { availabilityRequest } from "./offer-request.js";
 import type { OffersDeps } from "./offers-deps.js";
@@ -49,7 +50,8 @@ export class Offers {
       return;
     }
     // The ledger may know the session a moment before its worker does.
-    if (session.phase === "registering") void session.inOrder(async () => this.#ask(session, offer));
+    if (session.phase === "registering")
+      session.inOrder(async () => this.#ask(session, offer), bytesOfOffer(offer));
     else if (this.#deps.leases.isHeld(offer.namespace)) this.#ask(session, offer);
     else void this.#askOnceHeld(session, offer);
   }
@@ -121,7 +123,11 @@ export class Offers {
 
   #ask(session: Session, offer: OfferMessage): void {
     const { clock, metrics, flags } = this.#deps;
-    if (session.phase !== "registered" || session.registration?.namespace !== offer.namespace) {
+    if (
+      session.phase !== "registered" ||
+      session.isExpired ||
+      session.registration?.namespace !== offer.namespace
+    ) {
       void this.#reject(offer, "undelivered", false);
       return;
     }

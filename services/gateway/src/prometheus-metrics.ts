@@ -5,7 +5,13 @@
 
 import type { GatewayEvent } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
-import type { GatewayMetrics, GatewayPopulation, OfferOutcome, ReportOutcome } from "./gateway-metrics.js";
+import type {
+  GatewayMetrics,
+  GatewayPopulation,
+  OfferOutcome,
+  ReportOutcome,
+  UpgradeRefusal,
+} from "./gateway-metrics.js";
 
 export type GatewayCounts = Readonly<Record<string, number>>;
 
@@ -26,6 +32,14 @@ const REPORT_EVENTS: Partial<Record<ReportOutcome, GatewayEvent>> = {
   failed: "report_failed",
   retrying: "report_retrying",
 };
+
+const REFUSAL_REASON = {
+  no_token: "unauthenticated",
+  bad_token: "unauthenticated",
+  no_agent_grant: "permission_denied",
+  room_token: "permission_denied",
+  browser: "permission_denied",
+} as const satisfies Record<UpgradeRefusal, string>;
 
 const WIRE_NAMES = {
   register: "register",
@@ -68,7 +82,7 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     socketClosed: () => connections.add({}, -1),
     upgradeRefused(reason) {
       count(`upgrade_refused.${reason}`);
-      refusals.add({ reason: reason === "no_agent_grant" ? "permission_denied" : "unauthenticated" });
+      refusals.add({ reason: REFUSAL_REASON[reason] });
     },
     sessionRegistered: () => happened("session_registered"),
     sessionsRegisteredAgain: (sessions) => happened("session_registered_again", undefined, sessions),
@@ -80,6 +94,10 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       count(`message_refused.${code}`);
       refusals.add({ reason: code });
     },
+    overworked: (bound) => happened(`overworked_${bound}`),
+    simulationsRefused: () => happened("simulations_refused"),
+    unreadCut: () => happened("unread_cut"),
+    tokenExpired: () => happened("token_expired"),
     loadRefused(kind) {
       count(`load_refused.${kind}`);
       loads.add({ kind });

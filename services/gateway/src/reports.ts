@@ -18,6 +18,9 @@ import type { Migrations } from "./migrations.js";
 import { untilDone } from "./retry.js";
 import type { Session } from "./session.js";
 
+/** A character of a text in memory, at most. */
+const TEXT_BYTES = 2;
+
 export interface ReportsDeps {
   ledger: Ledger;
   leases: NamespaceLeases;
@@ -50,7 +53,10 @@ export class Reports {
 
   take(session: Session, namespace: string, report: Report): void {
     const receivedAtMs = this.#deps.clock.now();
-    void session.inOrder(() => this.#write(session, namespace, report, receivedAtMs));
+    // Cut before it waits: an error may be as large as a frame.
+    const bounded = { ...report, error: cut(report.error, MAX_ERROR_BYTES) };
+    const bytes = TEXT_BYTES * (bounded.error.length + report.wire.length);
+    session.inOrder(() => this.#write(session, namespace, bounded, receivedAtMs), bytes);
   }
 
   /** Gives up what could not be written. */
@@ -59,10 +65,9 @@ export class Reports {
   }
 
   async #write(session: Session, namespace: string, report: Report, receivedAtMs: number): Promise<void> {
-    const { wire, status, error } = report;
+    const { wire, status, error: message } = report;
     const { link, metrics, clock, startMs, coolMs, earlyMs } = this.#deps;
     const job = jobOfWireId(wire);
-    const message = cut(error, MAX_ERROR_BYTES);
     const args = { namespace, job, wire, session: session.id, status, message, startMs, coolMs, earlyMs };
     const reply = await untilDone(
       clock,

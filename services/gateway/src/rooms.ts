@@ -29,6 +29,8 @@ import { Samples } from "./samples.js";
 import { SessionRecords } from "./session-records.js";
 import { Sessions } from "./sessions.js";
 import { createStops, type Stops } from "./stops.js";
+import { TokenEnds } from "./token-ends.js";
+import { WorkMemory } from "./work-memory.js";
 
 export interface RoomsDeps {
   nodeId: string;
@@ -54,6 +56,8 @@ export interface Rooms extends MessageDeps {
   halfOpen: HalfOpen;
   reassertion: Reassertion;
   memory: FactMemory;
+  work: WorkMemory;
+  tokenEnds: TokenEnds;
 }
 
 export function createRooms(deps: RoomsDeps): Rooms {
@@ -103,7 +107,8 @@ export function createRooms(deps: RoomsDeps): Rooms {
     stops,
     halfOpen,
     reassertion,
-    memory: new FactMemory(),
+    memory: new FactMemory({ maxBytes: policy.jobMemoryBytes }),
+    work: new WorkMemory({ mostBytes: policy.workBytes, mostBytesOfSession: policy.workBytesPerWorker }),
     link,
     records,
     leases,
@@ -112,6 +117,7 @@ export function createRooms(deps: RoomsDeps): Rooms {
     clock,
     newId: deps.newId,
     agents,
+    tokenEnds: new TokenEnds({ ...shared, sessions, samples }),
     offers: new Offers({ ...shared, sessions, records, leases, assignments, link }),
     migrations,
     reports: new Reports({ ...shared, leases, migrations, link }),

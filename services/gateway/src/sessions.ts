@@ -36,6 +36,11 @@ export class Sessions {
     return [...this.#open.values()];
   }
 
+  /** Not to be kept: it changes as sessions come and go. */
+  open(): Iterable<Session> {
+    return this.#open.values();
+  }
+
   find(id: string): Session | undefined {
     return this.#open.get(id);
   }

@@ -51,6 +51,8 @@ const GATEWAY_EVENTS = [
     "held_unknown",
   ],
   ...["unroutable_offer", "unroutable_stop", "unroutable_close", "unroutable_malformed"],
+  ...["overworked_session_messages", "overworked_session_bytes", "overworked_gateway_bytes"],
+  ...["simulations_refused", "unread_cut", "token_expired"],
   ...["hint_dropped_no_dispatcher", "hint_dropped_no_gateway", "hint_dropped_unavailable"],
 ] as const;
 export type GatewayEvent = (typeof GATEWAY_EVENTS)[number];

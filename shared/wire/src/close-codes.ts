@@ -18,6 +18,10 @@ export const CLOSE_CODES = {
     code: 4400,
     meaning: "a message that is not valid protobuf or JSON, or has a field of the wrong type",
   },
+  expired: {
+    code: 4401,
+    meaning: "the token that opened the socket has expired; dial again with a fresh one",
+  },
   not_registered: { code: 4408, meaning: "not registered within 10 s" },
   registered_twice: { code: 4409, meaning: "a second register on one connection" },
   replaced: {
@@ -29,6 +33,10 @@ export const CLOSE_CODES = {
     meaning: "a new namespace, and as many of the project have workers as may; see MUSTER_MAX_NAMESPACES",
   },
   refused: { code: 4422, meaning: "understood and refused; the reason names the field" },
+  over_limit: {
+    code: 4429,
+    meaning: "more than one worker may have in memory here, or ask for in a while; the reason says what",
+  },
 } as const satisfies Record<string, { code: number; meaning: string }>;
 
 export type CloseName = keyof typeof CLOSE_CODES;

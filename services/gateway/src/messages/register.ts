@@ -17,7 +17,7 @@ export function handleRegister(session: Session, request: RegisterWorkerRequest,
   }
   const registration = readRegistration(request, session.context);
   session.register(registration);
-  void session.inOrder(() => complete(session, registration, deps));
+  session.inOrder(() => complete(session, registration, deps));
 }
 
 async function complete(session: Session, registration: Registration, deps: MessageDeps): Promise<void> {

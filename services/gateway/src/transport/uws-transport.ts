@@ -27,6 +27,7 @@ import type {
   UpgradeDecision,
   UpgradeRequest,
 } from "./transport.js";
+import { Unsent } from "./unsent.js";
 import { readHead, refuseHead, serveUwsHttp } from "./uws-http.js";
 import { listenAlone, loadUws, type Uws } from "./uws-native.js";
 
@@ -58,6 +59,7 @@ class UwsTransport<C> implements Transport {
   readonly #app: TemplatedApp;
   readonly #admission: Admission<C>;
   readonly #keepAlive: KeepAlive;
+  readonly #unsent: Unsent;
   readonly #links = new Set<AgentLink>();
   readonly #answers = new Errands();
   #listening: us_listen_socket | undefined;
@@ -69,6 +71,11 @@ class UwsTransport<C> implements Transport {
     this.#uws = uws;
     this.#admission = new Admission(deps);
     this.#keepAlive = new KeepAlive({ ...deps, nowMs });
+    this.#unsent = new Unsent({
+      mostBytes: deps.maxUnsentBytes,
+      lingerMs: this.#idleTimeoutS() * 1_000,
+      nowMs,
+    });
     this.#app = uws.App();
     this.#route();
   }
@@ -179,6 +186,7 @@ class UwsTransport<C> implements Transport {
     const seat = ws.getUserData();
     const link = new AgentLink({
       ...this.#deps,
+      unsent: this.#unsent,
       wire: wireOf(ws),
       remoteAddress: seat.remoteAddress,
       nowMs,
@@ -219,6 +227,7 @@ function readUpgrade(res: HttpResponse, req: HttpRequest): UpgradeRequest {
     query: new URLSearchParams(req.getQuery() ?? ""),
     authorization: req.getHeader("authorization") || undefined,
     userAgent: req.getHeader("user-agent") || undefined,
+    origin: req.getHeader("origin") || req.getHeader("sec-websocket-origin") || undefined,
     remoteAddress: addressFromBytes(res.getRemoteAddress()),
     forwardedFor: forwarded.length > 0 ? forwarded.join(", ") : undefined,
   };

@@ -22,6 +22,7 @@ import type {
   UpgradeDecision,
   UpgradeRequest,
 } from "./transport.js";
+import { Unsent } from "./unsent.js";
 
 const HTTP_LINGER_MS = 2_000;
 /** How long a closing handshake may take, with a peer that may have to read what waits for it first. */
@@ -44,6 +45,7 @@ class WsTransport<C> implements Transport {
   readonly #webSockets: WebSocketServer;
   readonly #admission: Admission<C>;
   readonly #keepAlive: KeepAlive;
+  readonly #unsent: Unsent;
   readonly #links = new Set<AgentLink>();
   /** Sockets that left HTTP, until their TCP connection ends: the http server no longer knows them. */
   readonly #upgraded = new Set<Socket>();
@@ -60,6 +62,7 @@ class WsTransport<C> implements Transport {
     });
     this.#admission = new Admission(deps);
     this.#keepAlive = new KeepAlive({ ...deps, nowMs });
+    this.#unsent = new Unsent({ mostBytes: deps.maxUnsentBytes, lingerMs: CLOSE_TIMEOUT_MS, nowMs });
     // `closeTimeout` is newer than the library's types.
     const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
@@ -183,6 +186,7 @@ class WsTransport<C> implements Transport {
     const wire = wireOf(ws, () => link?.flushed());
     link = new AgentLink({
       ...this.#deps,
+      unsent: this.#unsent,
       wire,
       remoteAddress: request.remoteAddress,
       nowMs,
@@ -236,9 +240,14 @@ function readUpgrade(req: IncomingMessage): UpgradeRequest {
     query: new URLSearchParams(query.join("?")),
     authorization: req.headers.authorization,
     userAgent: req.headers["user-agent"],
+    origin: req.headers.origin || textOf(req.headers["sec-websocket-origin"]) || undefined,
     remoteAddress: addressFromText(req.socket.remoteAddress ?? ""),
     forwardedFor: Array.isArray(forwarded) ? forwarded.join(", ") : forwarded,
   };
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(", ") : header;
 }
 
 function refuse(socket: Socket, status: number, reason: string): void {
