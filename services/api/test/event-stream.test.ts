@@ -250,8 +250,10 @@ test("bad requests name the field; too many listeners, and a process that stops,
   expect(await refusal("/v1/events", { headers: { authorization: "Bearer x" } })).toMatchObject({
     status: 401,
   });
-  const open = await Promise.all(Array.from({ length: 5 }, () => call("/v1/events").then(listen)));
-  expect(await refusal("/v1/events")).toMatchObject({ status: 503, code: "unavailable" });
+  const of = (room: string) => ({ video: { roomList: true, room } });
+  const rooms = ["a", "b", "c", "d", "e"];
+  const open = await Promise.all(rooms.map((room) => call("/v1/events", of(room)).then(listen)));
+  expect(await refusal("/v1/events", of("f"))).toMatchObject({ status: 503, code: "unavailable" });
   await running.stop();
   await waitUntil("all have ended", () => open.every(({ hasEnded }) => hasEnded));
   for (const { lines } of open)

@@ -25,7 +25,10 @@ export const TUNING = {
   lanes: { concurrency: 8, mostTries: 3, firstRetryMs: 60, longestRetryMs: 120, mostDead: 100 },
   laneTiming: { lockMs: 500, sweepMs: 200, pollMs: 100 },
   pump: { lookEveryMs: 20, turnMs: 600 },
-  live: { lookEveryMs: 20, heartbeatMs: 100, bufferBytes: 64 * 1024, stallMs: 400, mostListeners: 5 },
+  live: {
+    ...{ lookEveryMs: 20, heartbeatMs: 100, bufferBytes: 64 * 1024, stallMs: 400 },
+    ...{ eventStreams: 5, eventStreamsPerToken: 5, eventStreamsPerKey: 5 },
+  },
   postTimeoutMs: 400,
 } satisfies EventsTuning;
 
