@@ -35,7 +35,7 @@ export const TUNING = {
 export const freshProject = (): string => `p-${randomUUID().slice(0, 8)}`;
 
 export function eventCounts() {
-  const counts = { delivered: 0, failed: 0, died: 0, missed: 0, listeners: 0, dropped: 0 };
+  const counts = { delivered: 0, failed: 0, died: 0, missed: 0, listeners: 0, dropped: 0, displaced: 0 };
   const metrics: EventMetrics = {
     delivered: () => void counts.delivered++,
     deliveryFailed: () => void counts.failed++,
@@ -44,7 +44,7 @@ export function eventCounts() {
     listeners: (count) => {
       counts.listeners = count;
     },
-    listenerDropped: () => void counts.dropped++,
+    listenerDropped: (reason) => void counts[reason === "too_slow" ? "dropped" : "displaced"]++,
   };
   return { counts, metrics };
 }

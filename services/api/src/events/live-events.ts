@@ -78,7 +78,7 @@ export class LiveEvents {
     await board.keep(feed.project, LISTEN_MS);
     const cursor = after ?? (await feed.end());
     const hasLost = after !== undefined && (await feed.hasLost(after));
-    this.#placeFor(owner)?.close("displaced", "another stream took its place: close those that nobody reads");
+    this.#displace(this.#placeFor(owner));
     const listener = new EventListener({
       cursor,
       matches,
@@ -114,6 +114,12 @@ export class LiveEvents {
       "unavailable",
       `${policy.eventStreams} listen here already (MUSTER_EVENT_STREAMS); close one, or run another api process`,
     );
+  }
+
+  #displace(listener: EventListener | undefined): void {
+    if (listener === undefined) return;
+    listener.close("displaced", "another stream took its place; close those that nobody reads");
+    this.#deps.metrics.listenerDropped("displaced");
   }
 
   async #catchUp(listener: EventListener): Promise<void> {

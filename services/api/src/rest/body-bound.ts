@@ -28,7 +28,9 @@ export function bodyBound({ bodies, boundOf, routes }: BodyBoundDeps) {
   return createMiddleware<RestEnv>(async (c, next) => {
     const request = c.req.raw;
     const route = routes.of(c);
-    if (request.method === "GET" || request.method === "HEAD" || route === undefined) return await next();
+    if (request.method === "GET" || request.method === "HEAD") return await next();
+    // What comes after this would read it.
+    if (route === undefined) return await c.notFound();
     const sender = { caller: callerName(c.get("caller").claims), maxBytes: boundOf(c.req.path) };
     await bodies.during(request, sender, async (body) => {
       const isEmpty = body.byteLength === 0;
