@@ -18,6 +18,7 @@
 
 import { ACTOR } from "./actor.mjs";
 import { API } from "./api.mjs";
+import { API_DOOR } from "./api-door.mjs";
 import { DISPATCHER } from "./dispatcher.mjs";
 import { DRAINS } from "./drains.mjs";
 import { FRAMING } from "./framing.mjs";
@@ -57,6 +58,7 @@ export const MUTATIONS = [
   ...GATEWAY_SESSIONS,
   ...DISPATCHER,
   ...API,
+  ...API_DOOR,
   ...ACTOR,
   ...VERSIONS,
   ...WATCHING,

@@ -17,6 +17,7 @@ import { createMetrics } from "@muster/runtime/metrics";
 import { serveMetrics } from "@muster/runtime/metrics-door";
 import { createOps } from "@muster/runtime/ops-http";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { hasRedisRoom } from "@muster/runtime/redis/full";
 import { measureRedis } from "@muster/runtime/redis/measure";
 import { serveHttp } from "@muster/runtime/serve-http";
 import { productVersion } from "@muster/runtime/version";
@@ -69,7 +70,10 @@ const dispatcher = await startDispatcher({
   newGeneration: () => randomBytes(12).toString("hex"),
   log,
 });
-const ops = createOps({ checks: { dispatcher: () => dispatcher.ready() }, metrics, access: config });
+const ops = createOps({
+  checks: { dispatcher: () => dispatcher.ready(), redis: () => hasRedisRoom(redis) },
+  ...{ metrics, access: config },
+});
 const http = await serveHttp({
   host: config.host,
   port: config.port,

@@ -14,6 +14,7 @@ export const DISPATCH_ERROR_CODES = [
   "already_exists",
   "failed_precondition",
   "too_many_namespaces",
+  "resource_exhausted",
   "unavailable",
   "internal",
 ] as const;

@@ -53,6 +53,7 @@ const BY_ERROR: Readonly<Record<DispatchErrorCode, CloseName>> = {
   already_exists: "registered_twice",
   failed_precondition: "refused",
   too_many_namespaces: "too_many_namespaces",
+  resource_exhausted: "too_slow",
   unavailable: "too_slow",
   internal: "internal",
 };
