@@ -97,7 +97,8 @@ export interface GatewayMetrics extends BlameMetrics {
   jobSimulated(): void;
   /** Jobs named in migrate messages. */
   migrationAsked(jobs: number): void;
-  migrated(jobs: { moved: number; stopped: number; refused: number }): void;
+  /** `held`: by another worker, as far as can be told. */
+  migrated(jobs: { moved: number; stopped: number; refused: number; held: number }): void;
   /** A worker said that it runs what is over or runs elsewhere. */
   ghostFound(): void;
   /** A socket whose worker came back on another. */

@@ -9,6 +9,7 @@ import type { MigrateJobsReply } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Clock } from "@muster/runtime/clock";
 import { chunksOf } from "./chunks.js";
+import type { Contested } from "./contested.js";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
 import type { HalfOpen } from "./half-open.js";
@@ -27,6 +28,7 @@ export interface MigrationsDeps {
   link: DispatcherLink;
   stops: Stops;
   halfOpen: HalfOpen;
+  contested: Contested;
   generation: () => string | undefined;
   metrics: GatewayMetrics;
   clock: Clock;
@@ -52,10 +54,10 @@ export class Migrations {
   }
 
   /** The worker runs these, as it said in another way. */
-  claim(session: Session, namespace: string, wires: readonly string[]): void {
+  claim(session: Session, namespace: string, wires: readonly string[], tries = 0): void {
     const bytes = wires.reduce((sum, wire) => sum + WIRE_BYTES + wire.length, 0);
     session.inOrder(async () => {
-      for (const chunk of chunksOf([...new Set(wires)])) await this.#move(session, namespace, chunk);
+      for (const chunk of chunksOf([...new Set(wires)])) await this.#move(session, namespace, chunk, tries);
     }, bytes);
   }
 
@@ -64,7 +66,7 @@ export class Migrations {
     this.#isAbandoned = true;
   }
 
-  async #move(session: Session, namespace: string, wires: readonly string[]): Promise<void> {
+  async #move(session: Session, namespace: string, wires: readonly string[], tries: number): Promise<void> {
     const reply = await untilDone(
       this.#deps.clock,
       () => session.isServed && !this.#isAbandoned,
@@ -77,6 +79,9 @@ export class Migrations {
       return;
     }
     this.#apply(session, namespace, reply);
+    if (reply.held.length === 0) return;
+    const { contested } = this.#deps;
+    contested.again(session, tries, () => this.claim(session, namespace, reply.held, tries + 1));
   }
 
   async #ask(session: Session, namespace: string, wires: readonly string[]): Promise<MigrateJobsReply> {
@@ -93,7 +98,7 @@ export class Migrations {
 
   #apply(session: Session, namespace: string, reply: Moved): void {
     const { ledger, link, stops, halfOpen, metrics, generation } = this.#deps;
-    const { moved, refused, closed, orphaned, requeued } = reply;
+    const { moved, refused, held, closed, orphaned, requeued } = reply;
     // The former sockets first: what they still hold of these jobs must not be asserted beside the new one.
     halfOpen.closeAll(namespace, closed);
     for (const job of moved) session.held.add(job, generation());
@@ -102,9 +107,10 @@ export class Migrations {
     for (const job of orphaned) link.tell(namespace, { kind: "orphan", job });
     for (const job of requeued) link.tell(namespace, { kind: "admit", job });
     link.serve(namespace, ...reply.serve);
-    metrics.migrated({ moved: moved.length, stopped: reply.stops.length, refused: refused.length });
+    const counts = { moved: moved.length, stopped: reply.stops.length, refused: refused.length };
+    metrics.migrated({ ...counts, held: held.length });
     session.log.info(
-      { moved: moved.length, stopped: reply.stops.length, refused: refused.length, closed: closed.length },
+      { ...counts, held: held.length, closed: closed.length },
       "worker brought its jobs along",
     );
   }

@@ -142,10 +142,11 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     messageUnroutable: (kind) => happened(`unroutable_${kind}`, `unroutable.${kind}`),
     jobSimulated: () => happened("job_simulated"),
     migrationAsked: (jobs) => happened("migration_asked", undefined, jobs),
-    migrated({ moved, stopped, refused }) {
+    migrated({ moved, stopped, refused, held }) {
       happened("migration_moved", undefined, moved);
       happened("migration_stopped", undefined, stopped);
       happened("migration_refused", undefined, refused);
+      happened("migration_held", undefined, held);
       readoptions.add({ how: "migrated" }, moved);
       prevented.add({ by: "migration_stopped" }, stopped);
     },

@@ -11,6 +11,7 @@ import type { Ledger } from "@muster/ledger/ledger";
 import { jobRecord } from "@muster/ledger/records";
 import { tellBlame } from "@muster/ledger/tell-blame";
 import type { Clock } from "@muster/runtime/clock";
+import type { Contested } from "./contested.js";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
 import type { NamespaceLeases } from "./lease.js";
@@ -25,6 +26,7 @@ export interface ReportsDeps {
   ledger: Ledger;
   leases: NamespaceLeases;
   migrations: Migrations;
+  contested: Contested;
   link: DispatcherLink;
   metrics: GatewayMetrics;
   clock: Clock;
@@ -54,9 +56,7 @@ export class Reports {
   take(session: Session, namespace: string, report: Report): void {
     const receivedAtMs = this.#deps.clock.now();
     // Cut before it waits: an error may be as large as a frame.
-    const bounded = { ...report, error: cut(report.error, MAX_ERROR_BYTES) };
-    const bytes = TEXT_BYTES * (bounded.error.length + report.wire.length);
-    session.inOrder(() => this.#write(session, namespace, bounded, receivedAtMs), bytes);
+    this.#say(session, namespace, { ...report, error: cut(report.error, MAX_ERROR_BYTES) }, receivedAtMs, 0);
   }
 
   /** Gives up what could not be written. */
@@ -64,15 +64,26 @@ export class Reports {
     this.#isAbandoned = true;
   }
 
-  async #write(session: Session, namespace: string, report: Report, receivedAtMs: number): Promise<void> {
+  #say(session: Session, namespace: string, report: Report, receivedAtMs: number, tries: number): void {
+    const bytes = TEXT_BYTES * (report.error.length + report.wire.length);
+    session.inOrder(() => this.#write(session, namespace, report, receivedAtMs, tries), bytes);
+  }
+
+  async #write(
+    session: Session,
+    namespace: string,
+    report: Report,
+    receivedAtMs: number,
+    tries: number,
+  ): Promise<void> {
     const { wire, status, error: message } = report;
-    const { link, metrics, clock, startMs, coolMs, earlyMs } = this.#deps;
+    const { link, contested, metrics, clock, startMs, coolMs, earlyMs } = this.#deps;
     const job = jobOfWireId(wire);
     const args = { namespace, job, wire, session: session.id, status, message, startMs, coolMs, earlyMs };
     const reply = await untilDone(
       clock,
       () => !this.#isAbandoned,
-      () => this.#say(session, args),
+      () => this.#ask(session, args),
       (cause) => session.log.warn({ job, status, err: cause }, "report not yet written; trying again"),
     );
     if (reply === undefined) {
@@ -88,6 +99,9 @@ export class Reports {
       metrics.reportRefused(reply.reason);
       session.log.info({ job, wire, status, reason: reply.reason }, "report refused");
       if (status === "running") await this.#stopGhost(session, namespace, wire);
+      // Nobody says an end twice, and this worker may be the holder, back from another address.
+      else if (reply.reason === "another_worker")
+        contested.again(session, tries, () => this.#say(session, namespace, report, receivedAtMs, tries + 1));
       return;
     }
     session.log.info({ job, wire, status, outcome: reply.status }, "report taken");
@@ -99,7 +113,7 @@ export class Reports {
     link.serve(namespace, reply.serve);
   }
 
-  async #say(session: Session, args: ReportArgs): Promise<ReportReply> {
+  async #ask(session: Session, args: ReportArgs): Promise<ReportReply> {
     const { ledger, leases } = this.#deps;
     // After a gap of ours the session may have been swept: it is asserted before its word is passed on.
     await leases.confirm(args.namespace);

@@ -14,6 +14,7 @@ import type { RedisClient } from "@muster/runtime/redis/connect";
 import { buildServerInfo } from "@muster/wire/server-info";
 import { AgentMemory } from "./agent-memory.js";
 import { Assignments } from "./assignments.js";
+import { Contested } from "./contested.js";
 import { createDispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
 import { createHalfOpen, type HalfOpen } from "./half-open.js";
@@ -100,7 +101,8 @@ export function createRooms(deps: RoomsDeps): Rooms {
   const samples = new Samples({ ...shared, sessions, leases, link, flushMs: policy.sampleFlushMs });
   const agents = new AgentMemory({ ...shared, sessions });
   const assignments = new Assignments({ ...shared, link, keys, agents });
-  const migrations = new Migrations({ ...shared, leases, link, stops, halfOpen });
+  const contested = new Contested(clock);
+  const migrations = new Migrations({ ...shared, leases, link, stops, halfOpen, contested });
   return {
     ledger: shared.ledger,
     sessions,
@@ -120,7 +122,7 @@ export function createRooms(deps: RoomsDeps): Rooms {
     tokenEnds: new TokenEnds({ ...shared, sessions, samples }),
     offers: new Offers({ ...shared, sessions, records, leases, assignments, link }),
     migrations,
-    reports: new Reports({ ...shared, leases, migrations, link }),
+    reports: new Reports({ ...shared, leases, migrations, link, contested }),
     samples,
     serverInfo: buildServerInfo({ version, region: policy.region, nodeId: gateway }),
     simulation: { retainMs: policy.retainMs, guardMs: policy.guardMs, waitMs: policy.waitMs },

@@ -41,7 +41,7 @@ const GATEWAY_EVENTS = [
   ...["late_answer_taken", "late_answer_too_late", "late_answer_no", "late_answer_never"],
   ...["assignment_late", "assignment_socket_gone", "start_withdrawn"],
   ...["report_refused", "report_failed", "report_retrying", "ghost_stopped"],
-  ...["migration_asked", "migration_moved", "migration_stopped", "migration_refused"],
+  ...["migration_asked", "migration_moved", "migration_stopped", "migration_refused", "migration_held"],
   ...[
     "job_orphaned",
     "job_ended_goodbye",
