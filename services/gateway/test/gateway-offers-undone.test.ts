@@ -162,5 +162,7 @@ it("is taken back when its yes was committed and the socket was gone", async () 
   expect(gateway.counts.start_withdrawn).toBe(1);
   expect(await dispatcher.job(job)).toMatchObject({ state: "queued", attempts: "0" });
   expect(dispatcher.told.filter((m) => m.kind === "orphan")).toEqual([]);
-  expect(dispatcher.told.some((m) => m.kind === "admit" && m.job === job)).toBe(true);
+  await waitUntil("the dispatcher hears of it", () =>
+    dispatcher.told.some((m) => m.kind === "admit" && m.job === job),
+  );
 });
