@@ -33,8 +33,8 @@ export const GATEWAY_BOUNDS = [
     name: "an error is cut after it waited",
     breaks: 0,
     file: `${SRC}reports.ts`,
-    find: "const bounded = { ...report, error: cut(report.error, MAX_ERROR_BYTES) };",
-    replace: "const bounded = { ...report, error: cut(report.error, 512 * MAX_ERROR_BYTES) };",
+    find: "{ ...report, error: cut(report.error, MAX_ERROR_BYTES) }",
+    replace: "{ ...report, error: cut(report.error, 512 * MAX_ERROR_BYTES) }",
     caughtBy: bounds("cuts an error before it waits"),
   },
   {

@@ -124,9 +124,9 @@ export const GATEWAY_JOBS = [
     name: "reports overtake each other",
     breaks: 7,
     file: `${SRC}reports.ts`,
-    find: "session.inOrder(() => this.#write(session, namespace, bounded, receivedAtMs), bytes);",
+    find: "session.inOrder(() => this.#write(session, namespace, report, receivedAtMs, tries), bytes);",
     replace:
-      "void new Promise((next) => setTimeout(next, report.status === 'running' ? 0 : bytes * 0 + 100)).then(() => this.#write(session, namespace, bounded, receivedAtMs));",
+      "void new Promise((next) => setTimeout(next, report.status === 'running' ? 0 : bytes * 0 + 100)).then(() => this.#write(session, namespace, report, receivedAtMs, tries));",
     caughtBy: migration("a worker that comes back, on uws is the holder of its orphans again"),
   },
   {

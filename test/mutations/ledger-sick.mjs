@@ -1,17 +1,19 @@
 /** Bugs of the ledger about sick workers: what counts against whom, for how long, and what clears it. See list.mjs. */
 
 const EJECTING = "shared/ledger/lua/includes/ejecting.lua";
+const BLAMING = "shared/ledger/lua/includes/blaming.lua";
 const sick = (test) => ({ file: "shared/ledger/test/sick-workers.test.ts", test: `single Redis ${test}` });
 
 const slow = (test) => ({ file: "shared/ledger/test/slow-answers.test.ts", test: `single Redis ${test}` });
+const suspect = (test) => ({ file: "shared/ledger/test/suspect-jobs.test.ts", test: `single Redis ${test}` });
 
 export const LEDGER_SICK = [
   {
     name: "a worker that is slow is taken for silent",
     breaks: 11,
     file: "shared/ledger/lua/reject.lua",
-    find: 'if reason == "silent" then ejection',
-    replace: 'if reason == "silent" or reason == "slow" then ejection',
+    find: 'if reason == "silent" then blame',
+    replace: 'if reason == "silent" or reason == "slow" then blame',
     caughtBy: slow("the job goes on, the worker is blamed for nothing"),
   },
   {
@@ -55,11 +57,11 @@ export const LEDGER_SICK = [
     caughtBy: sick("what was offered before its ejection"),
   },
   {
-    name: "the last worker that can take work is left alone for minutes",
+    name: "the last worker that can take work is ejected",
     breaks: 11,
     file: EJECTING,
-    find: "is_last and 0 or math.min(10, ejections - 1)",
-    replace: "math.min(10, ejections - 1)",
+    find: "  if not somebody_else(id, pool) then\n",
+    replace: "  if not pool then\n",
     caughtBy: sick("the last one that can take work"),
   },
   {
@@ -82,8 +84,72 @@ export const LEDGER_SICK = [
     name: "an older job that ends well speaks for a worker that can start none",
     breaks: 11,
     file: EJECTING,
-    find: "elseif failed_at and tonumber(started_at) >= tonumber(failed_at) then",
+    find: "elseif failed_at and tonumber(job.started_at) >= tonumber(failed_at) then",
     replace: "elseif failed_at then",
     caughtBy: sick("failures are not in a row when a later job"),
+  },
+  {
+    name: "orders of one room count as often as there are",
+    breaks: 11,
+    file: BLAMING,
+    find: "not is_counted[of_order] and not is_counted[of_room] and",
+    replace: "not is_counted[of_order] and",
+    caughtBy: suspect("orders of one room count once"),
+  },
+  {
+    name: "a job that two workers failed speaks against both",
+    breaks: 11,
+    file: BLAMING,
+    find: "  if not suspect_at then return false end\n",
+    replace: "  if suspect_at then return false end\n",
+    caughtBy: suspect("who was ejected for a job is back"),
+  },
+  {
+    name: "the second worker that fails a suspect job is ejected",
+    breaks: 11,
+    file: EJECTING,
+    find: 'job.suspect_at == "0" and (is_tried',
+    replace: "(is_tried",
+    caughtBy: suspect("jobs that fail at once eject nobody"),
+  },
+  {
+    name: "a suspect job stands in line as any other",
+    breaks: 8,
+    file: "shared/ledger/lua/includes/waiting.lua",
+    find: 'job.suspect_at == "0" and 1000 - tonumber(job.priority) or 1001',
+    replace: "1000 - tonumber(job.priority)",
+    caughtBy: suspect("it stands behind all others"),
+  },
+  {
+    name: "a probation is spent on a suspect job",
+    breaks: 11,
+    file: "shared/ledger/lua/includes/sparing.lua",
+    find: "now < at.tried_since + SPARED_MS",
+    replace: "now < at.tried_since",
+    caughtBy: suspect("a probation is not spent on it"),
+  },
+  {
+    name: "an acceptance leaves a job suspect",
+    breaks: 11,
+    file: "shared/ledger/lua/accept.lua",
+    find: "clear_by_acceptance(session_key, struck, job_key, doubts)",
+    replace: "clear_by_acceptance(session_key, struck, job_key, false)",
+    caughtBy: suspect("who was ejected for a job is back"),
+  },
+  {
+    name: "a job that ended well is suspect on",
+    breaks: 11,
+    file: EJECTING,
+    find: "  clear_job(job)\n",
+    replace: "",
+    caughtBy: suspect("one that ran for a while is cleared"),
+  },
+  {
+    name: "a single worker that takes other jobs is held to be sick by one that it declines",
+    breaks: 11,
+    file: BLAMING,
+    find: "(since and took_another(id, job, since))",
+    replace: "false",
+    caughtBy: suspect("one that a single worker declines twice"),
   },
 ];

@@ -94,9 +94,9 @@ export const ROOMS = [
     name: "an agent that left against its will is not told to stop",
     breaks: 2,
     file: `${LUA}expire-job.lua`,
-    find: 'return { "retrying", cjson.encode(stop), cjson.encode(ejection) }',
+    find: 'return { "retrying", cjson.encode(stop), cjson.encode(blame) }',
     replace:
-      'finish_stop(stop_field(record.session, record.wire))\n    return { "retrying", cjson.encode(stop), cjson.encode(ejection) }',
+      'finish_stop(stop_field(record.session, record.wire))\n    return { "retrying", cjson.encode(stop), cjson.encode(blame) }',
 
     caughtBy: agents("leave against its will fails the job"),
   },
