@@ -123,6 +123,11 @@ export class WorkerClient {
     return this.#closed === undefined && this.#socket.readyState === WebSocket.OPEN;
   }
 
+  /** What was sent and has not left yet. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
   /** Registers and waits for the answer. */
   async register(
     request: Partial<RegisterWorkerRequest> = {},
