@@ -22,8 +22,8 @@ export interface Scene {
   readonly seconds: number;
   /** Aborts when its time is over. */
   readonly signal: AbortSignal;
-  /** Of a number in full size: as many as this run is to have, at least one. */
-  sized(full: number): number;
+  /** Of a number in full size: as many as this run is to have; at least as many as show what an open door leads to. */
+  sized(full: number, least: number): number;
 }
 
 export interface Findings {
@@ -42,5 +42,9 @@ export interface Attack {
    * do it would.
    */
   readonly leaves: "refused" | "allowed";
+  /** What it leaves would change what the next one meets: a house of its own for that. */
+  readonly spoils?: boolean;
+  /** How long it must be able to last to show anything, in s. */
+  readonly leastSeconds?: number;
   run(scene: Scene): Promise<Findings>;
 }

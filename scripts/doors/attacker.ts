@@ -2,6 +2,7 @@
  * The process that attacks and sends broken input, so that its own work does not delay the honest ones who are measured.
  * It is told one task after the other by its parent, and answers each with what came of it; it ends with its parent.
  */
+import { setMaxListeners } from "node:events";
 import { Random } from "../../test/cluster/siege/random.js";
 import type { Findings, Scene } from "./attack.js";
 import { ATTACKS } from "./attacks/all.js";
@@ -48,12 +49,14 @@ export async function main(): Promise<number> {
 async function perform(task: Task): Promise<Findings> {
   const { name, seconds, percent, inputs } = task;
   const over = new AbortController();
+  // As many as an attack has sockets.
+  setMaxListeners(0, over.signal);
   const timer = setTimeout(() => over.abort(), 1_000 * seconds);
   const scene: Scene = {
     ...{ gateway: task.gateway, api: task.api, seconds, signal: over.signal },
     tokens: new Tokens(),
     random: new Random(task.seed),
-    sized: (full) => Math.max(1, Math.round((full * percent) / 100)),
+    sized: (full, least) => Math.min(full, Math.max(least, Math.round((full * percent) / 100))),
   };
   try {
     const attack = ATTACKS.find((one) => one.name === name);

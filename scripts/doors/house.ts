@@ -9,7 +9,7 @@ import { type ServiceName, type ServiceProcess, startService } from "../../test/
 import { memoryOf } from "../../test/sizing/process-readings.js";
 import { KEY, SECRET } from "./tokens.js";
 
-export const LIMIT_MIB = 512;
+const LIMIT_MIB = 512;
 const SERVICES = ["gateway", "dispatcher", "api"] as const satisfies ServiceName[];
 export type Part = (typeof SERVICES)[number];
 

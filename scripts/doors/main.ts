@@ -12,7 +12,12 @@ import { Trials, type Tried } from "./trial.js";
 import { problemsOf } from "./verdict.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const ALL = [...ATTACKS, ...FUZZERS];
+/** What leaves nothing comes first, so that what is found in Redis is its own; what spoils a house comes last. */
+export const ALL: readonly Tried[] = [...ATTACKS, ...FUZZERS].toSorted((a, b) => rank(a) - rank(b));
+
+function rank({ leaves, spoils = false }: Tried): number {
+  return spoils ? 2 : leaves === "refused" ? 0 : 1;
+}
 
 /** Answers the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -43,10 +48,6 @@ export async function main(args: readonly string[]): Promise<number> {
 /** What `only` names, or all, with the share of inputs that each fuzzer has. */
 export async function runAll(settings: Settings, only: readonly string[]): Promise<Judged[]> {
   const chosen = ALL.filter(({ name }) => only.length === 0 || only.includes(name));
-  const weights = FUZZERS.filter((fuzzer) => chosen.includes(fuzzer)).reduce(
-    (sum, { weight }) => sum + weight,
-    0,
-  );
   const attacker = await startAttacker();
   const trials = new Trials(settings, attacker);
   const judged: Judged[] = [];
@@ -54,7 +55,7 @@ export async function runAll(settings: Settings, only: readonly string[]): Promi
     for (const [index, tried] of chosen.entries()) {
       const begin = `${index + 1} of ${chosen.length}: ${tried.name}`;
       say(`${begin} (seed ${settings.SEED})`);
-      const trial = await trials.run(tried, inputsOf(tried, settings, weights), (text) =>
+      const trial = await trials.run(tried, inputsOf(tried, settings, chosen), (text) =>
         say(`${begin}: ${text}`),
       );
       const problems = problemsOf(trial, settings.FLOOR);
@@ -68,9 +69,11 @@ export async function runAll(settings: Settings, only: readonly string[]): Promi
   return judged;
 }
 
-function inputsOf(tried: Tried, { INPUTS }: Settings, weights: number): number {
-  const weight = "weight" in tried && typeof tried.weight === "number" ? tried.weight : 0;
-  return Math.ceil((INPUTS * weight) / Math.max(1, weights));
+/** How many of all inputs are for this one, where these are run. */
+export function inputsOf({ name }: Tried, { INPUTS }: Settings, run: readonly Tried[]): number {
+  const weightOf = (of: string) => FUZZERS.find((fuzzer) => fuzzer.name === of)?.weight ?? 0;
+  const sum = run.reduce((total, one) => total + weightOf(one.name), 0);
+  return Math.ceil((INPUTS * weightOf(name)) / Math.max(1, sum));
 }
 
 function say(text: string): void {

@@ -4,17 +4,12 @@
  */
 
 import { letPass } from "../../test/sizing/house.js";
-import type { Findings } from "./attack.js";
+import type { Attack, Findings } from "./attack.js";
 import type { AttackerProcess } from "./attacker-process.js";
 import { HonestTraffic, type TrafficFigures } from "./honest/traffic.js";
 import { type House, type Part, startHouse } from "./house.js";
 import type { Settings } from "./options.js";
 import { keysIn, kindOf, tracesIn } from "./traces.js";
-
-export interface Tried {
-  readonly name: string;
-  readonly leaves: "refused" | "allowed";
-}
 
 export interface Trial {
   readonly name: string;
@@ -34,6 +29,9 @@ export interface Trial {
 
 const WARM_UP_S = 2;
 
+/** An attack or a fuzzer, by what a trial must know of it. */
+export type Tried = Pick<Attack, "name" | "about" | "leaves" | "spoils" | "leastSeconds">;
+
 /** Houses are used again while nothing is left in them. */
 export class Trials {
   readonly #settings: Settings;
@@ -46,7 +44,8 @@ export class Trials {
   }
 
   async run(tried: Tried, inputs: number, onProgress: (text: string) => void): Promise<Trial> {
-    const { SECONDS: seconds, SEED: seed, PERCENT: percent } = this.#settings;
+    const { SEED: seed, PERCENT: percent } = this.#settings;
+    const seconds = Math.max(this.#settings.SECONDS, tried.leastSeconds ?? 0);
     this.#stage ??= await startStage(this.#settings);
     const { house, traffic, before, kinds } = this.#stage;
     const [loggedBefore, bugsBefore] = [house.logged(), house.bugs().length];
@@ -76,7 +75,7 @@ export class Trials {
       keys: (await keysIn(house.redis)).length,
       traces: tried.leaves === "refused" ? await tracesIn(house.redis, kinds) : [],
     };
-    if (tried.leaves === "allowed" || house.fallen.size > 0) await this.stop();
+    if (tried.spoils || house.fallen.size > 0) await this.stop();
     return trial;
   }
 

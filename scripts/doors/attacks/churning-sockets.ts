@@ -12,12 +12,13 @@ import { pause } from "../sockets.js";
 const AGENT = "third";
 /** The house's grace is 3 s; a stranger may cost a job a moment more, no multiple. */
 const BOUND_MS = 10_000;
-const LOOKED_AT_MS = 15_000;
+const LOOKED_AT_MS = 12_000;
 
 export const churningSockets: Attack = {
   name: "churning-sockets",
   about: "15 sockets of another agent come and go while a job loses its worker",
   leaves: "allowed",
+  leastSeconds: 14,
   run: async (scene) => {
     const { api, gateway, tokens, signal } = scene;
     const worker = async () =>
@@ -30,7 +31,7 @@ export const churningSockets: Attack = {
     await waitUntil("the job runs", () => lost.running.size === 1, { deadlineMs: 10_000 });
     const other = await worker();
     const over = new AbortController();
-    const churning = Array.from({ length: scene.sized(15) }, () => churn(scene, over.signal));
+    const churning = Array.from({ length: scene.sized(15, 15) }, () => churn(scene, over.signal));
     await pause(1_500, signal);
     const resumedMs = await timeUntilResumed(lost, other, scene);
     over.abort();

@@ -8,7 +8,7 @@ export const flappingWorker: Attack = {
   about: "one worker registers and is cut, 20,000 times and as fast as it gets",
   leaves: "allowed",
   run: async ({ gateway, signal, sized, tokens }) => {
-    const most = sized(20_000);
+    const most = sized(20_000, 20_000);
     let [registered, refused] = [0, 0];
     const token = tokens.worker();
     const one = async () => {

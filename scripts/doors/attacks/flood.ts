@@ -11,13 +11,14 @@ const MOST_WAITING = 4 * 1024 * 1024;
 export interface Flood {
   readonly agent: string;
   readonly frame: Uint8Array;
-  /** Frames in full size. */
+  /** Frames in full size, and the least that fill a process without a bound. */
   readonly frames: number;
+  readonly leastFrames: number;
 }
 
-export async function flood(scene: Scene, { agent, frame, frames }: Flood): Promise<Findings> {
+export async function flood(scene: Scene, { agent, frame, frames, leastFrames }: Flood): Promise<Findings> {
   const { signal } = scene;
-  const most = scene.sized(frames);
+  const most = scene.sized(frames, leastFrames);
   let [sent, closes, lastCode] = [0, 0, 0];
   while (sent < most && !signal.aborted) {
     const client = await dial(scene, agent);

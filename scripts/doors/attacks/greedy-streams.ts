@@ -7,7 +7,7 @@ export const greedyStreams: Attack = {
   about: "one token opens 250 streams of events and keeps them",
   leaves: "refused",
   run: async ({ api, signal, sized, tokens }) => {
-    const count = sized(250);
+    const count = sized(250, 210);
     const headers = { authorization: `Bearer ${tokens.operator()}` };
     let [open, refused, ended] = [0, 0, 0];
     const one = async () => {

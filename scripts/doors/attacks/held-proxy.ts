@@ -7,7 +7,7 @@ export const heldProxy: Attack = {
   about: "300 calls to livekit.RoomService without a token, whose bodies never end",
   leaves: "refused",
   run: async ({ api, signal, sized }) => {
-    const count = sized(300);
+    const count = sized(300, 260);
     const head =
       "POST /twirp/livekit.RoomService/ListRooms HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n" +
       "Content-Length: 1000\r\n\r\n{";

@@ -8,7 +8,8 @@ const AGENT = "loaded";
 const HONEST = 4;
 const JOBS = 40;
 const EACH_JOB = 0.1;
-const SAMPLE_EVERY_MS = 250;
+const SAMPLE_EVERY_MS = 100;
+const BETWEEN_JOBS_MS = 120;
 /** Twice its fair part. */
 const MOST = 2 / (HONEST + 1);
 
@@ -16,7 +17,8 @@ export const lyingWorker: Attack = {
   name: "lying-worker",
   about: "one of five workers always reports load 0 and no jobs, whatever it has",
   leaves: "allowed",
-  run: async ({ api, gateway, signal, sized, tokens }) => {
+  leastSeconds: 12,
+  run: async ({ api, gateway, signal, tokens }) => {
     const options = {
       url: gateway,
       reports: true,
@@ -31,12 +33,12 @@ export const lyingWorker: Attack = {
     const { sampleEveryMs: _, ...silent } = options;
     const liar = await startWorker({ ...silent, token: tokens.worker() });
     const lie = setInterval(() => liar.client.sample({ status: 0, load: 0, jobCount: 0 }), SAMPLE_EVERY_MS);
-    const jobs = sized(JOBS);
+    const jobs = JOBS;
     for (let job = 0; job < jobs && !signal.aborted; job++) {
       const room = `loaded-${MARK}-${job}`;
       await orderAgent(api, tokens.roomAdmin(room), room, AGENT);
-      // So that each is placed after the samples of the one before.
-      await pause(2 * SAMPLE_EVERY_MS * (JOBS / jobs > 2 ? 0.25 : 0.4), signal);
+      // So that some samples come in between.
+      await pause(BETWEEN_JOBS_MS, signal);
     }
     await pause(500, signal);
     clearInterval(lie);

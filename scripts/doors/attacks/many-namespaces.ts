@@ -7,13 +7,17 @@ import { type Attack, HONEST_AGENT, MARK } from "../attack.js";
 import { pause } from "../sockets.js";
 
 const AT_ONCE = 8;
+/** Well above what a project has by default. */
+const MOST_NAMESPACES = 100;
 
 export const manyNamespaces: Attack = {
   name: "many-namespaces",
   about: "one worker registers the agent in 2,500 namespaces, one after the other",
   leaves: "allowed",
+  spoils: true,
+  leastSeconds: 5,
   run: async ({ gateway, signal, sized, tokens }) => {
-    const most = sized(2_500);
+    const most = sized(2_500, 200);
     const token = tokens.worker();
     let [registered, refused, next] = [0, 0, 0];
     const one = async () => {
@@ -32,6 +36,9 @@ export const manyNamespaces: Attack = {
     await Promise.all(Array.from({ length: AT_ONCE }, one));
     // Honest orders meet what was left behind.
     await pause(600_000, signal);
-    return { figures: { registered, refused }, broken: [] };
+    return {
+      figures: { registered, refused },
+      broken: registered > MOST_NAMESPACES ? [`workers were let into ${registered} namespaces`] : [],
+    };
   },
 };

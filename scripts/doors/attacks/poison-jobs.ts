@@ -6,9 +6,11 @@ export const poisonJobs: Attack = {
   name: "poison-jobs",
   about: "the admin of one room orders the agent 20 times, for a room that every worker declines",
   leaves: "allowed",
+  spoils: true,
+  leastSeconds: 5,
   run: async ({ api, signal, sized, tokens }) => {
     const room = `${POISON}${MARK}`;
-    const count = sized(20);
+    const count = sized(20, 5);
     let taken = 0;
     for (let order = 0; order < count; order++) {
       const answer = await fetch(`${api}/twirp/livekit.AgentDispatchService/CreateDispatch`, {

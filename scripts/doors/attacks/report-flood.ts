@@ -10,9 +10,10 @@ export const reportFlood: Attack = {
   name: "report-flood",
   about: "one worker sends update_job with 1.9 MB of error, 1,000 times and as fast as they are taken",
   leaves: "allowed",
+  leastSeconds: 5,
   run: async (scene) => {
     const value = { jobId: `AJ_${MARK}`, status: JS_FAILED, error: "x".repeat(ERROR_BYTES) };
     const frame = encodeWorkerMessage({ case: "updateJob", value });
-    return await flood(scene, { agent: `${MARK}-reporting`, frame, frames: 1_000 });
+    return await flood(scene, { agent: `${MARK}-reporting`, frame, frames: 1_000, leastFrames: 400 });
   },
 };

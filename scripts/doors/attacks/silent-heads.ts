@@ -7,7 +7,7 @@ export const silentHeads: Attack = {
   about: "500 connections to each door whose requests' heads come a byte a second",
   leaves: "refused",
   run: async ({ api, gateway, signal, sized }) => {
-    const count = sized(500);
+    const count = sized(500, 50);
     const urls = [api, gateway].flatMap((url) => Array.from({ length: count }, () => url));
     const connections = await Promise.all(urls.map(openRaw));
     for (const { socket } of connections) socket.write("GET /v1/jobs HTTP/1.1\r\nHost: x\r\nX-Slow: ");

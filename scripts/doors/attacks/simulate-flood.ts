@@ -10,6 +10,8 @@ export const simulateFlood: Attack = {
   name: "simulate-flood",
   about: "one worker sends simulate_job of 1,000 KiB, 1,500 times and as fast as they are taken",
   leaves: "allowed",
+  spoils: true,
+  leastSeconds: 5,
   run: async (scene) => {
     const metadata = "x".repeat(PART_BYTES);
     const value = {
@@ -17,6 +19,6 @@ export const simulateFlood: Attack = {
       participant: { identity: MARK, metadata } as ParticipantInfo,
     };
     const frame = encodeWorkerMessage({ case: "simulateJob", value });
-    return await flood(scene, { agent: `${MARK}-simulating`, frame, frames: 1_500 });
+    return await flood(scene, { agent: `${MARK}-simulating`, frame, frames: 1_500, leastFrames: 600 });
   },
 };

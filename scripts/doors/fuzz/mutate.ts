@@ -44,7 +44,7 @@ function once(bytes: Buffer, random: Random): Buffer {
   }
 }
 
-export function randomBytes(random: Random, length: number): Buffer {
+function randomBytes(random: Random, length: number): Buffer {
   return Buffer.from(Array.from({ length }, () => random.between(0, 255)));
 }
 
