@@ -38,7 +38,7 @@ interface Body {
 export const restBodies: Fuzzer = {
   ...{ name: "bodies-rest", about: "broken JSON at /v1/*", leaves: "allowed", weight: 12 },
   open: async (scene, random) =>
-    new BodySender(scene, random, () => {
+    new BodySender(scene, random, scene.tokens.operator(), () => {
       const [method, path, body] = random.pick(REST);
       return { method, path, type: "application/json", bytes: mutateJson(body, random) };
     }),
@@ -47,7 +47,7 @@ export const restBodies: Fuzzer = {
 export const twirpJsonBodies: Fuzzer = {
   ...{ name: "bodies-twirp-json", about: "broken JSON at /twirp", leaves: "allowed", weight: 8 },
   open: async (scene, random) =>
-    new BodySender(scene, random, () => {
+    new BodySender(scene, random, scene.tokens.roomAdmin(ROOM), () => {
       const [name, body] = random.pick(TWIRP);
       const sound = JSON.parse(Buffer.from(body("json")).toString()) as object;
       return twirp(name, "application/json", mutateJson(sound, random));
@@ -57,7 +57,7 @@ export const twirpJsonBodies: Fuzzer = {
 export const twirpProtobufBodies: Fuzzer = {
   ...{ name: "bodies-twirp-proto", about: "broken protobuf at /twirp", leaves: "allowed", weight: 8 },
   open: async (scene, random) =>
-    new BodySender(scene, random, () => {
+    new BodySender(scene, random, scene.tokens.roomAdmin(ROOM), () => {
       const [name, body] = random.pick(TWIRP);
       return twirp(name, "application/protobuf", mutateBytes(body("protobuf"), random));
     }),
@@ -84,11 +84,11 @@ class BodySender implements Sender {
   readonly #enough: string;
   readonly #little: string;
 
-  constructor({ api, tokens }: Scene, random: Random, make: () => Body) {
+  constructor({ api, tokens }: Scene, random: Random, enough: string, make: () => Body) {
     this.#asks = new Asks(api);
     this.#random = random;
     this.#make = make;
-    this.#enough = tokens.with({ roomAdmin: true, room: ROOM });
+    this.#enough = enough;
     this.#little = tokens.endUser(ROOM);
   }
 

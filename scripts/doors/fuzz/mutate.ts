@@ -68,6 +68,8 @@ const ODD_VALUES: readonly unknown[] = [
 
 /** The text of a JSON value of which some part is another. */
 export function mutateJson(value: unknown, random: Random): string {
+  // Of the right shape, so that it comes as far as what is behind the first look at it.
+  if (random.chance(0.2)) return JSON.stringify(withOddTexts(value, random));
   const text = JSON.stringify(changedValue(value, random, 0));
   switch (random.between(0, 9)) {
     case 0:
@@ -81,6 +83,13 @@ export function mutateJson(value: unknown, random: Random): string {
     default:
       return text;
   }
+}
+
+function withOddTexts(value: unknown, random: Random): unknown {
+  if (typeof value === "string") return random.chance(0.3) ? oddName(random) : value;
+  if (Array.isArray(value)) return value.map((one) => withOddTexts(one, random));
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withOddTexts(one, random)]));
 }
 
 function changedValue(value: unknown, random: Random, depth: number): unknown {
