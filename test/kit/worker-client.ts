@@ -124,7 +124,7 @@ export class WorkerClient {
   }
 
   /** What was sent and has not left yet. */
-  get bufferedBytes(): number {
+  get unsentBytes(): number {
     return this.#socket.bufferedAmount;
   }
 

@@ -31,7 +31,7 @@ export async function flood(scene: Scene, { agent, frame, frames, leastFrames }:
       lastCode = code;
     });
     while (sent < most && !signal.aborted && client.isOpen) {
-      if (client.bufferedBytes > MOST_WAITING) {
+      if (client.unsentBytes > MOST_WAITING) {
         await pause(1, signal);
         continue;
       }
@@ -41,7 +41,7 @@ export async function flood(scene: Scene, { agent, frame, frames, leastFrames }:
       if (sent % 16 === 0) await pause(0, signal);
     }
     // What it sent is still on its way.
-    while (client.isOpen && client.bufferedBytes > 0 && !signal.aborted) await pause(10, signal);
+    while (client.isOpen && client.unsentBytes > 0 && !signal.aborted) await pause(10, signal);
     if (client.isOpen) client.cut();
   }
   return { figures: { sent, mib: (sent * frame.byteLength) / 1_024 ** 2, closes, lastCode }, broken: [] };

@@ -86,7 +86,7 @@ export function mutateJson(value: unknown, random: Random): string {
 }
 
 function withOddTexts(value: unknown, random: Random): unknown {
-  if (typeof value === "string") return random.chance(0.3) ? oddName(random) : value;
+  if (typeof value === "string") return random.chance(0.6) ? oddName(random) : value;
   if (Array.isArray(value)) return value.map((one) => withOddTexts(one, random));
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withOddTexts(one, random)]));
