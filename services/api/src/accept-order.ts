@@ -36,7 +36,7 @@ import type { NewJob } from "@muster/ledger/shapes";
 import type { Enqueue } from "./enqueue.js";
 import type { KnownListeners } from "./known-listeners.js";
 import { firstJobs, orderFacts, waitMsOf } from "./order-facts.js";
-import { orderIdOf } from "./order-ids.js";
+import { formerOrderIdOf, orderIdOf } from "./order-ids.js";
 import type { NewOrder } from "./order-request.js";
 import type { Choice, Placement } from "./placement.js";
 import type { OrderPolicy } from "./policy.js";
@@ -88,8 +88,10 @@ export class AcceptOrder {
    *   the call may be repeated
    */
   async accept(order: NewOrder): Promise<AcceptedOrder> {
-    const id = orderIdOf(order, this.#deps.randomBytes);
     const { placement, orderRoom } = this.#deps;
+    const former = formerOrderIdOf(order);
+    const isFormer = former !== undefined && (await placement.isRepeat(order, former));
+    const id = isFormer ? former : orderIdOf(order, this.#deps.randomBytes);
     const [placed, room] = await Promise.all([placement.place(order, id), orderRoom.known(order)]);
     let choice: Choice = placed;
     let made = await this.#acceptInAll(choice, order, id, room);

@@ -31,6 +31,17 @@ export function authenticate(request: Request, keys: ApiKeys, nowMs: number): Ca
   return { project: projectOfKey(claims.apiKey), claims };
 }
 
+/** By which name callers have shares of what all of them use together. */
+export interface CallerName {
+  name: string;
+  /** `one`: an identity of a key. `key`: a server's token, which has none, and speaks for the key. */
+  kind: "one" | "key";
+}
+
+export function callerName({ apiKey, identity }: Pick<AccessClaims, "apiKey" | "identity">): CallerName {
+  return { name: JSON.stringify([apiKey, identity]), kind: identity === "" ? "key" : "one" };
+}
+
 /** Of all configured keys. */
 export function projectsOf(keys: ApiKeys): string[] {
   return [...new Set([...keys.keys()].map(projectOfKey))];
@@ -41,14 +52,18 @@ function projectOfKey(_apiKey: string): string {
   return DEFAULT_PROJECT;
 }
 
-/** livekit-server answers `unauthenticated`, not `permission_denied`; clients may look at it. */
-export function requireDispatchGrant({ claims }: Caller, room: string): void {
-  if (!claims.video.roomAdmin) {
-    throw new DispatchError(
-      "unauthenticated",
-      "permissions denied: the token needs the grant video.roomAdmin",
-    );
-  }
+/**
+ * Before the body, which names the room, is read. livekit-server answers `unauthenticated`, not `permission_denied`; clients
+ * may look at it.
+ */
+export function requireSomeDispatchGrant({ claims }: Caller): void {
+  if (claims.video.roomAdmin) return;
+  throw new DispatchError("unauthenticated", "permissions denied: the token needs the grant video.roomAdmin");
+}
+
+export function requireDispatchGrant(caller: Caller, room: string): void {
+  const { claims } = caller;
+  requireSomeDispatchGrant(caller);
   if (claims.video.room !== room) {
     throw new DispatchError(
       "unauthenticated",
@@ -89,11 +104,15 @@ export function requireChangeAll({ claims: { video } }: Caller): void {
   throw new DispatchError("permission_denied", "the token needs the grant video.roomAdmin, without a room");
 }
 
-export function requireCreateRoom({ claims: { video } }: Caller, room: string): void {
+export function requireCreateRoom(caller: Caller, room: string): void {
+  requireCreateSome(caller);
+  refuseOtherRoom(caller.claims.video.room, room);
+}
+
+export function requireCreateSome({ claims: { video } }: Caller): void {
   requireSomeAdmin(video.roomAdmin);
   if (!video.roomCreate)
     throw new DispatchError("permission_denied", "the token needs the grant video.roomCreate");
-  refuseOtherRoom(video.room, room);
 }
 
 /** Before anything is looked up: whether this token can be enough at all. */

@@ -25,11 +25,14 @@ import {
 } from "@muster/runtime/config-fields";
 import { z } from "zod";
 import type { ApiKeys } from "./auth.js";
+import { DOOR_DEFAULTS, type DoorPolicy } from "./door-policy.js";
 import type { EventsDeps } from "./events/start-events.js";
 import { webhookUrls } from "./events/webhook-urls.js";
 import { ADOPT_UNNAMED, type OrderPolicy } from "./policy.js";
 
 const DAY_MS = 24 * 3_600_000;
+const MIB = 1024 * 1024;
+const SAFE_COUNT = { min: 1, max: 100_000 };
 
 export const intakeFields = {
   waitBoundMs: durationMs({ minMs: 1_000, maxMs: 30 * DAY_MS })
@@ -57,6 +60,39 @@ export const intakeFields = {
     .describe(
       "A job is short when its agent joined the room, left within so long, and a caller stayed: counted by agent, where LiveKit's webhooks arrive. 0: off.",
     ),
+};
+
+export const doorFields = {
+  bodiesBytes: wholeNumber({ min: 32 * MIB, max: 16 * 1024 * MIB })
+    .default(DOOR_DEFAULTS.bodiesBytes)
+    .describe(
+      "Bytes of request bodies that an api holds at a time. One identity of a key may have a quarter of it, a key's tokens without identity and LiveKit's webhooks half each.",
+    ),
+  bodyMs: durationMs({ minMs: 1_000, maxMs: 600_000 })
+    .default(DOOR_DEFAULTS.bodyMs)
+    .describe("How long a request's body may take to arrive; a slower one is refused."),
+  livekitCalls: wholeNumber(SAFE_COUNT)
+    .default(DOOR_DEFAULTS.livekitCalls)
+    .describe(
+      "Calls of LiveKit's API that are passed on at a time, and as many of SIP. One identity of a key may have an eighth of them, a key's tokens without identity three quarters.",
+    ),
+  eventStreams: wholeNumber(SAFE_COUNT)
+    .default(DOOR_DEFAULTS.eventStreams)
+    .describe("Live streams of job events that an api holds at a time."),
+  eventStreamsPerToken: wholeNumber(SAFE_COUNT)
+    .default(DOOR_DEFAULTS.eventStreamsPerToken)
+    .describe("Of these, with one token; with another one its oldest ends."),
+  eventStreamsPerKey: wholeNumber(SAFE_COUNT)
+    .default(DOOR_DEFAULTS.eventStreamsPerKey)
+    .describe(
+      "Of these, with tokens of one key, once there are no more: who has more makes room for those who have fewer.",
+    ),
+  rules: wholeNumber(SAFE_COUNT)
+    .default(DOOR_DEFAULTS.rules)
+    .describe("Rules that a project may have; no more are made above it, those that are there stay."),
+  roomConfigurations: wholeNumber(SAFE_COUNT)
+    .default(DOOR_DEFAULTS.roomConfigurations)
+    .describe("Room configurations that a project may have, likewise."),
 };
 
 export const keyFields = {
@@ -93,6 +129,7 @@ export const apiSchema = z
       ),
     ...keyFields,
     ...intakeFields,
+    ...doorFields,
     ...livekitFields,
     ...eventFields,
   })
@@ -107,10 +144,21 @@ export const apiSchema = z
 export type KeyConfig = z.output<z.ZodObject<typeof keyFields>>;
 export type LivekitConfig = z.output<z.ZodObject<typeof livekitFields>>;
 export type EventConfig = z.output<z.ZodObject<typeof eventFields>>;
+export type DoorConfig = z.output<z.ZodObject<typeof doorFields>>;
 export type IntakeConfig = z.output<z.ZodObject<typeof intakeFields>>;
 
 export function apiKeysFrom({ keys: given, dev }: KeyConfig): ApiKeys {
   return new Map([...(dev ? [["devkey", "secret"] as const] : []), ...(given ?? [])]);
+}
+
+export function doorPolicyFrom(config: DoorConfig): DoorPolicy {
+  const { bodiesBytes, bodyMs, livekitCalls, eventStreams, eventStreamsPerToken, eventStreamsPerKey } =
+    config;
+  const { rules, roomConfigurations } = config;
+  return {
+    ...{ bodiesBytes, bodyMs, livekitCalls, eventStreams, eventStreamsPerToken, eventStreamsPerKey },
+    ...{ rules, roomConfigurations },
+  };
 }
 
 export type EventSettings = Pick<EventsDeps, "urls" | "signing">;

@@ -22,13 +22,17 @@ import type { Metrics } from "@muster/runtime/metrics";
 import { createOps, type ReadinessCheck } from "@muster/runtime/ops-http";
 import { createIntakeProducer } from "@muster/runtime/queue/intake-producer";
 import type { RedisClient } from "@muster/runtime/redis/connect";
+import { hasRedisRoom } from "@muster/runtime/redis/full";
 import { AcceptOrder } from "./accept-order.js";
 import { type ApiKeys, projectsOf } from "./auth.js";
+import { Bodies } from "./bodies.js";
 import { ChangeOrder } from "./change-order.js";
 import type { EventSettings } from "./config.js";
 import { DeploymentSplits } from "./deployment-splits.js";
+import { DOOR_DEFAULTS, type DoorPolicy } from "./door-policy.js";
 import { Drains } from "./drains.js";
 import { Enqueue } from "./enqueue.js";
+import { LIVE_POLICY } from "./events/live-events.js";
 import { startEvents } from "./events/start-events.js";
 import { createFrontDoor } from "./front-door.js";
 import { Hints } from "./hints.js";
@@ -70,6 +74,8 @@ export interface ApiDeps {
   /** Absent: job events are posted to nobody. */
   events?: EventSettings;
   policy: OrderPolicy;
+  /** What differs from the defaults. */
+  doors?: Partial<DoorPolicy>;
   metrics: Metrics;
   clock: Clock;
   randomBytes: (size: number) => Uint8Array;
@@ -91,6 +97,8 @@ export interface Api {
 
 export function createApi(deps: ApiDeps): Api {
   const { redis, keys, policy, clock, randomBytes, log } = deps;
+  const doors = { ...DOOR_DEFAULTS, ...deps.doors };
+  const bodies = new Bodies({ policy: doors, clock });
   const ledger = createLedger(redis);
   const outbox = createOutbox({ redis, clock, log });
   const directory = createNodeDirectory({ redis, clock });
@@ -106,6 +114,7 @@ export function createApi(deps: ApiDeps): Api {
   const enqueue = new Enqueue({ producer, hints });
   const events = startEvents({
     ...(deps.events ?? { urls: [], signing: { apiKey: "", apiSecret: "" } }),
+    tuning: { live: { ...LIVE_POLICY, ...streamBounds(doors) } },
     ...{ redis, ledger, project: DEFAULT_PROJECT, who: idFrom("node", randomBytes(16)) },
     ...{ metrics: eventMetrics(deps.metrics), clock, random: Math.random, log },
   });
@@ -179,23 +188,32 @@ export function createApi(deps: ApiDeps): Api {
   const deploymentSplits = new DeploymentSplits({ ledger });
   const orderCalls = { acceptOrder, withdrawOrder, orders, metrics };
   const calls = dispatchCalls({ ...orderCalls, clock });
-  const twirp = createTwirpService({ calls, keys, metrics, clock, log });
-  const store = new DefinitionStore({ ledger });
+  const twirp = createTwirpService({ calls, keys, bodies, metrics, clock, log });
+  const store = new DefinitionStore({ ledger, doors });
   const defined = { store, definitions, placement, makeRoom: rooms.makeRoom };
   const rest = createRestApp({
     ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder, placementPolicies, drains },
     deploymentSplits,
-    ...{ events, hints, policy, keys, meter, log, hasLivekit: roomService !== undefined },
+    ...{ events, hints, policy, keys, bodies, meter, log, hasLivekit: roomService !== undefined },
   });
-  const ops = createOps({ checks: { ...deps.checks, api: () => ready() }, metrics: deps.metrics });
+  const ops = createOps({
+    checks: { ...deps.checks, api: () => ready(), redis: () => hasRedisRoom(redis) },
+    metrics: deps.metrics,
+  });
   const url = deps.livekit?.url;
   const heard = new HeardBoard({ redis, clock });
   const frontDoor = createFrontDoor({
     ...(url !== undefined && {
-      livekit: { url, forward: createLivekitProxy({ url, metrics, clock, log }) },
+      livekit: {
+        url,
+        forward: createLivekitProxy({
+          ...{ url, keySets: [deps.livekit?.keys ?? keys, keys], bodies, most: doors.livekitCalls },
+          ...{ metrics, clock, log },
+        }),
+      },
     }),
     webhook: createWebhookDoor({
-      ...{ keys: deps.livekit?.keys ?? keys, clock, log, metrics },
+      ...{ keys: deps.livekit?.keys ?? keys, bodies, clock, log, metrics },
       take: async (facts) => {
         knownRooms.heard();
         await rooms.intake.take(facts);
@@ -238,4 +256,8 @@ export function createApi(deps: ApiDeps): Api {
       await eventsEnd;
     },
   };
+}
+
+function streamBounds({ eventStreams, eventStreamsPerToken, eventStreamsPerKey }: DoorPolicy) {
+  return { eventStreams, eventStreamsPerToken, eventStreamsPerKey };
 }

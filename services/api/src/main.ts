@@ -14,7 +14,14 @@ import { createMetrics } from "@muster/runtime/metrics";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { measureRedis } from "@muster/runtime/redis/measure";
 import { productVersion } from "@muster/runtime/version";
-import { apiKeysFrom, apiSchema, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "./config.js";
+import {
+  apiKeysFrom,
+  apiSchema,
+  doorPolicyFrom,
+  eventSettingsFrom,
+  livekitFrom,
+  orderPolicyFrom,
+} from "./config.js";
 import { startApi } from "./start-api.js";
 
 /** Beyond the drain itself: the last answers, and closing. */
@@ -46,6 +53,7 @@ const api = await startApi({
   livekit: livekitFrom(config),
   events: eventSettingsFrom(config),
   policy: orderPolicyFrom(config),
+  doors: doorPolicyFrom(config),
   metrics,
   clock: systemClock,
   randomBytes,

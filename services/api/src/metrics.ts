@@ -99,6 +99,6 @@ export function eventMetrics(metrics: Metrics): EventMetrics {
     deliveryDied: () => deliveries.add({ outcome: "dead" }),
     eventsMissed: () => missed.add({}),
     listeners: (count) => listeners.set({}, count),
-    listenerDropped: () => dropped.add({}),
+    listenerDropped: (reason) => dropped.add({ reason }),
   };
 }

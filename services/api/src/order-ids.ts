@@ -14,7 +14,8 @@ const RANDOM_BYTES = 16;
 /**
  * With a request id: the same id for the same request id. Room, agent and deployment are in it too, since one caller's
  * id for several dispatches must not make them one: a dispatch that is silently another's would never happen.
- * With an idempotency key: the same id whatever else is asked for, so that another content under it is noticed.
+ * With an idempotency key: the same id whatever else is asked for, so that another content under it is noticed. It is the
+ * API key's own: what another one sends under the same text is another call.
  */
 export function orderIdOf(order: NewOrder, randomBytes: (size: number) => Uint8Array): string {
   const { project, room, agent, deployment, repeat } = order;
@@ -26,8 +27,14 @@ export function orderIdOf(order: NewOrder, randomBytes: (size: number) => Uint8A
     case "id":
       return repeat.value;
     case "idempotency_key":
-      return idFrom("order", digest(["idempotency-key", project, repeat.value]));
+      return idFrom("order", digest(["idempotency-key", project, repeat.apiKey, repeat.value]));
   }
+}
+
+/** The id that the order of an idempotency key got while keys were one project's, and not each API key's own. */
+export function formerOrderIdOf({ project, repeat }: NewOrder): string | undefined {
+  if (repeat?.by !== "idempotency_key") return undefined;
+  return idFrom("order", digest(["idempotency-key", project, repeat.value]));
 }
 
 /** An order that a rule or a room configuration asks for in one life of a room; `index` is its place there. */
@@ -54,6 +61,10 @@ export function participantJobId(
   return idFrom("job", digest([orderId, namespace, type, participantSid]));
 }
 
+/** Parts that have the separator in them are told apart too; all others keep the ids that they had. */
 function digest(parts: readonly string[]): Uint8Array {
-  return createHash("sha256").update(parts.join(SEPARATOR)).digest();
+  const isPlain = parts.every((part) => !part.includes(SEPARATOR));
+  return createHash("sha256")
+    .update(isPlain ? parts.join(SEPARATOR) : JSON.stringify(parts))
+    .digest();
 }

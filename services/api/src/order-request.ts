@@ -50,10 +50,13 @@ export interface NewOrder {
   preferences?: Preferences;
   /**
    * What a repeated call is known by; undefined when the caller gave nothing. A request id of LiveKit's clients stands
-   * for this agent in this room, an idempotency key for the whole content: with another content it is refused. A
+   * for this agent in this room, an idempotency key of an API key for the whole content: with another content it is refused. A
    * dispatch that livekit-server made or a rule asked for has its id already.
    */
-  repeat: { by: "request_id" | "idempotency_key" | "id"; value: string } | undefined;
+  repeat:
+    | { by: "request_id" | "id"; value: string }
+    | { by: "idempotency_key"; value: string; apiKey: string }
+    | undefined;
 }
 
 /** What of an order does not depend on the room and the call that it is made for. */

@@ -52,6 +52,27 @@ export class Placement {
   }
 
   /**
+   * Whether the order has been made, or merged, under this id and with this content. For ids that orders do not get any more.
+   * Writes nothing.
+   */
+  async isRepeat(order: NewOrder, id: string): Promise<boolean> {
+    const { ledger } = this.#deps;
+    const { project } = order;
+    const fallback = namespaceName(project, "");
+    const find = async (namespace: string) => {
+      const call = await ledger.findCall({ namespace, order: id });
+      return call.status === "found" && (call.asked === "" || call.asked === askedDigest(order));
+    };
+    const elsewhere = async () => {
+      const { namespaces } = await ledger.findOrder({ project, order: id, room: "" });
+      const found = await Promise.all(namespaces.filter((one) => one !== fallback).map(find));
+      return found.includes(true);
+    };
+    const [isInDefault, isElsewhere] = await Promise.all([find(fallback), elsewhere()]);
+    return isInDefault || isElsewhere;
+  }
+
+  /**
    * Once more, in the same call: the list that its choice came from lacked a namespace. Also in those that were chosen before,
    * where it may have been made.
    */

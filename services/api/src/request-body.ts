@@ -1,38 +1,79 @@
 /**
- * Reads a request's body, up to a bound and never beyond it. Owns nothing else; what the bytes mean is the codecs'.
+ * Reads a request's body, up to a bound and never beyond it. Owns nothing else; what the bytes mean is the codecs', how many
+ * of them all calls may hold together is bodies.ts's.
  */
 
 import { DispatchError } from "@muster/domain/errors";
 
-/** @throws DispatchError `too_large`, or `malformed` when the body broke off */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const announced = request.headers.get("content-length");
-  if (announced !== null && Number(announced) > maxBytes) throw tooLarge(maxBytes);
-  if (announced !== null && !request.headers.has("transfer-encoding")) {
-    // HTTP gives no more than was announced. Measured: 0.44 ms of CPU a call, by a stream 0.7.
-    return new Uint8Array(await request.arrayBuffer().catch(brokenOff));
-  }
-  return await readStream(request, maxBytes);
+export interface BodyBounds {
+  maxBytes: number;
+  /** Before so many bytes are held. Throws when there is no room for them. */
+  take(bytes: number): void;
+  /** Rejects when the body has had its time. Never resolves. */
+  late: Promise<never>;
 }
 
-async function readStream(request: Request, maxBytes: number): Promise<Uint8Array> {
+/** Announced bodies up to this are counted before they come: they are not worth a look at each part. */
+const WHOLE_BYTES = 16 * 1024;
+
+/** @throws DispatchError `too_large`, `malformed` when the body broke off, and whatever the bounds throw */
+export async function readBody(
+  request: Request,
+  { maxBytes, take, late }: BodyBounds,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const announced = request.headers.get("content-length");
+  if (announced !== null && Number(announced) > maxBytes) throw tooLarge(maxBytes);
+  const isWhole = announced !== null && !request.headers.has("transfer-encoding");
+  if (isWhole && Number(announced) <= WHOLE_BYTES) {
+    take(Number(announced));
+    // HTTP gives no more than was announced. Measured: 0.44 ms of CPU a call, by a stream 0.7.
+    const reading = request.arrayBuffer().catch(brokenOff);
+    return new Uint8Array(await Promise.race([reading, late]));
+  }
+  let isLate = false;
+  const reading = readStream(request, { maxBytes, take: (bytes) => (isLate ? brokenOff() : take(bytes)) });
+  try {
+    // Once for the whole of it: each race leaves something at the loser.
+    return await Promise.race([reading, late]);
+  } finally {
+    isLate = true;
+    reading.catch(() => undefined);
+  }
+}
+
+async function readStream(
+  request: Request,
+  { maxBytes, take }: Pick<BodyBounds, "maxBytes" | "take">,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (request.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
+  // Parts are copied together as they come: kept one by one, a byte in a part of its own is held at a hundred times its size.
+  let held = Buffer.alloc(0);
   let bytes = 0;
   const reader = request.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read().catch(brokenOff);
-    if (done) break;
-    bytes += value.byteLength;
-    if (bytes > maxBytes) {
-      // Not awaited: what is left of the body is the transport's to drop.
-      void reader.cancel().catch(() => undefined);
-      throw tooLarge(maxBytes);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch(brokenOff);
+      if (done) return new Uint8Array(held.buffer, held.byteOffset, bytes);
+      const needed = bytes + value.byteLength;
+      if (needed > maxBytes) throw tooLarge(maxBytes);
+      const size =
+        needed <= held.byteLength
+          ? 0
+          : Math.min(maxBytes, Math.max(needed, 2 * held.byteLength, WHOLE_BYTES));
+      take(Math.max(0, size - held.byteLength));
+      if (size > 0) {
+        const larger = Buffer.allocUnsafeSlow(size);
+        held.copy(larger, 0, 0, bytes);
+        held = larger;
+      }
+      held.set(value, bytes);
+      bytes = needed;
     }
-    chunks.push(value);
+  } catch (error) {
+    // Not awaited: what is left of the body is the transport's to drop.
+    void reader.cancel().catch(() => undefined);
+    throw error;
   }
-  const [only] = chunks;
-  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
 }
 
 function brokenOff(): never {

@@ -250,13 +250,31 @@ test("bad requests name the field; too many listeners, and a process that stops,
   expect(await refusal("/v1/events", { headers: { authorization: "Bearer x" } })).toMatchObject({
     status: 401,
   });
-  const open = await Promise.all(Array.from({ length: 5 }, () => call("/v1/events").then(listen)));
-  expect(await refusal("/v1/events")).toMatchObject({ status: 503, code: "unavailable" });
+  const of = (room: string) => ({ video: { roomList: true, room } });
+  const rooms = ["a", "b", "c", "d", "e"];
+  const open = await Promise.all(rooms.map((room) => call("/v1/events", of(room)).then(listen)));
+  expect(await refusal("/v1/events", of("f"))).toMatchObject({ status: 503, code: "unavailable" });
   await running.stop();
   await waitUntil("all have ended", () => open.every(({ hasEnded }) => hasEnded));
   for (const { lines } of open)
     expect(lines.at(-1)).toMatchObject({ event: "closed", data: { reason: "stopping" } });
   expect(await refusal("/v1/events")).toMatchObject({ status: 503 });
+});
+
+test("one token cannot take all places: beyond its share its oldest stream ends, with a word", async () => {
+  const live = { ...events.TUNING.live, eventStreamsPerToken: 3 };
+  const { call, counts, happen } = await stage({ tuning: { live } });
+  const of = (room: string) => ({ video: { roomList: true, room } });
+  const other = listen(await call("/v1/events", of("other")));
+  const greedy: ReturnType<typeof listen>[] = [];
+  for (let count = 0; count < 10; count++) greedy.push(listen(await call("/v1/events", of("greedy"))));
+  await waitUntil("the oldest have ended", () => greedy.slice(0, 7).every(({ hasEnded }) => hasEnded));
+  for (const { lines } of greedy.slice(0, 7))
+    expect(lines.at(-1)).toMatchObject({ event: "closed", data: { reason: "displaced" } });
+  expect(counts).toMatchObject({ listeners: 4, displaced: 7, dropped: 0 });
+  await happen({ event: "agent_job_queued", job: "AJ_1" });
+  for (const { lines } of [other, ...greedy.slice(7)])
+    await waitUntil("who stayed is told", () => lines.some(({ data }) => data?.job_id === "AJ_1"));
 });
 
 test("dead letters are listed and replayed over HTTP, by who may", async () => {

@@ -25,14 +25,17 @@ export const TUNING = {
   lanes: { concurrency: 8, mostTries: 3, firstRetryMs: 60, longestRetryMs: 120, mostDead: 100 },
   laneTiming: { lockMs: 500, sweepMs: 200, pollMs: 100 },
   pump: { lookEveryMs: 20, turnMs: 600 },
-  live: { lookEveryMs: 20, heartbeatMs: 100, bufferBytes: 64 * 1024, stallMs: 400, mostListeners: 5 },
+  live: {
+    ...{ lookEveryMs: 20, heartbeatMs: 100, bufferBytes: 64 * 1024, stallMs: 400 },
+    ...{ eventStreams: 5, eventStreamsPerToken: 5, eventStreamsPerKey: 5 },
+  },
   postTimeoutMs: 400,
 } satisfies EventsTuning;
 
 export const freshProject = (): string => `p-${randomUUID().slice(0, 8)}`;
 
 export function eventCounts() {
-  const counts = { delivered: 0, failed: 0, died: 0, missed: 0, listeners: 0, dropped: 0 };
+  const counts = { delivered: 0, failed: 0, died: 0, missed: 0, listeners: 0, dropped: 0, displaced: 0 };
   const metrics: EventMetrics = {
     delivered: () => void counts.delivered++,
     deliveryFailed: () => void counts.failed++,
@@ -41,7 +44,7 @@ export function eventCounts() {
     listeners: (count) => {
       counts.listeners = count;
     },
-    listenerDropped: () => void counts.dropped++,
+    listenerDropped: (reason) => void counts[reason === "too_slow" ? "dropped" : "displaced"]++,
   };
   return { counts, metrics };
 }

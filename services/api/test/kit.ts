@@ -19,7 +19,9 @@ import { freePort } from "@muster/test/kit/ports";
 import type { RedisServer } from "@muster/test/kit/redis-server";
 import { signAccessToken } from "@muster/wire/access-token";
 import type { VideoGrant } from "@muster/wire/video-grant";
+import type { ApiKeys } from "../src/auth.js";
 import type { EventSettings } from "../src/config.js";
+import type { DoorPolicy } from "../src/door-policy.js";
 import type { AdoptUnnamed } from "../src/policy.js";
 import { startApi } from "../src/start-api.js";
 
@@ -56,9 +58,10 @@ export function stoppedClock(): Clock & { advance(ms: number): void } {
 
 export function token(
   video: Partial<VideoGrant>,
-  { secret = API_SECRET, apiKey = API_KEY, ttlMs = 60_000 } = {},
+  { secret = API_SECRET, apiKey = API_KEY, ttlMs = 60_000, identity = "" } = {},
 ) {
-  return signAccessToken({ apiKey, apiSecret: secret, nowMs: Date.now(), ttlMs, video });
+  const who = identity === "" ? {} : { identity };
+  return signAccessToken({ apiKey, apiSecret: secret, nowMs: Date.now(), ttlMs, video, ...who });
 }
 
 export const adminOf = (room: string) => token({ roomAdmin: true, room });
@@ -98,6 +101,8 @@ export async function runApi(
     log = silent,
     createRooms = policy.createRooms,
     adoptUnnamed = policy.adoptUnnamed,
+    doors = {},
+    apiKeys = keys,
   }: {
     clock?: Clock;
     events?: EventSettings;
@@ -107,6 +112,8 @@ export async function runApi(
     log?: Log;
     createRooms?: boolean;
     adoptUnnamed?: AdoptUnnamed;
+    doors?: Partial<DoorPolicy>;
+    apiKeys?: ApiKeys;
   } = {},
 ): Promise<RunningApi> {
   const redis = server.client();
@@ -117,7 +124,8 @@ export async function runApi(
     ...(livekitUrl !== undefined && { livekit: { url: livekitUrl, keys } }),
     ...{
       redis,
-      keys,
+      keys: apiKeys,
+      doors,
       policy: { ...policy, roomsEveryMs, createRooms, adoptUnnamed },
       metrics,
       clock,

@@ -8,24 +8,31 @@ import { serveHttp } from "@muster/runtime/serve-http";
 import { freePort } from "@muster/test/kit/ports";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { expect, test } from "vitest";
+import { Bodies } from "../src/bodies.js";
 import { apiSchema, livekitFrom } from "../src/config.js";
+import { DOOR_DEFAULTS } from "../src/door-policy.js";
 import { createFrontDoor } from "../src/front-door.js";
 import { httpMeter } from "../src/http-meter.js";
 import { apiMetrics } from "../src/metrics.js";
 import { createLivekitProxy } from "../src/proxy/livekit-proxy.js";
-import { silent } from "./kit.js";
-import { closing, LIST_ROOMS, listening, muster, upstream } from "./livekit-proxy-kit.js";
+import { keys, silent } from "./kit.js";
+import { authorized, closing, LIST_ROOMS, listening, muster, upstream } from "./livekit-proxy-kit.js";
 
-test("an answer that breaks off breaks off here too", async () => {
+test("a long answer that breaks off breaks off here too; a short one was none", async () => {
   const livekit = await upstream((req, res) => {
     req.resume();
-    res.writeHead(200, { "content-length": 100 });
+    res.writeHead(200, { "content-length": req.url?.endsWith("ListRooms") ? 100_000 : 100 });
     res.write("half", () => res.destroy());
   });
   const { url } = await muster(livekit);
-  const answer = await fetch(url + LIST_ROOMS, { method: "POST", body: "x" });
-  await expect(answer.text()).rejects.toThrow();
+  const long = await fetch(url + LIST_ROOMS, { method: "POST", headers: authorized(), body: "x" });
+  expect(long.status).toBe(200);
+  await expect(long.text()).rejects.toThrow();
+  await unavailable(await post(`${url}/twirp/livekit.RoomService/DeleteRoom`));
 });
+
+const post = async (url: string, body = "x") =>
+  await fetch(url, { method: "POST", headers: authorized(), body });
 
 /** A server of something else. What it is sent is read and dropped, since it would not see the end of it otherwise. */
 const raw = (greet: (socket: Socket) => void) =>
@@ -42,25 +49,25 @@ async function unavailable(answer: Response): Promise<string> {
 }
 
 test("nobody there, no such host, no HTTP: unavailable, in Twirp's form, with the setting", async () => {
-  const post = async (url: string) => await fetch(url + LIST_ROOMS, { method: "POST", body: "{}" });
+  const list = async (url: string) => await post(url + LIST_ROOMS, "{}");
   const closed = await muster(`http://127.0.0.1:${await freePort()}`);
-  expect(await unavailable(await post(closed.url))).toContain("ECONNREFUSED");
+  expect(await unavailable(await list(closed.url))).toContain("ECONNREFUSED");
   expect(await closed.registry.render()).toMatch(/^muster_refusals_total\{reason="unavailable"\} 1$/m);
   const nowhere = await muster("http://livekit.invalid");
-  expect(await unavailable(await post(nowhere.url))).toMatch(/ENOTFOUND|EAI_AGAIN/);
+  expect(await unavailable(await list(nowhere.url))).toMatch(/ENOTFOUND|EAI_AGAIN/);
   const ssh = await muster(await raw((socket) => socket.end("SSH-2.0-x\r\n")));
-  expect(await unavailable(await post(ssh.url))).toContain("HPE_INVALID_CONSTANT");
+  expect(await unavailable(await list(ssh.url))).toContain("HPE_INVALID_CONSTANT");
   const hangsUp = await muster(await raw((socket) => socket.destroy()));
-  expect(await unavailable(await post(hangsUp.url))).toMatch(/ECONNRESET|EPIPE/);
+  expect(await unavailable(await list(hangsUp.url))).toMatch(/ECONNRESET|EPIPE/);
   const odd = await muster(await raw((socket) => socket.end("HTTP/1.1 999 Odd\r\n\r\n")));
-  expect(await unavailable(await post(odd.url))).toContain("no usable answer");
+  expect(await unavailable(await list(odd.url))).toContain("no usable answer");
 });
 
 test("silence is bounded, longer where a phone rings", async () => {
   const asked: number[] = [];
   let fire = (): void => {};
   const clock: Clock = {
-    now: () => 0,
+    now: () => Date.now(),
     setTimer(delayMs, run) {
       asked.push(delayMs);
       fire = run;
@@ -78,18 +85,18 @@ test("silence is bounded, longer where a phone rings", async () => {
     if (req.url?.includes("ListRooms")) res.end("quick");
   });
   const { url } = await muster(livekit, { clock });
-  const silence = fetch(`${url}/twirp/livekit.RoomService/DeleteRoom`, { method: "POST", body: "x" });
+  const silence = post(`${url}/twirp/livekit.RoomService/DeleteRoom`);
   await waitUntil("the call has arrived", () => arrived === 1);
   fire();
   expect(await unavailable(await silence)).toContain("did not begin to answer within 30 s");
   await waitUntil("livekit-server knows", () => dropped[0]);
-  const ringing = fetch(`${url}/twirp/livekit.SIP/CreateSIPParticipant`, { method: "POST", body: "x" });
+  const ringing = post(`${url}/twirp/livekit.SIP/CreateSIPParticipant`);
   await waitUntil("the call has arrived", () => arrived === 2);
   fire();
   expect(await unavailable(await ringing)).toContain("within 120 s");
   expect(asked).toEqual([30_000, 120_000]);
   // Once the answer began nothing is waited for any more.
-  const quick = await fetch(url + LIST_ROOMS, { method: "POST", body: "x" });
+  const quick = await post(url + LIST_ROOMS);
   fire();
   expect(await quick.text()).toBe("quick");
 });
@@ -107,6 +114,7 @@ test("a url that leads back here is found out in one round", async () => {
       url,
       forward: createLivekitProxy({
         ...{ url, metrics: apiMetrics(createMetrics({ service: "api" })), clock: systemClock, log: silent },
+        ...{ keySets: [keys], most: 256, bodies: new Bodies({ policy: DOOR_DEFAULTS, clock: systemClock }) },
       }),
     },
   });
@@ -121,7 +129,7 @@ test("a url that leads back here is found out in one round", async () => {
   const answer = await fetch(url + LIST_ROOMS, {
     method: "POST",
     body: "x",
-    headers: { via: "1.0 fred, 1.1 p.example" },
+    headers: { ...authorized(), via: "1.0 fred, 1.1 p.example" },
   });
   expect(answer.status).toBe(412);
   expect(await answer.json()).toEqual({
@@ -142,13 +150,14 @@ test("answers without a body, and calls without one", async () => {
   const preflight = await fetch(url + LIST_ROOMS, { method: "OPTIONS" });
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get("access-control-allow-origin")).toBe("*");
-  expect((await fetch(url + LIST_ROOMS, { method: "HEAD" })).status).toBe(200);
+  expect((await fetch(url + LIST_ROOMS, { method: "HEAD", headers: authorized() })).status).toBe(200);
   // A GET that announces a body has none on its way on; it must not be announced there.
   const answer = await new Promise<string>((resolve, reject) => {
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname, () =>
       socket.write(
-        `GET ${LIST_ROOMS} HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody`,
+        `GET ${LIST_ROOMS} HTTP/1.1\r\nhost: x\r\nauthorization: ${authorized().authorization}\r\n` +
+          "content-length: 4\r\nconnection: close\r\n\r\nbody",
       ),
     );
     let text = "";

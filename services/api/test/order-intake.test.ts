@@ -211,7 +211,7 @@ test("broken off before the queue entry, the order is found by the index and by 
 });
 
 test("broken off after its place was entered, a key may be used for another namespace after a minute, and only there", async () => {
-  const repeat = { by: "idempotency_key", value: "key1" } as const;
+  const repeat = { by: "idempotency_key", value: "key1", apiKey: "devkey" } as const;
   const pinned = { ...order, namespace: "eu", repeat };
   await expect(dyingAfter("enterOrder", 1).accept(pinned)).rejects.toThrow(Died);
   await expect(dyingAfter("add", 2).accept({ ...pinned, namespace: "us" })).rejects.toThrow(
@@ -229,7 +229,11 @@ test("broken off after its place was entered, a key may be used for another name
 
 test("broken off after it was merged, its repeat is answered with that order, which has ended meanwhile", async () => {
   const { id } = await create();
-  const keyed = { ...order, onePerRoom: true, repeat: { by: "idempotency_key", value: "key1" } } as const;
+  const keyed = {
+    ...order,
+    onePerRoom: true,
+    repeat: { by: "idempotency_key", value: "key1", apiKey: "devkey" },
+  } as const;
   await expect(dyingAfter("createOrder", 1).accept(keyed)).rejects.toThrow(Died);
   await api.twirp("DeleteDispatch", { room: "room1", dispatch_id: id } as { room: string });
   expect(await dyingAfter("add", 1).accept(keyed)).toMatchObject({ status: "merged", order: id });

@@ -3,7 +3,8 @@
 import { MAX_ATTRIBUTES_BYTES, MAX_METADATA_BYTES } from "@muster/domain/limits";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { MAX_DEFINITION_BYTES, MAX_DEFINITIONS } from "../src/rules/definition-store.js";
+import { DOOR_DEFAULTS } from "../src/door-policy.js";
+import { MAX_DEFINITION_BYTES } from "../src/rules/definition-store.js";
 import * as kit from "./kit.js";
 
 let server: RedisServer;
@@ -133,15 +134,20 @@ test("what is just within bounds is taken", async () => {
   expect(await put("/v1/room-configurations/many", JSON.stringify(many))).toMatchObject({ status: 201 });
 });
 
-test("more than 1000 are refused, of each kind", async () => {
+test("more than 500 are refused, of each kind; those that are there stay, and can be changed", async () => {
   const [project, kind, text] = ["default", "configurations", "{}"];
-  const bounds = { ifVersion: 0, maxCount: MAX_DEFINITIONS, maxBytes: 1_000_000 };
-  for (let at = 1; at < MAX_DEFINITIONS; at++)
+  const bounds = { ifVersion: 0, maxCount: DOOR_DEFAULTS.roomConfigurations + 10, maxBytes: 1_000_000 };
+  // Also more than the bound: an earlier version took them.
+  for (let at = 1; at < DOOR_DEFAULTS.roomConfigurations + 5; at++)
     await api.ledger.putDefinition({ project, kind, id: `c${at}`, text, ...bounds });
   const body = JSON.stringify({ agents: [agent] });
   expect(await put("/v1/room-configurations/many", body)).toMatchObject({ status: 200 });
   expect(await refused("/v1/room-configurations/more", body)).toMatchObject({
-    ...{ status: 412, code: "failed_precondition", message: expect.stringContaining("at most 1000") },
+    ...{
+      status: 412,
+      code: "failed_precondition",
+      message: expect.stringContaining("at most 500 are kept (MUSTER_ROOM_CONFIGURATIONS)"),
+    },
   });
   expect(await put("/v1/rules/r", JSON.stringify(rule({})))).toMatchObject({ status: 201 });
 });

@@ -13,6 +13,8 @@ import { signAccessToken } from "@muster/wire/access-token";
 import fc from "fast-check";
 import { AccessToken } from "livekit-server-sdk";
 import { afterEach, expect, test } from "vitest";
+import { Bodies } from "../src/bodies.js";
+import { DOOR_DEFAULTS } from "../src/door-policy.js";
 import { apiMetrics } from "../src/metrics.js";
 import { createWebhookDoor } from "../src/webhook/webhook-door.js";
 
@@ -55,6 +57,7 @@ async function open({ take, clock = systemClock }: Options = {}) {
   });
   const door = createWebhookDoor({
     keys: new Map([[KEY, SECRET]]),
+    bodies: new Bodies({ policy: DOOR_DEFAULTS, clock: systemClock }),
     clock,
     log,
     metrics: apiMetrics(metrics),

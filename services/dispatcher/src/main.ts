@@ -16,6 +16,7 @@ import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
 import { createOps } from "@muster/runtime/ops-http";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
+import { hasRedisRoom } from "@muster/runtime/redis/full";
 import { measureRedis } from "@muster/runtime/redis/measure";
 import { serveHttp } from "@muster/runtime/serve-http";
 import { productVersion } from "@muster/runtime/version";
@@ -68,7 +69,10 @@ const dispatcher = await startDispatcher({
   newGeneration: () => randomBytes(12).toString("hex"),
   log,
 });
-const ops = createOps({ checks: { dispatcher: () => dispatcher.ready() }, metrics });
+const ops = createOps({
+  checks: { dispatcher: () => dispatcher.ready(), redis: () => hasRedisRoom(redis) },
+  metrics,
+});
 const http = await serveHttp({
   host: config.host,
   port: config.port,

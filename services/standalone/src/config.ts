@@ -3,7 +3,14 @@
  * follow livekit-server, so that what points at one can point at the other.
  */
 
-import { eventFields, hasWebhookKey, intakeFields, keyFields, NO_WEBHOOK_KEY } from "@muster/api/config";
+import {
+  doorFields,
+  eventFields,
+  hasWebhookKey,
+  intakeFields,
+  keyFields,
+  NO_WEBHOOK_KEY,
+} from "@muster/api/config";
 import { placementFields } from "@muster/dispatcher/config";
 import { LEASE_MS } from "@muster/domain/timing";
 import { gatewayFields } from "@muster/gateway/config";
@@ -39,6 +46,7 @@ export const standaloneSchema = z
       .describe("Over which time a stopping Muster closes its workers' sockets."),
     ...keyFields,
     ...intakeFields,
+    ...doorFields,
     ...eventFields,
     ...livekitFields,
     ...placementFields,

@@ -5,7 +5,13 @@
 
 import { randomBytes } from "node:crypto";
 import { BuildClaim } from "@muster/actor/build-claim";
-import { apiKeysFrom, eventSettingsFrom, livekitFrom, orderPolicyFrom } from "@muster/api/config";
+import {
+  apiKeysFrom,
+  doorPolicyFrom,
+  eventSettingsFrom,
+  livekitFrom,
+  orderPolicyFrom,
+} from "@muster/api/config";
 import { createApi } from "@muster/api/create-api";
 import { policyFrom as dispatchPolicyFrom } from "@muster/dispatcher/config";
 import { dispatcherMetrics } from "@muster/dispatcher/metrics";
@@ -91,6 +97,7 @@ export async function startStandalone({
     livekit: livekitFrom(config),
     events: eventSettingsFrom(config),
     policy: orderPolicyFrom(config),
+    doors: doorPolicyFrom(config),
     metrics,
     randomBytes,
     checks: { dispatcher: () => dispatcher.ready(), gateway: () => gateway.ready() },

@@ -6,7 +6,7 @@
 
 import { DispatchError } from "./errors.js";
 import { MAX_ATTRIBUTES_BYTES, MAX_METADATA_BYTES } from "./limits.js";
-import { matchesWildcard, patternProblem } from "./wildcard.js";
+import { patternProblem, wildcardOf } from "./wildcard.js";
 
 /** All that is given must be so; at least one of both is given. */
 export interface RoomCondition {
@@ -39,13 +39,29 @@ export function fieldIn(fields: RuledRoom["fields"], name: string): unknown {
   return Object.hasOwn(fields, name) ? fields[name] : undefined;
 }
 
-/** What is not so, by the names that the REST API has for it: `room_pattern`, `metadata.tier`. Empty when all is. */
-export function failedConditions({ roomPattern, metadata }: RoomCondition, room: RuledRoom): string[] {
-  const isNamed = roomPattern === undefined || matchesWildcard(roomPattern, room.name);
-  const missing = Object.entries(metadata ?? {}).filter(
-    ([name, value]) => fieldIn(room.fields, name) !== value,
-  );
-  return [...(isNamed ? [] : ["room_pattern"]), ...missing.map(([name]) => `metadata.${name}`)];
+/** A condition that is put to many rooms. */
+export interface ConditionCheck {
+  /** What the names of all rooms begin with that it can hold for. */
+  prefix: string;
+  /** What is not so, by the names that the REST API has for it: `room_pattern`, `metadata.tier`. Empty when all is. */
+  failed(room: RuledRoom): string[];
+}
+
+export function conditionCheck({ roomPattern, metadata }: RoomCondition): ConditionCheck {
+  const pattern = roomPattern === undefined ? undefined : wildcardOf(roomPattern);
+  const asked = Object.entries(metadata ?? {});
+  return {
+    prefix: pattern?.prefix ?? "",
+    failed(room) {
+      const isNamed = pattern === undefined || pattern.matches(room.name);
+      const missing = asked.filter(([name, value]) => fieldIn(room.fields, name) !== value);
+      return [...(isNamed ? [] : ["room_pattern"]), ...missing.map(([name]) => `metadata.${name}`)];
+    },
+  };
+}
+
+export function failedConditions(condition: RoomCondition, room: RuledRoom): string[] {
+  return conditionCheck(condition).failed(room);
 }
 
 /** @throws DispatchError `invalid_argument`, with the field as the REST API has it */

@@ -18,9 +18,36 @@ export function patternProblem(pattern: string): string | undefined {
   return bytes > MAX_PATTERN_BYTES ? `${bytes} bytes; at most ${MAX_PATTERN_BYTES} are taken` : undefined;
 }
 
+/** A pattern that is matched more than once. */
+export interface Wildcard {
+  /** What each text begins with that it matches. */
+  prefix: string;
+  matches(text: string): boolean;
+}
+
 /** True when the pattern matches all of the text. Linear in the text; for a pattern that `patternProblem` let through. */
 export function matchesWildcard(pattern: string, text: string): boolean {
-  const { accepts, acceptsAny, stays, end } = compile(pattern);
+  return wildcardOf(pattern).matches(text);
+}
+
+/** Taken apart once; what it then costs to match a text is by the text alone. */
+export function wildcardOf(pattern: string): Wildcard {
+  const literals = pattern.split(/[*?]/);
+  const prefix = literals[0] ?? "";
+  const suffix = literals.at(-1) ?? "";
+  let compiled: Compiled | undefined;
+  return {
+    prefix,
+    matches(text) {
+      // Most names differ from most patterns at one of their ends.
+      if (!text.startsWith(prefix) || !text.endsWith(suffix)) return false;
+      compiled ??= compile(pattern);
+      return walk(compiled, text);
+    },
+  };
+}
+
+function walk({ accepts, acceptsAny, stays, end }: Compiled, text: string): boolean {
   const reached = new Uint32Array(stays.length);
   setBit(reached, 0);
   for (const character of text) {

@@ -17,6 +17,9 @@
 -- @reply full count:int
 -- @reply too_large bytes:int
 
+-- As many as were taken before their number was a setting; those that are there stay.
+local MOST_EVER = 1000
+
 local present = redis.call("HGET", texts_key, id)
 local version = tonumber(redis.call("ZSCORE", versions_key, id) or 0)
 if present == text then return { "stored", version, 0 } end
@@ -25,7 +28,7 @@ if if_version > 0 and if_version ~= version then return { "changed", version } e
 local count = redis.call("HLEN", texts_key)
 if not present and count >= max_count then return { "full", count } end
 local bytes = #text - #(present or "")
-for _, other in ipairs(redis.call("ZRANGE", versions_key, 0, max_count)) do
+for _, other in ipairs(redis.call("ZRANGE", versions_key, 0, math.max(max_count, MOST_EVER))) do
   bytes = bytes + redis.call("HSTRLEN", texts_key, other)
 end
 if bytes > max_bytes then return { "too_large", bytes } end

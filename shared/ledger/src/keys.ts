@@ -22,9 +22,10 @@ export function definitionsTag(project: string): string {
 }
 
 /**
- * Start of the keys of one room of LiveKit, whoever has work in it. No namespace has a slash in its name. A room's name
- * may hold a brace; its keys then share a slot with those of another room, and are still its own.
+ * Start of the keys of one room of LiveKit, whoever has work in it. No namespace has a slash in its name. A name with a brace
+ * would end the hash tag before its end, and a script would take for the room's what is another's: it is written in hex.
  */
 export function roomTag(room: string): string {
-  return `${KEY_PREFIX}{room/${room}}:`;
+  const isPlain = !room.includes("}");
+  return `${KEY_PREFIX}{${isPlain ? `room/${room}` : `room-hex/${Buffer.from(room).toString("hex")}`}}:`;
 }

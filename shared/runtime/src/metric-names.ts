@@ -191,8 +191,8 @@ export const METRICS = {
   event_listeners: { type: "gauge", help: "Open live streams of job events.", labels: {} },
   event_listeners_dropped_total: {
     type: "counter",
-    help: "Live streams that were ended because nobody read them fast enough.",
-    labels: {},
+    help: "Live streams that were ended since nobody read them fast enough, or since another one took the place.",
+    labels: { reason: ["too_slow", "displaced"] },
   },
   load_samples_refused_total: {
     type: "counter",

@@ -5,8 +5,8 @@
 import { Hono } from "hono";
 import type { Metrics } from "./metrics.js";
 
-/** True when ready. False, a throw, and no answer within CHECK_DEADLINE_MS all mean not ready. */
-export type ReadinessCheck = () => boolean | Promise<boolean>;
+/** True when ready. False, why not in words, a throw, and no answer within CHECK_DEADLINE_MS all mean not ready. */
+export type ReadinessCheck = () => boolean | string | Promise<boolean | string>;
 
 export interface OpsDeps {
   checks: Record<string, ReadinessCheck>;
@@ -20,28 +20,36 @@ export function createOps({ checks, metrics }: OpsDeps): Hono {
     .get("/healthz", (context) => context.json({ status: "ok" }))
     .get("/readyz", async (context) => {
       const results = await Promise.all(
-        Object.entries(checks).map(async ([name, check]) => ({ name, isReady: await passes(check) })),
+        Object.entries(checks).map(async ([name, check]) => ({ name, verdict: await verdictOf(check) })),
       );
-      const failing = results.filter(({ isReady }) => !isReady).map(({ name }) => name);
-      return failing.length === 0
-        ? context.json({ status: "ready" })
-        : context.json({ status: "not ready", failing }, 503);
+      const failing = results.filter(({ verdict }) => verdict !== true);
+      if (failing.length === 0) return context.json({ status: "ready" });
+      const reasons = failing.flatMap(({ name, verdict }) =>
+        typeof verdict === "string" ? [[name, verdict]] : [],
+      );
+      return context.json(
+        {
+          ...{ status: "not ready", failing: failing.map(({ name }) => name) },
+          ...(reasons.length > 0 && { reasons: Object.fromEntries(reasons) }),
+        },
+        503,
+      );
     })
     .get("/metrics", async (context) =>
       context.body(await metrics.render(), 200, { "Content-Type": metrics.contentType }),
     );
 }
 
-async function passes(check: ReadinessCheck): Promise<boolean> {
+async function verdictOf(check: ReadinessCheck): Promise<boolean | string> {
   let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<boolean>((resolve) => {
+  const deadline = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), CHECK_DEADLINE_MS);
   });
   // A check that cannot be made is one that fails; its reason is the business of what it checks, and logged there.
   const answer = Promise.resolve()
     .then(check)
-    .catch(() => false);
-  const isReady = await Promise.race([answer, deadline]);
+    .catch(() => false as const);
+  const verdict = await Promise.race([answer, deadline]);
   clearTimeout(timer);
-  return isReady;
+  return verdict;
 }

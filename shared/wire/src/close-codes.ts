@@ -40,6 +40,7 @@ const BY_ERROR: Readonly<Record<DispatchErrorCode, CloseName>> = {
   not_found: "refused",
   already_exists: "registered_twice",
   failed_precondition: "refused",
+  resource_exhausted: "too_slow",
   unavailable: "too_slow",
   internal: "internal",
 };

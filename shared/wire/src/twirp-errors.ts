@@ -13,6 +13,7 @@ export type TwirpCode =
   | "not_found"
   | "already_exists"
   | "failed_precondition"
+  | "resource_exhausted"
   | "unavailable"
   | "internal";
 
@@ -31,6 +32,8 @@ export const TWIRP_ERRORS: Readonly<Record<DispatchErrorCode, TwirpError>> = {
   not_found: { twirpCode: "not_found", httpStatus: 404 },
   already_exists: { twirpCode: "already_exists", httpStatus: 409 },
   failed_precondition: { twirpCode: "failed_precondition", httpStatus: 412 },
+  // The caller's own share is used up; for what all have together it is `unavailable`.
+  resource_exhausted: { twirpCode: "resource_exhausted", httpStatus: 429 },
   unavailable: { twirpCode: "unavailable", httpStatus: 503 },
   internal: { twirpCode: "internal", httpStatus: 500 },
 };

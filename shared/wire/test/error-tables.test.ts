@@ -65,6 +65,7 @@ describe("Twirp errors", () => {
     not_found: 404,
     already_exists: 409,
     failed_precondition: 412,
+    resource_exhausted: 429,
     unavailable: 503,
     internal: 500,
   };

@@ -8,10 +8,12 @@ import type { Clock } from "@muster/runtime/clock";
 import type { FeedEntry } from "@muster/runtime/events/event-feed";
 import { compareStreamIds } from "@muster/runtime/events/stream-id";
 import { jobEventJson } from "@muster/wire/job-event-json";
+import type { ListenerOwner } from "./listener-shares.js";
 
 export interface EventListenerDeps {
   /** Nothing up to it is sent. */
   cursor: string;
+  owner: ListenerOwner;
   matches: (event: JobEvent) => boolean;
   bufferBytes: number;
   clock: Clock;
@@ -50,6 +52,10 @@ export class EventListener {
     this.#write(`retry: ${RECONNECT_MS}\n\n`);
   }
 
+  get owner(): ListenerOwner {
+    return this.#deps.owner;
+  }
+
   get cursor(): string {
     return this.#cursor;
   }
@@ -81,7 +87,7 @@ export class EventListener {
   }
 
   /** The last line, also when the buffer is full; then the stream ends as soon as what is in it was read. */
-  close(reason: "too_slow" | "stopping", message: string): void {
+  close(reason: "too_slow" | "stopping" | "displaced", message: string): void {
     if (this.#hasEnded) return;
     this.#controller.enqueue(utf8.encode(`event: closed\ndata: ${JSON.stringify({ reason, message })}\n\n`));
     this.#controller.close();

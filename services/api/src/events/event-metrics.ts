@@ -13,5 +13,5 @@ export interface EventMetrics {
   eventsMissed(): void;
   /** How many listen to the live stream here. */
   listeners(count: number): void;
-  listenerDropped(): void;
+  listenerDropped(reason: "too_slow" | "displaced"): void;
 }

@@ -12,18 +12,18 @@ import type { EventFeed, FeedEntry } from "@muster/runtime/events/event-feed";
 import type { ListenerBoard } from "@muster/runtime/events/listener-board";
 import { compareStreamIds, FIRST_ID } from "@muster/runtime/events/stream-id";
 import type { Log } from "@muster/runtime/log";
+import { DOOR_DEFAULTS } from "../door-policy.js";
 import { EventListener } from "./event-listener.js";
 import type { EventMetrics } from "./event-metrics.js";
+import { type ListenerBounds, type ListenerOwner, verdictOn } from "./listener-shares.js";
 
-export interface LivePolicy {
+export interface LivePolicy extends ListenerBounds {
   lookEveryMs: number;
   heartbeatMs: number;
   /** Of each listener, beyond what the operating system holds for it. */
   bufferBytes: number;
   /** Who takes nothing for so long, with its buffer full, is dropped. */
   stallMs: number;
-  /** In this process. */
-  mostListeners: number;
 }
 
 export const LIVE_POLICY: LivePolicy = {
@@ -31,7 +31,9 @@ export const LIVE_POLICY: LivePolicy = {
   heartbeatMs: 15_000,
   bufferBytes: 256 * 1024,
   stallMs: 10_000,
-  mostListeners: 200,
+  eventStreams: DOOR_DEFAULTS.eventStreams,
+  eventStreamsPerToken: DOOR_DEFAULTS.eventStreamsPerToken,
+  eventStreamsPerKey: DOOR_DEFAULTS.eventStreamsPerKey,
 };
 
 /** Without us saying it again, nobody listens. Longer than two heartbeats, at each of which it is said. */
@@ -51,6 +53,8 @@ export interface ListenRequest {
   /** Where it left off; undefined = from now on. */
   after: string | undefined;
   matches: (event: JobEvent) => boolean;
+  /** Whose share of the places it takes. */
+  owner: ListenerOwner;
 }
 
 export class LiveEvents {
@@ -68,16 +72,17 @@ export class LiveEvents {
   }
 
   /** @throws DispatchError `unavailable` when too many listen here, or it is stopping */
-  async open({ after, matches }: ListenRequest): Promise<ReadableStream<Uint8Array>> {
+  async open({ after, matches, owner }: ListenRequest): Promise<ReadableStream<Uint8Array>> {
     const { feed, board, policy, clock } = this.#deps;
-    this.#refuseWhenFull();
+    this.#placeFor(owner);
     await board.keep(feed.project, LISTEN_MS);
     const cursor = after ?? (await feed.end());
     const hasLost = after !== undefined && (await feed.hasLost(after));
-    this.#refuseWhenFull();
+    this.#displace(this.#placeFor(owner));
     const listener = new EventListener({
       cursor,
       matches,
+      owner,
       bufferBytes: policy.bufferBytes,
       clock,
       onEnd: () => this.#forget(listener),
@@ -98,14 +103,23 @@ export class LiveEvents {
     this.#cancelHeartbeat?.();
   }
 
-  #refuseWhenFull(): void {
+  /** The listener whose place it is to have, if there is none that is free. @throws DispatchError `unavailable` */
+  #placeFor(owner: ListenerOwner): EventListener | undefined {
+    const { policy } = this.#deps;
     if (this.#isClosed) throw new DispatchError("unavailable", "this process is stopping; connect again");
-    const { mostListeners } = this.#deps.policy;
-    if (this.#all.size < mostListeners) return;
+    const verdict = verdictOn([...this.#all], owner, policy);
+    if (verdict.status === "displaces") return verdict.listener;
+    if (verdict.status === "free") return undefined;
     throw new DispatchError(
       "unavailable",
-      `${mostListeners} listen here already; close one, or run another api process`,
+      `${policy.eventStreams} listen here already (MUSTER_EVENT_STREAMS); close one, or run another api process`,
     );
+  }
+
+  #displace(listener: EventListener | undefined): void {
+    if (listener === undefined) return;
+    listener.close("displaced", "another stream took its place; close those that nobody reads");
+    this.#deps.metrics.listenerDropped("displaced");
   }
 
   async #catchUp(listener: EventListener): Promise<void> {
@@ -134,7 +148,7 @@ export class LiveEvents {
         if (await listener.room(policy.stallMs)) continue;
         if (listener.hasEnded) return false;
         listener.close("too_slow", "you did not read fast enough; come back with the header last-event-id");
-        metrics.listenerDropped();
+        metrics.listenerDropped("too_slow");
         return false;
       }
     }

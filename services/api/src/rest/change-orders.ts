@@ -54,22 +54,21 @@ const deleteOrderRoute = createRoute({
   },
 });
 
+/** For POST on ORDERS_PATH, before whatever may refuse one. */
+export function countRefusedOrders({ metrics }: Pick<RestDeps, "metrics">) {
+  return createMiddleware<RestEnv>(async (c, next) => {
+    await next();
+    if (c.res.status >= 400 && c.res.status < 500) metrics.orderRefused("rest");
+  });
+}
+
 export function changeOrderRoutes(deps: RestDeps) {
   const { acceptOrder, withdrawOrder, orders, metrics } = deps;
-  const routes = newRoutes();
-  routes.on(
-    "POST",
-    ORDERS_PATH,
-    createMiddleware<RestEnv>(async (c, next) => {
-      await next();
-      if (c.res.status >= 400 && c.res.status < 500) metrics.orderRefused("rest");
-    }),
-  );
-  return routes
+  return newRoutes()
     .openapi(createOrderRoute, async (c) => {
       const caller = c.get("caller");
       requireChangeSome(caller);
-      const order = newOrderOf(caller.project, c.req.valid("json"), c.req.valid("header"));
+      const order = newOrderOf(caller, c.req.valid("json"), c.req.valid("header"));
       requireChangeRoom(caller, order.room);
       const accepted = await acceptOrder.accept(order);
       const isNew = accepted.status === "created";

@@ -3,6 +3,7 @@
  * given up. The events are those of webhooks; what a stream missed it asks for by its last id.
  */
 
+import { createHash } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
 import { JOB_EVENT_NAMES, type JobEvent } from "@muster/domain/job-event";
 import { MAX_ROOM_NAME_BYTES } from "@muster/domain/limits";
@@ -110,7 +111,7 @@ const streamRoute = createRoute({
   summary: "Job events as they happen, as server-sent events.",
   description:
     "Each event has its name, its id and a JobEvent as data. `gap`: some events after the given last-event-id are no " +
-    "longer kept. `closed` is the last one; its data says why: too_slow, or stopping. Lines that begin with a colon " +
+    "longer kept. `closed` is the last one; its data says why: too_slow, stopping, or displaced (its caller has opened more streams than its share; coming back would displace another). Lines that begin with a colon " +
     "only keep the connection open.",
   request: { query: StreamQuery, headers: StreamHeaders },
   responses: {
@@ -177,7 +178,8 @@ export function eventRoutes({ events: { live, deadLetters } }: EventRouteDeps) {
       const matches = (event: JobEvent): boolean =>
         (namespace === undefined || event.namespace === namespace) &&
         (room === undefined || event.room === room);
-      const stream = await live.open({ after: c.req.valid("header")["last-event-id"], matches });
+      const owner = { key: caller.claims.apiKey, token: digestOf(c.req.header("authorization") ?? "") };
+      const stream = await live.open({ after: c.req.valid("header")["last-event-id"], matches, owner });
       return new Response(stream, { headers: STREAM_HEADERS });
     })
     .openapi(deadRoute, async (c) => {
@@ -199,6 +201,11 @@ export function eventRoutes({ events: { live, deadLetters } }: EventRouteDeps) {
       await deadLetters.replay(caller.project, id);
       return c.json({ replayed: 1 }, 200);
     });
+}
+
+/** So that no token is kept. */
+function digestOf(token: string): string {
+  return createHash("sha256").update(token).digest("base64url");
 }
 
 function deadLetterView({ id, url, reason, tries, diedAtMs, event }: EventDeadLetter) {

@@ -14,6 +14,7 @@ import type { RestEnv } from "./context.js";
 interface KnownRoute {
   /** As the document writes it: `GET /v1/orders/{id}`. */
   name: string;
+  operation: string;
   parameters: readonly string[];
   needsBody: boolean;
 }
@@ -45,13 +46,16 @@ export class RouteTable {
       one.type === "route" ? [one.route as RouteConfig] : [],
     );
     return new Map(
-      routes.map(({ method, path, request }) => {
+      routes.map(({ method, path, request, operationId: operation = "" }) => {
         const name = `${method.toUpperCase()} ${path}`;
         // Hono writes `:id` where the document has `{id}`.
         const key = name.replace(/\{(\w+)\}/g, ":$1");
         return [
           key,
-          { name, parameters: namesOf(request?.query), needsBody: request?.body?.required === true },
+          {
+            ...{ name, operation, parameters: namesOf(request?.query) },
+            needsBody: request?.body?.required === true,
+          },
         ];
       }),
     );

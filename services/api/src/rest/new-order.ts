@@ -7,6 +7,7 @@
 import { z } from "@hono/zod-openapi";
 import { MAX_FALLBACK_STEPS } from "@muster/domain/fallback";
 import { MAX_AGENT_NAME_BYTES, MAX_ATTRIBUTES_BYTES, MAX_METADATA_BYTES } from "@muster/domain/limits";
+import type { Caller } from "../auth.js";
 import type { NewOrder, OrderTerms } from "../order-request.js";
 import { checkContent, DEFAULT_PRIORITY, MAX_PRIORITY } from "../order-request.js";
 import { FallbackStep, fallbackOf } from "./fallback.js";
@@ -110,7 +111,8 @@ export const RepeatHeaders = z.object({
   "idempotency-key": key.openapi({
     description:
       "The same key with the same body is the same order, answered with 200 instead of 201, for as long as the order is " +
-      "kept, live or not; that of a merged call, for MUSTER_RETENTION_MS after it. With another body it is refused.",
+      "kept, live or not; that of a merged call, for MUSTER_RETENTION_MS after it. With another body it is refused. With a token " +
+      "of another API key it is another order: who exchanges API keys lets repeats end first.",
   }),
   "x-livekit-request-id": key.openapi({
     description: "Taken as the key when there is no Idempotency-Key.",
@@ -119,14 +121,14 @@ export const RepeatHeaders = z.object({
 
 /** @throws DispatchError `invalid_argument`, with the field */
 export function newOrderOf(
-  project: string,
+  { project, claims: { apiKey } }: Caller,
   body: z.infer<typeof NewOrderBody>,
   headers: z.infer<typeof RepeatHeaders>,
 ): NewOrder {
   const value = headers["idempotency-key"] ?? headers["x-livekit-request-id"];
   const order: NewOrder = {
     ...{ project, room: body.room, ...termsOf(body) },
-    repeat: value === undefined ? undefined : { by: "idempotency_key", value },
+    repeat: value === undefined ? undefined : { by: "idempotency_key", value, apiKey },
   };
   checkContent(order);
   return order;

@@ -5,6 +5,7 @@
 import { z } from "@hono/zod-openapi";
 import { DISPATCH_ERROR_CODES, type DispatchError } from "@muster/domain/errors";
 import { TWIRP_ERRORS } from "@muster/wire/twirp-errors";
+import { isForLater, RETRY_AFTER_S } from "../failure.js";
 
 export const Problem = z
   .object({
@@ -19,10 +20,11 @@ export function problemAnswer(error: DispatchError): Response {
   const status = TWIRP_ERRORS[error.code].httpStatus;
   const { code, message, field } = error;
   const body: z.infer<typeof Problem> = { status, code, message, ...(field === undefined ? {} : { field }) };
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { "content-type": "application/problem+json" },
-  });
+  const headers = {
+    "content-type": "application/problem+json",
+    ...(isForLater(error) && { "retry-after": RETRY_AFTER_S }),
+  };
+  return new Response(JSON.stringify(body), { status, headers });
 }
 
 const content = { "application/problem+json": { schema: Problem } };

@@ -11,10 +11,11 @@ import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import type { JSONValue } from "hono/utils/types";
 import { type ApiKeys, authenticate } from "../auth.js";
+import type { Bodies } from "../bodies.js";
 import { asDispatchError } from "../failure.js";
 import { type HttpMeter, NO_ROUTE } from "../http-meter.js";
 import { bodyBound } from "./body-bound.js";
-import { changeOrderRoutes, ORDERS_PATH } from "./change-orders.js";
+import { changeOrderRoutes, countRefusedOrders, ORDERS_PATH } from "./change-orders.js";
 import { newRoutes, type RestDeps, type RestEnv } from "./context.js";
 import type { DefinitionCallsDeps } from "./definition-calls.js";
 import { deploymentSplitRoutes, type SplitRouteDeps } from "./deployment-splits.js";
@@ -32,6 +33,7 @@ import { type PlacementRouteDeps, placementPolicyRoutes } from "./placement-poli
 import { problemAnswer } from "./problem.js";
 import { CONFIGURATIONS_PATH, roomConfigurationRoutes } from "./room-configurations.js";
 import { ROOMS_PATH, type RoomRouteDeps, roomRoutes } from "./rooms.js";
+import { routeGrants } from "./route-grants.js";
 import { type DryRunDeps, dryRunRoutes } from "./rule-dry-run.js";
 import { RULES_PATH, ruleRoutes } from "./rules.js";
 import { scalingRoutes } from "./scaling.js";
@@ -47,6 +49,7 @@ export interface RestAppDeps
     RoomRouteDeps,
     SplitRouteDeps {
   keys: ApiKeys;
+  bodies: Pick<Bodies, "during">;
   meter: Pick<HttpMeter, "begin">;
   clock: Clock;
   log: Log;
@@ -91,10 +94,10 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   });
   app.use(ALL_PATHS, knownParameters(routes));
   app.use(ALL_PATHS, percentEncoding(routes));
-  app.use(
-    ALL_PATHS,
-    bodyBound((path) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES), routes),
-  );
+  app.on("POST", ORDERS_PATH, countRefusedOrders(deps));
+  app.use(ALL_PATHS, routeGrants(routes));
+  const boundOf = (path: string) => (isLarge(path) ? MAX_ORDER_BODY_BYTES : MAX_REST_BODY_BYTES);
+  app.use(ALL_PATHS, bodyBound({ bodies: deps.bodies, boundOf, routes }));
   app.use(ALL_PATHS, wholeTexts);
   app.route("/", workerRoutes(deps));
   app.route("/", drainRoutes(deps));

@@ -32,8 +32,8 @@ const putRoute = createRoute({
   summary: "Makes a room configuration, or puts another one in its place. May be repeated.",
   description:
     "Its agents are ordered, once in each life of a room, when a rule that applies names it, when the room's metadata is " +
-    `a JSON object whose field ${CONFIGURATION_FIELD} is its id as the room starts, or by POST /v1/rooms. At most 1000 are ` +
-    "kept, each of at most 1 MiB of JSON, and 64 MiB all together.",
+    `a JSON object whose field ${CONFIGURATION_FIELD} is its id as the room starts, or by POST /v1/rooms. At most 500 are ` +
+    "kept, or as MUSTER_ROOM_CONFIGURATIONS says, each of at most 1 MiB of JSON, and 64 MiB all together.",
   request: {
     params: DefinitionParams,
     headers: VersionHeaders,

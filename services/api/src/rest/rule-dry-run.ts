@@ -103,7 +103,11 @@ export function dryRunRoutes({ definitions, placement }: DryRunDeps) {
     checkRoom(room);
     checkBytes("metadata", metadata, MAX_METADATA_BYTES);
     const { project } = caller;
-    const plan = planOrders(await definitions.of(project), { name: room, metadata });
+    const plan = planOrders(
+      await definitions.of(project),
+      { name: room, metadata },
+      { withAllVerdicts: true },
+    );
     const orders: z.infer<typeof DryRun>["orders"] = [];
     for (const planned of plan.orders) {
       const terms = termsOf(planned.template);

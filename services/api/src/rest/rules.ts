@@ -31,7 +31,7 @@ const putRoute = createRoute({
   summary: "Makes a rule, or puts another one in its place. May be repeated.",
   description:
     "It applies to rooms whose life begins after it; what it asked for in a room that lives stays as it was made. At most " +
-    "1000 are kept, each of at most 1 MiB of JSON, and 64 MiB all together.",
+    "500 are kept, or as MUSTER_RULES says, each of at most 1 MiB of JSON, and 64 MiB all together.",
   request: {
     params: DefinitionParams,
     headers: VersionHeaders,

@@ -6,12 +6,14 @@
 
 import { DispatchError } from "@muster/domain/errors";
 import type { Ledger } from "@muster/ledger/ledger";
+import type { DoorPolicy } from "../door-policy.js";
 import { nextCursor, rankOf } from "../rest/page.js";
 
 export type DefinitionKind = "rules" | "configurations";
 
 export interface DefinitionStoreDeps {
   ledger: Pick<Ledger, "putDefinition" | "deleteDefinition" | "readDefinition" | "listDefinitions">;
+  doors: Pick<DoorPolicy, "rules" | "roomConfigurations">;
 }
 
 export interface DefinitionKey {
@@ -26,7 +28,6 @@ export interface StoredDefinition {
   text: string;
 }
 
-export const MAX_DEFINITIONS = 1_000;
 export const MAX_DEFINITION_BYTES = 1024 * 1024;
 /** Of one kind: each api holds a copy of all. */
 const MAX_ALL_BYTES = 64 * 1024 * 1024;
@@ -34,6 +35,7 @@ const MAX_ALL_BYTES = 64 * 1024 * 1024;
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 const WORDS = { rules: "rule", configurations: "room configuration" } as const;
+const SETTINGS = { rules: "MUSTER_RULES", configurations: "MUSTER_ROOM_CONFIGURATIONS" } as const;
 
 export class DefinitionStore {
   readonly #deps: DefinitionStoreDeps;
@@ -59,7 +61,9 @@ export class DefinitionStore {
         `${bytes} bytes as stored; at most ${MAX_DEFINITION_BYTES} are taken`,
       );
     }
-    const bounds = { maxCount: MAX_DEFINITIONS, maxBytes: MAX_ALL_BYTES };
+    const { doors } = this.#deps;
+    const maxCount = key.kind === "rules" ? doors.rules : doors.roomConfigurations;
+    const bounds = { maxCount, maxBytes: MAX_ALL_BYTES };
     const reply = await this.#deps.ledger.putDefinition({ ...key, text, ifVersion, ...bounds });
     switch (reply.status) {
       case "stored":
@@ -69,7 +73,7 @@ export class DefinitionStore {
       case "full":
         throw new DispatchError(
           "failed_precondition",
-          `there are ${reply.count} ${WORDS[key.kind]}s, and at most ${MAX_DEFINITIONS} are kept; delete one first`,
+          `there are ${reply.count} ${WORDS[key.kind]}s, and at most ${maxCount} are kept (${SETTINGS[key.kind]}); delete one first`,
         );
       case "too_large":
         throw new DispatchError(

@@ -3,10 +3,10 @@
  * and for one that is only asked about. A configuration is applied once, however many rules name it and wherever.
  */
 
-import { failedConditions, fieldIn, metadataFields } from "@muster/domain/room-rule";
-import { conditionOf } from "../rest/definition-schemas.js";
+import { fieldIn, metadataFields } from "@muster/domain/room-rule";
 import type { OrderTemplateBody } from "../rest/new-order.js";
 import type { ProjectDefinitions } from "./definitions.js";
+import { RuleIndex } from "./rule-index.js";
 
 /** What asks for an order, and which of its orders it is. */
 export interface OrderSource {
@@ -35,6 +35,7 @@ export interface NamedConfiguration {
 }
 
 export interface Plan {
+  /** Of all rules, where they were asked for; else of those that the room's name is no reason against. */
   verdicts: RuleVerdict[];
   named: NamedConfiguration[];
   orders: PlannedOrder[];
@@ -46,12 +47,15 @@ export const CONFIGURATION_FIELD = "muster_configuration";
 export function planOrders(
   { rules, configurations }: ProjectDefinitions,
   room: { name: string; metadata: string },
+  how: { withAllVerdicts?: boolean } = {},
 ): Plan {
   const fields = metadataFields(room.metadata);
   const plan: Plan = { verdicts: [], named: [], orders: [] };
-  for (const [id, { version, body }] of rules) {
-    if (body === undefined) continue;
-    const unfulfilled = failedConditions(conditionOf(body.when), { name: room.name, fields });
+  const index = RuleIndex.of(rules);
+  for (const { id, version, body, check } of how.withAllVerdicts === true
+    ? index.all
+    : index.for(room.name)) {
+    const unfulfilled = check.failed({ name: room.name, fields });
     const failed = [...(body.enabled ? [] : ["enabled"]), ...unfulfilled.map((name) => `when.${name}`)];
     plan.verdicts.push({ rule: id, version, failed });
     if (failed.length > 0) continue;

@@ -6,6 +6,7 @@
 import type { DispatchError } from "@muster/domain/errors";
 import type { Encoding } from "@muster/wire/dispatch-codec";
 import { TWIRP_ERRORS } from "@muster/wire/twirp-errors";
+import { isForLater, RETRY_AFTER_S } from "../failure.js";
 
 export const CONTENT_TYPES: Readonly<Record<Encoding, string>> = {
   json: "application/json",
@@ -19,7 +20,9 @@ export function messageAnswer(encoding: Encoding, body: Uint8Array): Response {
 export function errorAnswer(error: DispatchError): Response {
   const { twirpCode, httpStatus } = TWIRP_ERRORS[error.code];
   const meta = error.field === undefined ? undefined : { argument: error.field };
-  return twirpError(httpStatus, twirpCode, error.message, meta);
+  const answer = twirpError(httpStatus, twirpCode, error.message, meta);
+  if (isForLater(error)) answer.headers.set("retry-after", RETRY_AFTER_S);
+  return answer;
 }
 
 /** A path, method or content type that no call of the service has: 404, as Twirp has it. */

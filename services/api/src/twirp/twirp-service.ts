@@ -1,23 +1,25 @@
 /**
  * Everything under /twirp/. Owns routes, methods, content types and the order of the checks: route, token, content type,
- * body, and only then what is asked for. Refusals are worded and coded as Twirp's Go server does, where it has them.
+ * grant, body, and only then what is asked for: nobody without the grant has a body read. Refusals are worded and coded as
+ * Twirp's Go server does, where it has them.
  */
 
 import { MAX_BODY_BYTES } from "@muster/domain/limits";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Encoding } from "@muster/wire/dispatch-codec";
-import { type ApiKeys, authenticate } from "../auth.js";
+import { type ApiKeys, authenticate, callerName, requireSomeDispatchGrant } from "../auth.js";
+import type { Bodies } from "../bodies.js";
 import { asDispatchError } from "../failure.js";
 import type { ApiMetrics } from "../metrics.js";
 import { NO_MEDIA } from "../no-media.js";
-import { readBody } from "../request-body.js";
 import type { DispatchCalls } from "./dispatch-calls.js";
 import { badRoute, CONTENT_TYPES, errorAnswer, messageAnswer, unimplemented } from "./twirp-answer.js";
 
 export interface TwirpServiceDeps {
   calls: DispatchCalls;
   keys: ApiKeys;
+  bodies: Pick<Bodies, "during">;
   metrics: Pick<ApiMetrics, "refused">;
   clock: Clock;
   log: Log;
@@ -28,7 +30,8 @@ const REQUEST_ID_HEADER = "x-livekit-request-id";
 
 export type TwirpService = (request: Request, path: string) => Promise<Response>;
 
-export function createTwirpService({ calls, keys, metrics, clock, log }: TwirpServiceDeps): TwirpService {
+export function createTwirpService(deps: TwirpServiceDeps): TwirpService {
+  const { calls, keys, bodies, metrics, clock, log } = deps;
   return async (request, path) => {
     const [, service = "", name = ""] = /^\/twirp\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
     if (/^livekit\.\w+$/.test(service) && service !== SERVICE) {
@@ -46,9 +49,12 @@ export function createTwirpService({ calls, keys, metrics, clock, log }: TwirpSe
       if (encoding === undefined) {
         return badRoute(`unexpected Content-Type: "${contentType}"`, request.method, path);
       }
-      const body = await readBody(request, MAX_BODY_BYTES);
+      requireSomeDispatchGrant(caller);
       const requestId = request.headers.get(REQUEST_ID_HEADER) || undefined;
-      return messageAnswer(encoding, await call({ caller, encoding, body, requestId }));
+      const sender = { caller: callerName(caller.claims), maxBytes: MAX_BODY_BYTES };
+      return await bodies.during(request, sender, async (body) =>
+        messageAnswer(encoding, await call({ caller, encoding, body, requestId })),
+      );
     } catch (error) {
       const refusal = asDispatchError(error, log);
       metrics.refused(refusal.code);

@@ -10,10 +10,10 @@ import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import { decodeWebhookEvent } from "@muster/wire/webhook-event";
 import { requireDigestOf, verifyWebhookToken } from "@muster/wire/webhook-token";
-import type { ApiKeys } from "../auth.js";
+import type { ApiKeys, CallerName } from "../auth.js";
+import type { Bodies } from "../bodies.js";
 import { asDispatchError } from "../failure.js";
 import type { ApiMetrics } from "../metrics.js";
-import { readBody } from "../request-body.js";
 import { problemAnswer } from "../rest/problem.js";
 import type { RoomIntake } from "../rooms/book/room-intake.js";
 import { roomFactsOfEvent } from "./room-facts.js";
@@ -21,6 +21,7 @@ import { roomFactsOfEvent } from "./room-facts.js";
 export interface WebhookDoorDeps extends Pick<RoomIntake, "take"> {
   /** Of the LiveKit cluster; they say nothing of a project. */
   keys: ApiKeys;
+  bodies: Pick<Bodies, "during">;
   clock: Clock;
   log: Log;
   metrics: Pick<ApiMetrics, "webhookReceived" | "webhookRefused">;
@@ -30,10 +31,11 @@ export type WebhookDoor = (request: Request) => Promise<Response>;
 
 /** Each holds a body and waits for Redis; a LiveKit node sends those of a room one after the other. */
 const MAX_AT_ONCE = 256;
-const RETRY_AFTER_S = 1;
 const TOLD_AGAIN_MS = 60_000;
+/** Its bodies are nobody else's share, whichever key signs them. */
+const LIVEKIT: CallerName = { name: "livekit", kind: "key" };
 
-export function createWebhookDoor({ keys, clock, log, metrics, take }: WebhookDoorDeps): WebhookDoor {
+export function createWebhookDoor({ keys, bodies, clock, log, metrics, take }: WebhookDoorDeps): WebhookDoor {
   let atOnce = 0;
   const toldAtMs = new Map<DispatchErrorCode, number>();
 
@@ -49,9 +51,7 @@ export function createWebhookDoor({ keys, clock, log, metrics, take }: WebhookDo
       const refusal = asDispatchError(error, log);
       metrics.webhookRefused(refusal.code);
       tell(refusal);
-      const answer = problemAnswer(refusal);
-      if (refusal.code === "unavailable") answer.headers.set("retry-after", String(RETRY_AFTER_S));
-      return answer;
+      return problemAnswer(refusal);
     }
   };
 
@@ -62,9 +62,10 @@ export function createWebhookDoor({ keys, clock, log, metrics, take }: WebhookDo
     }
     atOnce++;
     try {
-      const body = await readBody(request, MAX_BODY_BYTES);
-      requireDigestOf(body, digest);
-      await keep(body);
+      await bodies.during(request, { caller: LIVEKIT, maxBytes: MAX_BODY_BYTES }, async (body) => {
+        requireDigestOf(body, digest);
+        await keep(body);
+      });
     } finally {
       atOnce--;
     }
@@ -98,5 +99,5 @@ export function createWebhookDoor({ keys, clock, log, metrics, take }: WebhookDo
 
 /** Their messages quote nothing of what came in. */
 function isOurs(code: DispatchErrorCode): boolean {
-  return code === "unauthenticated" || code === "unavailable";
+  return code === "unauthenticated" || code === "unavailable" || code === "resource_exhausted";
 }
