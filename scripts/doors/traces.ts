@@ -7,8 +7,8 @@ import { MARK } from "./attack.js";
 
 const PAGE = 1_000;
 
-/** Kinds that honest workers make too, but only after they have worked for a while. */
-const LATE_KINDS = new Set(["muster:{default}:costs"]);
+/** Kinds that come without any caller, but only after a while: what jobs were learnt to cost, who looks after the rooms now. */
+const LATE_KINDS = new Set(["muster:{default}:costs", "muster:rooms-round"]);
 
 /** A key's name without ids, rooms and numbers: what kind of key it is. */
 export function kindOf(key: string): string {

@@ -19,6 +19,7 @@
 import { ACTOR } from "./actor.mjs";
 import { API } from "./api.mjs";
 import { DISPATCHER } from "./dispatcher.mjs";
+import { DOORS } from "./doors.mjs";
 import { DRAINS } from "./drains.mjs";
 import { GATEWAY_JOBS } from "./gateway-jobs.mjs";
 import { GATEWAY_SESSIONS } from "./gateway-sessions.mjs";
@@ -54,6 +55,7 @@ export const MUTATIONS = [
   ...ACTOR,
   ...VERSIONS,
   ...WATCHING,
+  ...DOORS,
 ].map((mutation) => ({ ...mutation, caughtBy: [mutation.caughtBy].flat() }));
 
 const INVARIANTS = Array.from({ length: 13 }, (_, index) => index + 1);
