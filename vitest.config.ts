@@ -36,7 +36,7 @@ export default defineConfig({
             "shared/*/test/**/*.test.ts",
             "services/*/test/**/*.test.ts",
             "proto/test/**/*.test.ts",
-            "test/kit/**/*.test.ts",
+            "test/{contract,kit}/**/*.test.ts",
           ],
           testTimeout: 30_000,
           retry,

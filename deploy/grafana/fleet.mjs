@@ -173,6 +173,7 @@ const offers = [
     queries: [
       [times("reason", "muster_worker_ejections_total"), "{{reason}}"],
       [times("", "muster_worker_ejections_last_of_pool_total"), "last of pool"],
+      [times("reason", "muster_jobs_suspected_total"), "suspect jobs: {{reason}}"],
     ],
     runbook: ["MusterWorkersEjected", "MusterLastWorkerEjected"],
   }),

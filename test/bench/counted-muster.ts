@@ -88,6 +88,7 @@ export async function startCountedMuster(url: string, key: string, secret: strin
       maxAttempts: 3,
       createRooms: false,
       adoptUnnamed: "known",
+      maxNamespacesPerOrder: 0,
       shortJobMs: 3_000,
     }),
     metrics: createMetrics({ service: "api" }),

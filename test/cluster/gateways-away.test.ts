@@ -5,11 +5,14 @@
 import { GRACE_MS, LEASE_MS } from "@muster/domain/timing";
 import { afterEach, expect, it } from "vitest";
 import type { SimulatedWorker } from "../kit/simulated-worker.js";
+import { KEY } from "./harness.js";
 import { LongOutage, OUTAGE_MS } from "./long-outage.js";
 
 /** So few that each is waited for by its grace alone; and so many that the guard against mass loss goes up. */
 const PAIRS = { few: 1, many: 2 };
 const JOBS = 3;
+/** Whoever was there no longer is no evidence of an outage (includes/guarding). */
+const SETTLED_MS = 10_000;
 type Zone = keyof typeof PAIRS;
 const zones = Object.keys(PAIRS) as Zone[];
 
@@ -27,6 +30,7 @@ it("gives no job to anybody else, and workers that report have theirs again", as
   const { cluster } = outage;
   const reporting = await workers("python");
   const silent = await workers("node");
+  const thereSinceMs = performance.now();
   for (const zone of zones) {
     for (let index = 0; index < JOBS; index++) await outage.order("python", zone, `${index}`);
     await outage.order("node", zone, "0");
@@ -36,6 +40,7 @@ it("gives no job to anybody else, and workers that report have theirs again", as
   const [first, ...held] = jobsOf(reporting) as [Held, ...Held[]];
   const epochs = await Promise.all(held.map(epochOf));
 
+  await outage.pass("nobody is a newcomer when the leases end", thereSinceMs, SETTLED_MS);
   const awayAtMs = performance.now();
   await Promise.all(cluster.names("gateway").map(cluster.kill));
   for (const zone of zones) await outage.order("python", zone, "late");
@@ -57,8 +62,12 @@ it("gives no job to anybody else, and workers that report have theirs again", as
   for (const { zone, wire } of jobsOf(silent))
     expect(await outage.job(zone, wire)).toMatchObject({ state: "orphaned", offers: "1" });
   expect(await outage.job(first.zone, first.wire)).toMatchObject({ outcome: "success", offers: "1" });
-  for (const zone of zones)
-    expect(await cluster.redis.exists(`${outage.tag(zone)}guard`)).toBe(zone === "many" ? 1 : 0);
+  for (const zone of zones) {
+    for (const kind of ["python", "node"]) {
+      const guard = `${outage.tag(zone)}guard:room/${kind}-${zone}/|${KEY}`;
+      expect(await cluster.redis.exists(guard)).toBe(zone === "many" ? 1 : 0);
+    }
+  }
   expect(cluster.witness.counts).toMatchObject({
     returns: reporting.length + silent.length,
     starts: before + zones.length,
@@ -72,7 +81,7 @@ it("gives no job to anybody else, and workers that report have theirs again", as
   for (const zone of zones)
     for (const kind of ["python", "node"] as const) await outage.order(kind, zone, "new");
   await outage.until("new work is served", () => outage.rooms("new").length === 2 * zones.length);
-}, 90_000);
+}, 120_000);
 
 async function workers(kind: "python" | "node"): Promise<{ zone: Zone; worker: SimulatedWorker }[]> {
   const places = zones.flatMap((zone) => Array.from({ length: PAIRS[zone] }, () => zone));

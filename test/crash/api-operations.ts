@@ -9,14 +9,14 @@ import { expectRoom } from "./verdict.js";
 
 const FATES: readonly Fate[] = ["reply lost", "killed, repeated", "killed, not repeated"];
 const JOB_MS = 30;
-const KEEP_MS = 600_000;
+const MEMORY = { keepMs: 3_600_000, liveMs: 60_000, most: 0, must: true };
 
 /** Makes the namespace known for the agent though nobody of it was ever there: it rests. */
 async function know(point: Point): Promise<void> {
   const { ledger } = point.house;
   const { agent, namespaces } = point;
   for (const namespaceName of namespaces)
-    await ledger.rememberAgent({ project: "default", agent, namespaceName, keepMs: KEEP_MS });
+    await ledger.rememberAgent({ project: "default", agent, namespaceName, ...MEMORY });
 }
 
 async function isCreated(point: Point, room: string, situation: Situation): Promise<void> {

@@ -10,7 +10,7 @@ import { expectRoom } from "./verdict.js";
 
 const FATES: readonly Fate[] = ["reply lost", "killed"];
 const JOB_MS = 30;
-const KEEP_MS = 600_000;
+const MEMORY = { keepMs: 3_600_000, liveMs: 60_000, most: 0, must: true };
 
 const order = async (point: Point, room: string) =>
   void (await point.create(point.house.twin("api").url, room));
@@ -80,7 +80,7 @@ const serve: Operation<string> = {
     point.addZone();
     const { house, agent, namespaces } = point;
     for (const namespaceName of namespaces)
-      await house.ledger.rememberAgent({ project: "default", agent, namespaceName, keepMs: KEEP_MS });
+      await house.ledger.rememberAgent({ project: "default", agent, namespaceName, ...MEMORY });
     const room = point.room("room");
     await order(point, room);
     await point.until("it is parked and out of the queue", async () => {

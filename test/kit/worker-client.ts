@@ -29,6 +29,8 @@ export interface WorkerOptions {
   userAgent?: string;
   /** Sent as `X-Forwarded-For`, as a proxy does; none without. */
   forwardedFor?: string;
+  /** Sent as `Origin`, as browsers do; none without. */
+  origin?: string;
   /** Speaks JSON text frames. */
   json?: boolean;
   /** Behind the url: "access_token=…". */
@@ -48,12 +50,13 @@ type ValueOf<C extends ServerCase> = Extract<Known, { case: C }>["value"];
 
 /** Resolves once the socket is open. Rejects with the HTTP status and text when it is refused. */
 export async function connectWorker(options: WorkerOptions): Promise<WorkerClient> {
-  const { token, query, userAgent, forwardedFor } = options;
+  const { token, query, userAgent, forwardedFor, origin } = options;
   const base = options.url.replace(/^http/, "ws").replace(/\/(agent)?$/, "");
   const headers = {
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...(userAgent !== undefined && { "user-agent": userAgent }),
     ...(forwardedFor !== undefined && { "x-forwarded-for": forwardedFor }),
+    ...(origin !== undefined && { origin }),
   };
   const socket = new WebSocket(`${base}/agent${query === undefined ? "" : `?${query}`}`, {
     headers,
@@ -126,6 +129,11 @@ export class WorkerClient {
   /** What was sent and has not left yet. */
   get unsentBytes(): number {
     return this.#socket.bufferedAmount;
+  }
+
+  /** From now on nothing that comes is read: a peer whose window fills. */
+  pauseReading(): void {
+    this.#socket.pause();
   }
 
   /** Registers and waits for the answer. */

@@ -111,8 +111,8 @@ export const API = [
     name: "a body may be of any size when it does not say which",
     breaks: 10,
     file: `${SRC}request-body.ts`,
-    find: "    if (bytes > maxBytes) {",
-    replace: "    if (bytes > maxBytes * 2) {",
+    find: "if (needed > maxBytes) throw tooLarge(maxBytes);",
+    replace: "if (needed > maxBytes * 2) throw tooLarge(maxBytes);",
     caughtBy: {
       file: "services/api/test/request-body.test.ts",
       test: "a body without an end is refused as soon as it is too large",

@@ -124,9 +124,9 @@ export const GATEWAY_JOBS = [
     name: "reports overtake each other",
     breaks: 7,
     file: `${SRC}reports.ts`,
-    find: "void session.inOrder(() => this.#write(session, namespace, report, receivedAtMs));",
+    find: "session.inOrder(() => this.#write(session, namespace, bounded, receivedAtMs), bytes);",
     replace:
-      "void new Promise((next) => setTimeout(next, report.status === 'running' ? 0 : 100)).then(() => this.#write(session, namespace, report, receivedAtMs));",
+      "void new Promise((next) => setTimeout(next, report.status === 'running' ? 0 : bytes * 0 + 100)).then(() => this.#write(session, namespace, bounded, receivedAtMs));",
     caughtBy: migration("a worker that comes back, on uws is the holder of its orphans again"),
   },
   {

@@ -55,7 +55,6 @@ export const LEDGER_ATTEMPTS = [
     file: `${LUA}includes/losing.lua`,
     find: '  redis.call("ZREM", pool_sessions_of(pool), id)\n',
     replace: "",
-    also: [{ find: "-- @family pool-sessions pool-sessions:\n", replace: "" }],
     caughtBy: inSuite("explain-wait", "a session is among its pool's from its registration until it goes"),
   },
 ];

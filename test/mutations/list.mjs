@@ -18,9 +18,12 @@
 
 import { ACTOR } from "./actor.mjs";
 import { API } from "./api.mjs";
+import { API_DOOR } from "./api-door.mjs";
 import { DISPATCHER } from "./dispatcher.mjs";
 import { DOORS } from "./doors.mjs";
 import { DRAINS } from "./drains.mjs";
+import { FRAMING } from "./framing.mjs";
+import { GATEWAY_BOUNDS } from "./gateway-bounds.mjs";
 import { GATEWAY_JOBS } from "./gateway-jobs.mjs";
 import { GATEWAY_SESSIONS } from "./gateway-sessions.mjs";
 import { LEDGER_ATTEMPTS } from "./ledger-attempts.mjs";
@@ -32,6 +35,7 @@ import { LEDGER_RECOVERY } from "./ledger-recovery.mjs";
 import { LEDGER_SICK } from "./ledger-sick.mjs";
 import { LEDGER_SPLITS } from "./ledger-splits.mjs";
 import { LEDGER_WAITING } from "./ledger-waiting.mjs";
+import { NEIGHBOURS } from "./neighbours.mjs";
 import { ROOMS } from "./rooms.mjs";
 import { VERSIONS } from "./versions.mjs";
 import { WATCHING } from "./watching.mjs";
@@ -47,11 +51,15 @@ export const MUTATIONS = [
   ...LEDGER_ATTEMPTS,
   ...DRAINS,
   ...LEDGER_SICK,
+  ...NEIGHBOURS,
   ...ROOMS,
+  ...FRAMING,
+  ...GATEWAY_BOUNDS,
   ...GATEWAY_JOBS,
   ...GATEWAY_SESSIONS,
   ...DISPATCHER,
   ...API,
+  ...API_DOOR,
   ...ACTOR,
   ...VERSIONS,
   ...WATCHING,

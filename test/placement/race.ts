@@ -141,8 +141,9 @@ export class Race {
         lateMs: 0,
       });
       // Silence ejects it, or it refused too often.
-      const ejection = "ejection" in reply ? reply.ejection : null;
-      if (ejection !== null) this.#cooling.push(this.#cool(session, await this.#now(), ejection.until_ms));
+      const blame = "blame" in reply ? reply.blame : null;
+      if (blame !== null && "until_ms" in blame)
+        this.#cooling.push(this.#cool(session, await this.#now(), blame.until_ms));
       if (reply.status === "requeued") this.claimers?.ask({ job: id });
     } else {
       await this.#ledger.accept({ ...at, agentIdentity: `agent-${id}`, startMs: 600_000 });

@@ -48,7 +48,7 @@ describe("a request handler that takes 5 s", { timeout: 4 * SDK_DEADLINE_MS }, (
       }
       const { session } = await muster.recordIn(`${agent}-2`);
       const record = await muster.sessionOf(session ?? "");
-      expect(record).not.toHaveProperty("strikes_silent");
+      expect(record).not.toHaveProperty("struck");
       expect(record).not.toHaveProperty("health");
       expect(Number(record.answer_ms)).toBeGreaterThanOrEqual(ANSWERS_AFTER_S * 1_000);
     },

@@ -19,7 +19,7 @@ export async function measureNamespaces({
   NAMESPACES,
   SECONDS,
 }: Settings): Promise<Pick<Figures, NamespaceFigure>> {
-  const house = await startHouse();
+  const house = await startHouse({ MUSTER_MAX_NAMESPACES: "0" });
   const crowd = new Crowd({ size: NAMESPACES, agent: "sizing", namespaceOf: (index) => `n-${index}` });
   try {
     await settle(SECONDS);

@@ -6,8 +6,11 @@
 import { describeField, isSecret } from "../../../shared/runtime/dist/config-doc.js";
 import { COUPLED_TIMES } from "../../../shared/runtime/dist/coupled-times.js";
 
-/** From other values: ports from the Services, livekitUrl from `livekit`; a host other than all would hide a pod from its probes. */
-const OF_THE_CHART = new Set(["host", "port", "livekitUrl", "dev"]);
+/**
+ * From other values: ports from the Services, livekitUrl from `livekit`; a host other than all would hide a pod from its probes,
+ * and another port its metrics from the ServiceMonitor.
+ */
+const OF_THE_CHART = new Set(["host", "port", "livekitUrl", "dev", "metricsPort"]);
 
 /** `livekitUrl` is named by the template, which gives it to those that know it. */
 export function settingsOf(schemas) {

@@ -3,6 +3,7 @@
  */
 
 import { DEFAULT_MAX_ATTEMPTS } from "@muster/domain/job";
+import { MOST_NAMESPACES } from "@muster/domain/limits";
 import {
   GUARD_MS,
   REMOVE_AGENT_MS,
@@ -15,10 +16,12 @@ import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
 import {
   durationMs,
   flag,
-  host,
   httpKeepAliveMs,
+  httpRequestMs,
   keys,
+  listenHost,
   logLevel,
+  metricsFields,
   port,
   redisUrl,
   wholeNumber,
@@ -49,6 +52,11 @@ export const intakeFields = {
     .default("known")
     .describe(
       "LiveKit's automatic dispatch is taken over: `known`, while a worker without a name is connected, or was within 10 minutes; `always`; `never`.",
+    ),
+  maxNamespacesPerOrder: wholeNumber({ min: 0, max: 100_000 })
+    .default(MOST_NAMESPACES)
+    .describe(
+      "Namespaces that an order without one goes to, one job in each: those that know its agent; 0 for no bound. Known in more: refused.",
     ),
   createRooms: flag
     .default(true)
@@ -118,9 +126,11 @@ export const NO_WEBHOOK_KEY = { path: ["webhookKey"], error: "must be one of key
 export const apiSchema = z
   .object({
     redisUrl: redisUrl.describe("Redis, Sentinel or Cluster that holds all state."),
-    host: host.default("0.0.0.0").describe("Address to listen on."),
+    host: listenHost,
     port: port.default(7883).describe("Port to listen on."),
+    ...metricsFields,
     httpKeepAliveMs,
+    httpRequestMs,
     logLevel: logLevel.default("info").describe("Lines below this level are not written."),
     drainMs: durationMs({ minMs: 0, maxMs: 600_000 })
       .default(2_000)
@@ -187,6 +197,7 @@ const LONGEST_RUN_MS = 30 * DAY_MS;
 
 export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "livekitUrl">): OrderPolicy {
   const { waitBoundMs, retentionMs, maxAttempts, createRooms, adoptUnnamed, shortJobMs, livekitUrl } = config;
+  const { maxNamespacesPerOrder } = config;
   return {
     retainMs: retentionMs,
     guardMs: GUARD_MS,
@@ -197,6 +208,7 @@ export function orderPolicyFrom(config: IntakeConfig & Pick<LivekitConfig, "live
     createRooms,
     adoptUnnamed,
     shortJobMs,
+    maxNamespacesPerOrder,
     roomsEveryMs: ROOMS_EVERY_MS,
     keepEntryMs: waitBoundMs + LONGEST_RUN_MS + retentionMs,
   };

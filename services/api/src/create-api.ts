@@ -16,6 +16,7 @@ import { HeardBoard } from "@muster/livekit/heard-board";
 import { OwnWorkers } from "@muster/livekit/own-workers";
 import { type LivekitSettings, roomServiceOf } from "@muster/livekit/settings";
 import type { Clock } from "@muster/runtime/clock";
+import type { MetricsAccess } from "@muster/runtime/config-fields";
 import { ListenerBoard } from "@muster/runtime/events/listener-board";
 import type { Log } from "@muster/runtime/log";
 import type { Metrics } from "@muster/runtime/metrics";
@@ -77,6 +78,8 @@ export interface ApiDeps {
   /** What differs from the defaults. */
   doors?: Partial<DoorPolicy>;
   metrics: Metrics;
+  /** Who may read them at /metrics; absent: everybody. */
+  metricsAccess?: MetricsAccess;
   clock: Clock;
   randomBytes: (size: number) => Uint8Array;
   log: Log;
@@ -198,7 +201,7 @@ export function createApi(deps: ApiDeps): Api {
   });
   const ops = createOps({
     checks: { ...deps.checks, api: () => ready(), redis: () => hasRedisRoom(redis) },
-    metrics: deps.metrics,
+    ...{ metrics: deps.metrics, access: deps.metricsAccess },
   });
   const url = deps.livekit?.url;
   const heard = new HeardBoard({ redis, clock });

@@ -5,6 +5,7 @@
  * (lua/create-order.lua), which is why each says how old it is, and is read again then.
  */
 
+import { BRIEF_MEMORY_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { Clock } from "@muster/runtime/clock";
 
@@ -20,6 +21,8 @@ export interface KnownNamespacesDeps {
 export interface KnownList {
   /** Sorted; empty when no worker of that agent was seen. */
   namespaces: readonly string[];
+  /** No worker of it stayed in any of them: they forget it soon. */
+  isBrief: boolean;
   /** When it was asked for, by the clock given. */
   readAtMs: number;
 }
@@ -40,9 +43,10 @@ export class KnownNamespaces {
     const nowMs = clock.now();
     const cached = this.#known.get(name);
     if (cached !== undefined && !anew && nowMs - cached.readAtMs < REMEMBER_MS) return cached;
-    const namespaces = (await ledger.listAgent({ project, agent })).namespaces.sort();
+    const { brief, ...reply } = await ledger.listAgent({ project, agent, briefMs: BRIEF_MEMORY_MS });
+    const namespaces = reply.namespaces.sort();
     this.#known.delete(name);
-    const list = { namespaces, readAtMs: nowMs };
+    const list = { namespaces, isBrief: brief === 1, readAtMs: nowMs };
     if (namespaces.length > 0) this.#remember(name, list);
     return list;
   }

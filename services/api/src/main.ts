@@ -8,9 +8,11 @@ import { exitIfRefused } from "@muster/actor/schema-refused";
 import { idFrom } from "@muster/domain/ids";
 import { systemClock } from "@muster/runtime/clock";
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
+import { listenHostFrom } from "@muster/runtime/config-fields";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
+import { serveMetrics } from "@muster/runtime/metrics-door";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { measureRedis } from "@muster/runtime/redis/measure";
 import { productVersion } from "@muster/runtime/version";
@@ -47,6 +49,7 @@ const claim = new BuildClaim({
   ...{ clock: systemClock, log },
 });
 await exitIfRefused(log, claim);
+const host = listenHostFrom(config);
 const api = await startApi({
   redis,
   keys: apiKeysFrom(config),
@@ -55,16 +58,20 @@ const api = await startApi({
   policy: orderPolicyFrom(config),
   doors: doorPolicyFrom(config),
   metrics,
+  metricsAccess: config,
   clock: systemClock,
   randomBytes,
   log,
-  host: config.host,
+  host,
   port: config.port,
   keepAliveMs: config.httpKeepAliveMs,
+  requestMs: config.httpRequestMs,
   drainMs: config.drainMs,
 });
+const metricsDoor = await serveMetrics({ metrics, access: config, host, log });
 
 lifecycle.onStop("api", "not ready first, then the calls under way end", () => api.stop());
+lifecycle.onStop("metrics", "read until the end", async () => metricsDoor?.close());
 lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
 lifecycle.onStop("redis", "last: everything above uses it", () => closeRedis(redis));
 lifecycle.installSignals();

@@ -5,6 +5,7 @@
  * contents that come at once under one key, one is refused, wherever they would go.
  */
 
+import { DispatchError } from "@muster/domain/errors";
 import { namespaceName } from "@muster/domain/namespace";
 import type { Ledger } from "@muster/ledger/ledger";
 import type { KnownNamespaces } from "./known-namespaces.js";
@@ -13,9 +14,9 @@ import type { OrderPolicy } from "./policy.js";
 import { askedDigest, refuseAnother, refuseOther } from "./same-order.js";
 
 export interface PlacementDeps {
-  ledger: Pick<Ledger, "enterOrder" | "findOrder" | "findCall" | "takeKey">;
+  ledger: Pick<Ledger, "enterOrder" | "findOrder" | "findCall" | "takeKey" | "keepAgent">;
   known: KnownNamespaces;
-  policy: Pick<OrderPolicy, "keepEntryMs">;
+  policy: Pick<OrderPolicy, "keepEntryMs" | "waitMs" | "maxNamespacesPerOrder">;
 }
 
 /** Longer than a call lasts; what it made, or was merged into, says from then on whose the key is. */
@@ -27,6 +28,8 @@ export interface Choice {
   namespaces: readonly string[];
   /** When the list was read that they come from, by the clock of KnownNamespaces; undefined: they come from none. */
   listedAtMs?: number;
+  /** The agent in the list that is remembered there for minutes only. */
+  briefAgent?: string;
 }
 
 export class Placement {
@@ -36,7 +39,7 @@ export class Placement {
     this.#deps = deps;
   }
 
-  /** @throws DispatchError `already_exists`, before anything is written */
+  /** @throws DispatchError `already_exists`, `too_many_namespaces`, before anything is written */
   async place(order: NewOrder, id: string): Promise<Choice> {
     const fallback = namespaceName(order.project, "");
     const chosen = await this.#choose(order);
@@ -48,6 +51,7 @@ export class Placement {
     // A repeat takes its first call's choice, however old.
     if (order.namespace === undefined && earlier.length > 0)
       return this.#enter(order, id, { namespaces: earlier });
+    this.#refuseTooMany(order, chosen);
     return await this.#enter(order, id, chosen);
   }
 
@@ -79,18 +83,37 @@ export class Placement {
   async placeAnew(order: NewOrder, id: string, before: readonly string[]): Promise<Choice> {
     const { namespaces, ...listed } = await this.#choose(order, { anew: true });
     const both = [...new Set([...before, ...namespaces])].sort();
+    this.#refuseTooMany(order, { namespaces: both });
     return await this.#enter(order, id, { namespaces: both, ...listed });
   }
 
   async #enter(order: NewOrder, id: string, choice: Choice): Promise<Choice> {
     const { namespaces } = choice;
     if (isOnly(namespaces, namespaceName(order.project, ""))) return choice;
+    await this.#keep(order, choice);
     // All of them, also the default one if it is among them: the entry is what a repeat takes its choice from.
     const { project, room } = order;
     const { ledger, policy } = this.#deps;
     const keepMs = policy.keepEntryMs + (order.waitMs ?? 0);
     await ledger.enterOrder({ project, order: id, room, namespaces, keepMs });
     return choice;
+  }
+
+  /** What waits where no worker stayed so far is waited with: the orders that follow go to the same. */
+  async #keep({ project, waitMs }: NewOrder, { namespaces, briefAgent: agent }: Choice): Promise<void> {
+    const { ledger, policy } = this.#deps;
+    if (agent === undefined) return;
+    await ledger.keepAgent({ project, agent, names: [...namespaces], keepMs: waitMs ?? policy.waitMs });
+  }
+
+  /** One order is one job in each, and each waits by itself. */
+  #refuseTooMany({ agent }: Placed, { namespaces }: Choice): void {
+    const most = this.#deps.policy.maxNamespacesPerOrder;
+    if (most === 0 || namespaces.length <= most) return;
+    throw new DispatchError(
+      "too_many_namespaces",
+      `${JSON.stringify(agent)} is known in ${namespaces.length} namespaces, and an order goes to ${most} at most: name one (\`namespace\` of POST /v1/orders), have those forgotten that are no more (GET and DELETE /v1/pools), or raise MUSTER_MAX_NAMESPACES_PER_ORDER`,
+    );
   }
 
   /** Where a first call would go now; where nobody knows its agent, to those who know the next one. Writes nothing. */
@@ -104,8 +127,9 @@ export class Placement {
   ): Promise<Choice> {
     if (namespace !== undefined) return { namespaces: [namespaceName(project, namespace)] };
     for (const asked of new Set([agent, ...steps.map((step) => step.agentName)])) {
-      const { namespaces, readAtMs } = await this.#deps.known.of(project, asked, how);
-      if (namespaces.length > 0) return { namespaces, listedAtMs: readAtMs };
+      const { namespaces, readAtMs, isBrief } = await this.#deps.known.of(project, asked, how);
+      if (namespaces.length > 0)
+        return { namespaces, listedAtMs: readAtMs, ...(isBrief && { briefAgent: asked }) };
     }
     return { namespaces: [namespaceName(project, "")] };
   }

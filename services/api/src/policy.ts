@@ -24,6 +24,8 @@ export interface OrderPolicy {
   adoptUnnamed: AdoptUnnamed;
   /** How long an agent may have been in its room for its job to count as short; 0 = none does. */
   shortJobMs: number;
+  /** Namespaces that one order goes to when it names none; 0 = no bound. */
+  maxNamespacesPerOrder: number;
   /** How often rooms are looked after whose events may be lost. */
   roomsEveryMs: number;
   /** How long the directory remembers where an order went; longer than any order lives. */

@@ -10,6 +10,8 @@ export interface StartApiDeps extends ApiDeps {
   port: number;
   /** How long a connection stays open between two requests, in ms. */
   keepAliveMs?: number;
+  /** How long a request may take to come, in ms. */
+  requestMs?: number;
   /** How long calls are still taken after stop() made /readyz say no. */
   drainMs: number;
 }
@@ -22,12 +24,13 @@ export interface RunningApi {
 
 /** Throws DispatchError when the port cannot be listened on, with what to do about it. */
 export async function startApi(deps: StartApiDeps): Promise<RunningApi> {
-  const { host, port, keepAliveMs, drainMs, clock, log } = deps;
+  const { host, port, keepAliveMs, requestMs, drainMs, clock, log } = deps;
   const api = createApi(deps);
   let isStopping = false;
   const http = await serveHttp({
     ...{ host, port, log },
     ...(keepAliveMs !== undefined && { keepAliveMs }),
+    ...(requestMs !== undefined && { requestMs }),
     async fetch(request, remoteAddress) {
       const answer = await api.fetch(request, remoteAddress);
       // A connection kept alive would hold up the end, and keep its client from going elsewhere.

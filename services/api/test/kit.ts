@@ -41,6 +41,7 @@ export const policy = {
   createRooms: false,
   adoptUnnamed: "known" as AdoptUnnamed,
   shortJobMs: 3_000,
+  maxNamespacesPerOrder: 64,
   removeMs: 0,
 };
 
@@ -212,9 +213,11 @@ export async function registerWorker(ledger: Ledger, facts: WorkerFacts): Promis
     },
   };
   const [project = ""] = namespace.split(":");
-  const remember = { project, agent, namespaceName: namespace, keepMs: 60_000 };
-  const { told } = await ledger.rememberAgent(remember);
-  if (told !== "") await ledger.outdateAgents({ namespace: told });
+  const memory = { keepMs: 3_600_000, liveMs: 60_000, most: 0, must: true };
+  const remember = { project, agent, namespaceName: namespace, ...memory };
+  const reply = await ledger.rememberAgent(remember);
+  if (reply.status === "remembered" && reply.told !== "")
+    await ledger.outdateAgents({ namespace: reply.told });
   const first = await ledger.registerSession({ ...args, rests: -1 });
   if (first.status === "unindexed") await ledger.registerSession({ ...args, rests: first.rests });
   return session;

@@ -128,7 +128,10 @@ test("a line has an end, and so has waiting in it", async () => {
   let fire = () => {};
   const clock = {
     now: systemClock.now,
-    setTimer: (_ms: number, run: () => void) => ((fire = run), () => {}),
+    setTimer(_ms: number, run: () => void) {
+      fire = run;
+      return () => {};
+    },
   };
   const lines = new CallerLines({ most: 8, clock });
   const here = () => new AbortController().signal;

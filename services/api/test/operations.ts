@@ -95,6 +95,8 @@ const DRAIN = drainId("default", { kind: "deployment", agentName: "nobody", valu
 const dryRun = (body: object): Call => ({ path: "/v1/rules/dry-run", method: "POST", body });
 const changed = (id: string, body: object): Call => ({ path: `/v1/orders/${id}`, method: "PATCH", body });
 
+const poolId = (name: string) => Buffer.from(name).toString("base64url");
+
 const SPLIT = {
   candidate: "v2",
   steps: [{ after_ms: 0, percent: 10 }],
@@ -278,6 +280,15 @@ export const OPERATIONS: Readonly<Record<string, Calls>> = {
   readUnnamedScaling: {
     200: () => ({ path: "/v1/scaling" }),
     400: () => ({ path: "/v1/scaling?type=odd" }),
+  },
+  listPools: {
+    200: () => ({ path: "/v1/pools" }),
+    400: () => ({ path: "/v1/pools?limit=0" }),
+  },
+  forgetPool: {
+    200: () => ({ path: `/v1/pools/${poolId("room/nobody/")}`, method: "DELETE" }),
+    400: () => ({ path: "/v1/pools/room", method: "DELETE" }),
+    412: () => ({ path: `/v1/pools/${poolId("room/agent/")}`, method: "DELETE" }),
   },
   readOpenApi: {
     200: () => ({ path: "/v1/openapi.json" }),

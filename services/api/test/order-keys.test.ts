@@ -1,8 +1,17 @@
 /** Idempotency keys: one order for one key, whatever happens to the calls and to the order; never another's. */
 
+import { createHash, randomBytes } from "node:crypto";
+import { idFrom } from "@muster/domain/ids";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
+import { verifyAccessToken } from "@muster/wire/access-token";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { firstJobs, orderFacts } from "../src/order-facts.js";
+import { formerOrderIdOf, orderIdOf } from "../src/order-ids.js";
+import { NewOrderBody, newOrderOf } from "../src/rest/new-order.js";
 import * as kit from "./kit.js";
+import { policy, token } from "./kit.js";
+
+const apiKeys = new Map([...kit.keys, ["other", "other secret"]]);
 
 let server: RedisServer;
 let api: kit.RunningApi;
@@ -12,7 +21,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await server.flush();
-  api = await kit.runApi(server);
+  api = await kit.runApi(server, { apiKeys });
 });
 afterEach(() => api.stop());
 afterAll(() => server.stop());
@@ -49,6 +58,19 @@ async function make(
   });
   return { status: answer.status, body: (await answer.json()) as Answer["body"] };
 }
+
+/** The same call with a token of another API key. */
+const makeBy = async (apiKey: string, key: string, body: object = minimal) => {
+  const by = { apiKey, secret: apiKeys.get(apiKey) ?? "" };
+  const answer = await fetch(`${api.url}/v1/orders`, {
+    ...{ method: "POST", body: JSON.stringify(body) },
+    headers: {
+      ...{ "content-type": "application/json", "idempotency-key": key },
+      authorization: `Bearer ${token({ roomAdmin: true }, by)}`,
+    },
+  });
+  return { status: answer.status, body: (await answer.json()) as Answer["body"] };
+};
 
 const live = async (namespace = "") => {
   const page = await api.rest(`/v1/orders?namespace=${namespace}`);
@@ -231,3 +253,56 @@ test("a key is not what LiveKit's dispatch call knows its repeats by", async () 
   expect(status).toBe(201);
   expect(body.id).not.toBe(dispatch.id);
 });
+
+test("a key is its API key's own: the same text of another one is another call, with any content", async () => {
+  const ours = await makeBy("devkey", "call-4711");
+  const theirs = await makeBy("other", "call-4711", { ...minimal, room: "room2" });
+  expect([ours.status, theirs.status]).toEqual([201, 201]);
+  expect(theirs.body.id).not.toBe(ours.body.id);
+  expect((await makeBy("other", "call-4711", { ...minimal, room: "room2" })).body.id).toBe(theirs.body.id);
+  expect((await makeBy("devkey", "call-4711")).body.id).toBe(ours.body.id);
+  expect(await makeBy("other", "call-4711")).toMatchObject({ status: 409, body: { code: "already_exists" } });
+  expect(await live()).toBe(2);
+});
+
+test.each([
+  ["in the default namespace", undefined, "default"],
+  ["elsewhere", "eu", "default:eu"],
+])(
+  "a call that an earlier version took, whose keys were all callers', is repeated, not made anew (%s)",
+  async (_where, namespace, fullName) => {
+    const body = { ...minimal, ...(namespace !== undefined && { namespace }) };
+    const order = newOrderOf(someCaller(), NewOrderBody.parse(body), { "idempotency-key": "k" });
+    const former = formerOrderIdOf(order) ?? "";
+    const room = { status: "unknown" } as const;
+    const create = {
+      ...{ namespace: fullName, order: former, room: order.room, facts: orderFacts(order, policy, room) },
+      newJobs: firstJobs(fullName, order, former, policy, room),
+      ...{ retainMs: 60_000, guardMs: 5_000, waitMs: 60_000, listenMs: 0, knownForMs: -1 },
+    };
+    const first = await api.ledger.createOrder({ ...create, rests: -1 });
+    if (first.status === "unindexed") await api.ledger.createOrder({ ...create, rests: first.rests });
+    const entry = { project: "default", order: former, room: order.room };
+    await api.ledger.enterOrder({ ...entry, namespaces: [fullName], keepMs: 60_000 });
+    expect(await make(body, "k")).toMatchObject({ status: 200, body: { id: former } });
+    // Another content under it was another caller's, as far as anybody knows.
+    const other = await make({ ...body, metadata: "other" }, "k");
+    expect(other.status).toBe(201);
+    expect(other.body.id).not.toBe(former);
+  },
+);
+
+test("names that have the separator of parts in them are told apart", () => {
+  const order = { ...newOrderOf(someCaller(), NewOrderBody.parse(minimal), {}), deployment: "" };
+  const idOf = (room: string, agent: string) =>
+    orderIdOf({ ...order, room, agent, repeat: { by: "request_id", value: "r" } }, randomBytes);
+  expect(idOf("a\0b", "c")).not.toBe(idOf("a", "b\0c"));
+  expect(idOf("a\0b", "c")).toBe(idOf("a\0b", "c"));
+  // As every version before had it.
+  const plain = createHash("sha256").update(["default", "a", "b", "", "r"].join("\0")).digest();
+  expect(idOf("a", "b")).toBe(idFrom("order", plain));
+});
+
+function someCaller() {
+  return { project: "default", claims: verifyAccessToken(token({ roomAdmin: true }), apiKeys, Date.now()) };
+}

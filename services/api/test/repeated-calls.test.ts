@@ -2,6 +2,7 @@
  * Every call that changes something, asked for more than once: because its caller says it twice, because several say it
  * at once, because the answer got lost on the way to the caller, or Redis's reply on the way to us. It is done once.
  */
+import { poolName } from "@muster/domain/pool";
 import { jobEventOf } from "@muster/runtime/events/outbox-entry";
 import { Lanes } from "@muster/runtime/queue/lanes";
 import { closeRedis, connectRedis, type RedisClient } from "@muster/runtime/redis/connect";
@@ -109,15 +110,15 @@ const CHANGES: Record<string, Change> = {
       const dispatch = await running(room);
       await api.redis.hset(
         `muster:{default}:session:${(await holderOf(room)).session}`,
-        "strikes_rejects",
-        3,
+        "struck",
+        "rejects,AJ_a,AD_a,r;",
       );
       return dispatch;
     },
     ask: async (url, room) => asked(url, "POST", `/v1/workers/${(await holderOf(room)).session}/reinstate`),
     async check(room) {
       const { session = "" } = await holderOf(room);
-      expect(await api.redis.hexists(`muster:{default}:session:${session}`, "strikes_rejects")).toBe(0);
+      expect(await api.redis.hexists(`muster:{default}:session:${session}`, "struck")).toBe(0);
     },
   },
   "PATCH /v1/orders/{id}": {
@@ -160,6 +161,22 @@ const CHANGES: Record<string, Change> = {
     prepare: async () => undefined,
     ask: async (url) => asked(url, "PUT", `/v1/workers/${await someWorker()}/labels`, { labels: { a: "b" } }),
     check: async () => expect((await workers())[0]).toMatchObject({ labels: { a: "b" } }),
+  },
+  "DELETE /v1/pools/{id}": {
+    script: "forget-pool",
+    async prepare(room) {
+      const session = await kit.registerWorker(api.ledger, { namespace: "default", agent: room });
+      const ending = { goodbye: true, clean: true, graceMs: 1, guardMs: 1 };
+      await api.ledger.deregisterSession({ namespace: "default", session, ...ending });
+      return undefined;
+    },
+    ask: (url, room) => asked(url, "DELETE", `/v1/pools/${Buffer.from(poolFor(room)).toString("base64url")}`),
+    async check(room) {
+      const asked = { namespace: "default", names: [poolFor(room)] };
+      expect((await api.ledger.knownPools(asked)).names).toEqual([]);
+      const agent = { project: "default", agent: room, briefMs: 0 };
+      expect((await api.ledger.listAgent(agent)).namespaces).toEqual([]);
+    },
   },
   "POST /v1/drains": {
     script: "put-drain",
@@ -230,6 +247,7 @@ async function drainsOf(room: string) {
   return texts.filter((text) => (JSON.parse(text) as { value: string }).value === room);
 }
 
+const poolFor = (agentName: string) => poolName({ agentName, type: "room", deployment: "" });
 const policyOf = (agent: string) => `/v1/placement-policies?agent_name=${encodeURIComponent(agent)}`;
 const policies = async () => (await api.ledger.readPlacement({ namespace: "default" })).policies;
 

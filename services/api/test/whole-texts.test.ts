@@ -17,7 +17,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-const send = (method: string, path: string, body: string) =>
+const send = (method: string, path: string, body: string | Uint8Array<ArrayBuffer>) =>
   api.rest(path, {
     method,
     video: { roomAdmin: true },
@@ -57,6 +57,39 @@ test.each([
   const before = await kit.dump(api.redis);
   const answer = await send(method, path.replace(":worker", worker), body);
   expect([answer.status, await answer.json()]).toMatchObject([400, { code: "invalid_argument", field }]);
+  expect(await kit.dump(api.redis)).toEqual(before);
+});
+
+const bytes = (text: string) => Buffer.from(text, "latin1");
+
+test.each([
+  ["POST", "/v1/orders", '{"room":"a\xffb","agent_name":"agent"}'],
+  ["POST", "/v1/orders", order('"metadata":"\xc3"')],
+  ["POST", "/v1/orders", order('"metadata":"\xed\xa0\x80"')],
+  ["POST", "/v1/orders", order('"metadata":"\xc0\xaf"')],
+  ["PUT", "/v1/rules/r", '{"when":{"room_pattern":"\xfe"},"orders":[]}'],
+])("%s %s with bytes that are no UTF-8", async (method, path, body) => {
+  const before = await kit.dump(api.redis);
+  const answer = await send(method, path, bytes(body));
+  expect([answer.status, await answer.json()]).toMatchObject([
+    400,
+    { code: "malformed", field: "body", message: "body: not valid UTF-8" },
+  ]);
+  expect(await kit.dump(api.redis)).toEqual(before);
+});
+
+test.each(["json", "protobuf"])("CreateDispatch with bytes that are no UTF-8, as %s", async (encoding) => {
+  const body = encoding === "json" ? '{"agent_name":"agent","room":"a\xff"}' : "\x0a\x05agent\x12\x02a\xff";
+  const before = await kit.dump(api.redis);
+  const answer = await fetch(`${api.url}/twirp/livekit.AgentDispatchService/CreateDispatch`, {
+    method: "POST",
+    headers: {
+      "content-type": `application/${encoding}`,
+      authorization: `Bearer ${kit.token({ roomAdmin: true })}`,
+    },
+    body: bytes(body),
+  });
+  expect([answer.status, await answer.json()]).toMatchObject([400, { code: "malformed" }]);
   expect(await kit.dump(api.redis)).toEqual(before);
 });
 

@@ -6,7 +6,7 @@
 import { apiSchema } from "@muster/api/config";
 import { dispatcherSchema } from "@muster/dispatcher/config";
 import { gatewaySchema } from "@muster/gateway/config";
-import { port, url } from "@muster/runtime/config-fields";
+import { host, port, url } from "@muster/runtime/config-fields";
 import { standaloneSchema } from "@muster/standalone/config";
 import { z } from "zod";
 
@@ -31,6 +31,8 @@ export type ServiceName = keyof typeof SERVICE_SCHEMAS;
 /** `standalone` has the settings of all the others. */
 export const settingsSchema = z.object({
   ...standaloneSchema.shape,
+  // Where a service without keys of its own would listen is no matter for its port.
+  host: host.default("0.0.0.0").describe("Address that the services listen on."),
   // Without it each service has its own.
   port: port.optional().describe("Port of the one service that is looked at."),
   ...cliSchema.shape,

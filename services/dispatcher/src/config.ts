@@ -20,7 +20,16 @@ import {
   STOP_BOUND_MS,
 } from "@muster/domain/timing";
 import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
-import { durationMs, flag, host, keys, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
+import {
+  durationMs,
+  flag,
+  host,
+  keys,
+  logLevel,
+  metricsFields,
+  port,
+  redisUrl,
+} from "@muster/runtime/config-fields";
 import { checkCoupledTimes } from "@muster/runtime/coupled-times";
 import { z } from "zod";
 import type { DispatchPolicy } from "./policy.js";
@@ -68,6 +77,7 @@ const fields = z.object({
   redisUrl: redisUrl.describe("Redis, Sentinel or Cluster that holds all state."),
   host: host.default("0.0.0.0").describe("Address that /healthz, /readyz and /metrics listen on."),
   port: port.default(7882).describe("Port that /healthz, /readyz and /metrics listen on."),
+  ...metricsFields,
   logLevel: logLevel.default("info").describe("Lines below this level are not written."),
   leaseMs: durationMs({ minMs: 300, maxMs: 60_000 })
     .default(LEASE_MS)

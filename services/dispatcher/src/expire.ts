@@ -8,8 +8,8 @@ import type { Outbox } from "@muster/actor/outbox";
 import { assertNever } from "@muster/domain/assert";
 import { REMOVE_AGENT_AGAIN_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
-import type { Ejection, Stop } from "@muster/ledger/shapes";
-import { tellEjection } from "@muster/ledger/tell-ejection";
+import type { Blame, Stop } from "@muster/ledger/shapes";
+import { tellBlame } from "@muster/ledger/tell-blame";
 import type { Log } from "@muster/runtime/log";
 import type { Assign } from "./assign.js";
 import type { Hold } from "./hold.js";
@@ -96,7 +96,7 @@ export class Expire {
         return;
       case "stopping":
         log.info({ namespace, job }, "job was accepted and never seen to start");
-        this.#tellEjection(reply.ejection);
+        this.#tellBlame(reply.blame);
         await this.#tellStop(reply.stop);
         // It was the last start, or the worker one that never reports.
         if (reply.outcome !== "") metrics.jobEnded(reply.outcome);
@@ -108,7 +108,7 @@ export class Expire {
       case "retrying":
         log.info({ namespace, job }, "agent left its room without meaning to; its job is tried again");
         metrics.redispatched("agent_left");
-        this.#tellEjection(reply.ejection);
+        this.#tellBlame(reply.blame);
         return this.#tellStop(reply.stop);
       case "superseded":
         tellSuperseded(this.#deps, job, reply.count);
@@ -122,7 +122,7 @@ export class Expire {
       case "ended":
         metrics.jobEnded(reply.outcome);
         log.info({ namespace, job, outcome: reply.outcome }, "job ended by its timer");
-        this.#tellEjection(reply.ejection);
+        this.#tellBlame(reply.blame);
         return this.#serve(reply.serve);
       case "idle":
         return;
@@ -207,8 +207,8 @@ export class Expire {
     if (pool !== "") await this.#deps.assign.serve(pool);
   }
 
-  #tellEjection(ejection: Ejection | null): void {
-    tellEjection(this.#deps, this.#deps.namespace, ejection);
+  #tellBlame(blame: Blame | null): void {
+    tellBlame(this.#deps, this.#deps.namespace, blame);
   }
 
   /** Only a hint: the stop stands in the ledger, and is told again with every renewal of the gateway's lease. */

@@ -14,6 +14,7 @@ import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
+import { serveMetrics } from "@muster/runtime/metrics-door";
 import { createOps } from "@muster/runtime/ops-http";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { hasRedisRoom } from "@muster/runtime/redis/full";
@@ -71,7 +72,7 @@ const dispatcher = await startDispatcher({
 });
 const ops = createOps({
   checks: { dispatcher: () => dispatcher.ready(), redis: () => hasRedisRoom(redis) },
-  metrics,
+  ...{ metrics, access: config },
 });
 const http = await serveHttp({
   host: config.host,
@@ -79,11 +80,13 @@ const http = await serveHttp({
   fetch: (request) => ops.fetch(request),
   log,
 });
+const metricsDoor = await serveMetrics({ metrics, access: config, host: config.host, log });
 
 lifecycle.onStop("dispatcher", "namespaces go to others before anything they need closes", () =>
   dispatcher.stop(config.drainMs),
 );
 lifecycle.onStop("http", "not ready is seen until the end", () => http.close());
+lifecycle.onStop("metrics", "read until the end", async () => metricsDoor?.close());
 lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
 lifecycle.onStop("redis", "last: everything above uses it", async () => {
   await closeRedis(blocking);

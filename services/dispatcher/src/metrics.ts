@@ -4,7 +4,7 @@
 
 import type { EndedAs } from "@muster/domain/job";
 import { EMPTY_POOL, type PoolSize } from "@muster/domain/scaling";
-import type { EjectionMetrics } from "@muster/ledger/tell-ejection";
+import type { BlameMetrics } from "@muster/ledger/tell-blame";
 import { ACTOR_EVENTS, type ActorEvent } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
 import type { PresenceVerdict } from "./presence.js";
@@ -36,7 +36,7 @@ export interface DispatcherState {
 
 const NOTHING: AgentPools = { ...EMPTY_POOL, workersNeeded: 0 };
 
-export interface DispatcherMetrics extends EjectionMetrics {
+export interface DispatcherMetrics extends BlameMetrics {
   /** Of a dispatch: waiting in the queue, for a worker, and the claim. */
   stageTook(stage: "queue" | "wait" | "match", ms: number): void;
   jobClaimed(): void;
@@ -77,6 +77,7 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
   const ended = metrics.counter("jobs_ended_total");
   const ejections = metrics.counter("worker_ejections_total");
   const lastEjections = metrics.counter("worker_ejections_last_of_pool_total");
+  const suspects = metrics.counter("jobs_suspected_total");
   const redispatches = metrics.counter("redispatches_total");
   const orphans = metrics.counter("orphans_settled_total");
   const guards = metrics.counter("guards_raised_total");
@@ -103,9 +104,10 @@ export function dispatcherMetrics(metrics: Metrics): DispatcherMetrics {
       if (reason === "resumed") prevented.add({ by: "agent_removed" });
     },
     workerEjected(reason, isLast) {
-      ejections.add({ reason });
       if (isLast) lastEjections.add({});
+      else ejections.add({ reason });
     },
+    jobSuspected: (reason) => suspects.add({ reason }),
     generationChanged: () => generations.add({}),
     poolsMeasured(agents) {
       for (const agent of agents.keys()) named.add(agent);

@@ -8,7 +8,7 @@ import { within } from "@muster/actor/timing";
 import { REMOVE_AGENT_MS } from "@muster/domain/timing";
 import type { Ledger } from "@muster/ledger/ledger";
 import { jobRecord } from "@muster/ledger/records";
-import { tellEjection } from "@muster/ledger/tell-ejection";
+import { tellBlame } from "@muster/ledger/tell-blame";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { Assign } from "./assign.js";
@@ -126,7 +126,7 @@ export class Unjoined {
     if (reply.status === "stale") return;
     if (reply.status === "kept") return onDue(reply.due);
     const line = { namespace, job, verdict, company };
-    tellEjection({ metrics, log }, namespace, reply.ejection);
+    tellBlame({ metrics, log }, namespace, reply.blame);
     switch (reply.status) {
       case "ended":
         log.info(

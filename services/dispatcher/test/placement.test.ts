@@ -79,7 +79,7 @@ describe("placing a job", () => {
     const [first, second] = await waitUntil("two offers", () => offers().length === 2 && offers());
     expect(second).toMatchObject({ job, session, wire: `${job}.2` });
     expect(second?.epoch).toBeGreaterThan(first?.epoch ?? 0);
-    expect(await caller.redis.hget(`muster:{${namespace}}:session:${session}`, "strikes_silent")).toBeNull();
+    expect(await caller.redis.hget(`muster:{${namespace}}:session:${session}`, "struck")).toBeNull();
   });
 });
 

@@ -72,7 +72,7 @@ describe("an offer for a gateway that is gone", () => {
       session: next,
       excluded: lost,
     });
-    const silent = await stage.caller.redis.hget(`muster:{${namespace}}:session:${lost}`, "strikes_silent");
+    const silent = await stage.caller.redis.hget(`muster:{${namespace}}:session:${lost}`, "struck");
     expect(silent).toBeNull();
   });
 });

@@ -11,6 +11,7 @@ import type { Ledger } from "@muster/ledger/ledger";
 import type { Clock } from "@muster/runtime/clock";
 import { mintAgentToken } from "@muster/wire/agent-token";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
+import type { AgentMemory } from "./agent-memory.js";
 import { identityOf } from "./answer.js";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics, OfferOutcome } from "./gateway-metrics.js";
@@ -28,6 +29,7 @@ export interface AssignmentsDeps {
   workerLivekitUrl: string | undefined;
   flags: UserDataFlags;
   metrics: GatewayMetrics;
+  agents: Pick<AgentMemory, "worked">;
   clock: Clock;
   /** The time in which an accepted job must be seen to run. */
   startMs: number;
@@ -118,6 +120,7 @@ export class Assignments {
     session.held.add({ job, wire, epoch }, generation());
     session.held.remember(wire, { offer, agentIdentity: reply.agentIdentity });
     session.held.assigned(wire, clock.now());
+    if (session.registration !== undefined) this.#deps.agents.worked(session.registration);
     metrics.stageTook("assign", clock.now() - receivedAtMs);
     const { first } = offer;
     metrics.assignmentSent(first && { path: first.path, tookMs: reply.startedAt - first.createdAtMs });

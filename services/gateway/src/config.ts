@@ -3,6 +3,7 @@
  */
 
 import { BlockList } from "node:net";
+import { MOST_NAMESPACES } from "@muster/domain/limits";
 import { encodeLabels } from "@muster/domain/preferences";
 import {
   COOL_DOWN_MS,
@@ -22,8 +23,10 @@ import {
   flag,
   host,
   httpKeepAliveMs,
+  httpRequestMs,
   keys,
   logLevel,
+  metricsFields,
   port,
   redisUrl,
   url,
@@ -36,6 +39,8 @@ import type { GatewayPolicy } from "./policy.js";
 import { TRANSPORT_CHOICES } from "./transport/choose-transport.js";
 
 const PERCENT = 100;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 const MOST_LABELS = 7;
 const MAX_DURATION_MS = 600_000;
 
@@ -82,6 +87,11 @@ export const gatewayFields = {
     .describe(
       "Proxies before it, by address or network, joined by commas; a worker's address is what their X-Forwarded-For says.",
     ),
+  maxNamespaces: wholeNumber({ min: 0, max: 100_000 })
+    .default(MOST_NAMESPACES)
+    .describe(
+      "Namespaces of a project that may have workers, beside its default one; 0 for no bound. A worker for one more is refused, unless work waits there. As many are remembered for an agent.",
+    ),
   registerTimeoutMs: durationMs({ minMs: 100, maxMs: MAX_DURATION_MS })
     .default(10_000)
     .describe("How long a worker has to register after it connected."),
@@ -101,6 +111,41 @@ export const gatewayFields = {
   sampleFlushMs: durationMs({ minMs: 1, maxMs: 10_000 })
     .default(100)
     .describe("How long load reports are gathered before they are written."),
+  workBytesPerWorker: wholeNumber({ min: 64 * KIB, max: 1024 * MIB })
+    .default(2 * MIB)
+    .describe(
+      "Bytes of one worker's messages that may wait for Redis; above it its socket is closed (4429), and it dials again.",
+    ),
+  workBytes: wholeNumber({ min: MIB, max: 16_384 * MIB })
+    .default(64 * MIB)
+    .describe(
+      "The same of all workers of a gateway together; above it the one with most of it goes. At most an eighth of its memory.",
+    ),
+  jobMemoryBytes: wholeNumber({ min: 0, max: 16_384 * MIB })
+    .default(64 * MIB)
+    .describe(
+      "Bytes in which a gateway remembers what its running jobs are, to tell a Redis that lost them; a job beyond it runs on, and is not told.",
+    ),
+  unsentBytes: wholeNumber({ min: 4 * MIB, max: 16_384 * MIB })
+    .default(64 * MIB)
+    .describe(
+      "Bytes that may wait in a gateway for workers that do not read, of all together; above it the one that most waits for is cut.",
+    ),
+  allowedOrigins: z
+    .string({ error: "must be text" })
+    .default("")
+    .refine(
+      (text) => originsIn(text).every(isOrigin),
+      "must be origins, joined by commas: https://app.example.com,http://localhost:3000; or *",
+    )
+    .describe(
+      "Origins from which a browser may open a worker's socket, joined by commas; * for any. Workers send none, and are not asked.",
+    ),
+  tokenGraceMs: durationMs({ minMs: 0, maxMs: 30 * 86_400_000 })
+    .default(6 * 3_600_000)
+    .describe(
+      "How long a worker goes on after the end of the token that it dialled with. In the first half its socket is closed when no job runs on it (4401), and it dials again; after it, it is offered no more jobs.",
+    ),
   pingIntervalMs: durationMs({ minMs: 100, maxMs: MAX_DURATION_MS })
     .default(10_000)
     .describe("How often each worker socket is pinged."),
@@ -115,7 +160,9 @@ export const gatewaySchema = z
     keys: keys.describe("API keys and their secrets, as lines of key: secret."),
     host: host.default("0.0.0.0").describe("Address to listen on."),
     port: port.default(7880).describe("Port for workers, /healthz, /readyz and /metrics."),
+    ...metricsFields,
     httpKeepAliveMs,
+    httpRequestMs,
     logLevel: logLevel.default("info").describe("Lines below this level are not written."),
     leaseMs: durationMs({ minMs: 300, maxMs: 60_000 })
       .default(LEASE_MS)
@@ -151,6 +198,14 @@ function labelsIn(text: string): Record<string, string> | undefined {
   return areLabels && pairs.length <= MOST_LABELS ? Object.fromEntries(pairs) : undefined;
 }
 
+function originsIn(text: string): string[] {
+  return text === "" ? [] : text.split(",").map((origin) => origin.trim().toLowerCase());
+}
+
+function isOrigin(text: string): boolean {
+  return text === "*" || (URL.canParse(text) && new URL(text).origin === text);
+}
+
 export function policyFrom(config: GatewayConfig): GatewayPolicy {
   return {
     workerLivekitUrl: config.workerLivekitUrl,
@@ -169,6 +224,7 @@ export function policyFrom(config: GatewayConfig): GatewayPolicy {
         ...labelsIn(config.workerLabels),
       }),
     },
+    maxNamespaces: config.maxNamespaces,
     registerTimeoutMs: config.registerTimeoutMs,
     offerTimeoutMs: config.offerTimeoutMs,
     offerTimeoutMaxMs: config.offerTimeoutMaxMs,
@@ -181,6 +237,12 @@ export function policyFrom(config: GatewayConfig): GatewayPolicy {
     stopMs: STOP_BOUND_MS,
     retainMs: config.retentionMs,
     waitMs: WAIT_BOUND_MS,
+    workBytes: config.workBytes,
+    workBytesPerWorker: config.workBytesPerWorker,
+    jobMemoryBytes: config.jobMemoryBytes,
+    unsentBytes: config.unsentBytes,
+    allowedOrigins: originsIn(config.allowedOrigins),
+    tokenGraceMs: config.tokenGraceMs,
     sampleFlushMs: config.sampleFlushMs,
     leaseMs: config.leaseMs,
     pingIntervalMs: config.pingIntervalMs,

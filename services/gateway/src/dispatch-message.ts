@@ -9,7 +9,6 @@
 import { assertNever } from "@muster/domain/assert";
 import { DispatchError } from "@muster/domain/errors";
 import { decodeWorkerMessage, decodeWorkerMessageJson, type WorkerMessage } from "@muster/wire/agent-codec";
-import { closeNameOf } from "@muster/wire/close-codes";
 import type { MessageDeps } from "./message-deps.js";
 import { handleAvailability } from "./messages/availability.js";
 import { handleMigrateJob } from "./messages/migrate-job.js";
@@ -18,6 +17,7 @@ import { handleRegister } from "./messages/register.js";
 import { handleSimulateJob } from "./messages/simulate-job.js";
 import { handleUpdateJob } from "./messages/update-job.js";
 import { handleUpdateWorker } from "./messages/update-worker.js";
+import { refuse } from "./refuse.js";
 import type { Registration, Session } from "./session.js";
 
 type JobMessage = Exclude<WorkerMessage, { case: "register" | "ping" | "updateWorker" | "unknown" }>;
@@ -29,11 +29,11 @@ export function dispatchFrame(session: Session, frame: Uint8Array | string, deps
     const message = isText ? decodeWorkerMessageJson(frame) : decodeWorkerMessage(frame);
     session.speaks(isText ? "json" : "protobuf");
     deps.metrics.messageReceived(message.case);
-    route(session, message, deps);
+    route(session, message, frame.length, deps);
   });
 }
 
-function route(session: Session, message: WorkerMessage, deps: MessageDeps): void {
+function route(session: Session, message: WorkerMessage, frameBytes: number, deps: MessageDeps): void {
   switch (message.case) {
     case "unknown":
       break;
@@ -47,11 +47,14 @@ function route(session: Session, message: WorkerMessage, deps: MessageDeps): voi
       handleUpdateWorker(session, message.value, deps);
       break;
     default:
-      routeJobMessage(session, message, deps);
+      routeJobMessage(session, message, frameBytes, deps);
   }
 }
 
-function routeJobMessage(session: Session, message: JobMessage, deps: MessageDeps): void {
+/** A decoded frame takes up to so many times its bytes: a list of short texts is an object and a pointer for each. */
+const DECODED_TIMES = 8;
+
+function routeJobMessage(session: Session, message: JobMessage, frameBytes: number, deps: MessageDeps): void {
   const { registration } = session;
   if (registration === undefined) {
     throw new DispatchError("failed_precondition", "not registered; send register first");
@@ -60,11 +63,11 @@ function routeJobMessage(session: Session, message: JobMessage, deps: MessageDep
     handle(session, registration, message, deps);
     return;
   }
-  void session.inOrder(async () => {
+  session.inOrder(async () => {
     guarded(session, deps, () => {
       if (session.isServed) handle(session, registration, message, deps);
     });
-  });
+  }, DECODED_TIMES * frameBytes);
 }
 
 function handle(session: Session, registration: Registration, message: JobMessage, deps: MessageDeps): void {
@@ -91,9 +94,6 @@ function guarded(session: Session, deps: MessageDeps, run: () => void): void {
     run();
   } catch (error) {
     if (!(error instanceof DispatchError)) throw error;
-    const name = closeNameOf(error.code);
-    deps.metrics.messageRefused(error.code);
-    session.log.info({ code: error.code, field: error.field }, "message refused");
-    session.close(name, error.message);
+    refuse(session, error, deps);
   }
 }

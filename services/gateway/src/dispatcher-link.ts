@@ -5,8 +5,13 @@
 
 import type { ActorLink } from "@muster/actor/actor-link";
 import type { NamespaceMessage } from "@muster/domain/node-message";
+import { ByteBudget } from "@muster/runtime/byte-budget";
 import type { Log } from "@muster/runtime/log";
 import type { GatewayMetrics } from "./gateway-metrics.js";
+
+/** What a hint takes in memory until it is sent, and what all of them may. */
+const HINT_BYTES = 1_024;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 export interface DispatcherLinkDeps {
   actors: ActorLink<NamespaceMessage>;
@@ -22,7 +27,13 @@ export interface DispatcherLink {
 }
 
 export function createDispatcherLink({ actors, metrics, log }: DispatcherLinkDeps): DispatcherLink {
+  const underWay = new ByteBudget(MOST_BYTES);
+
   async function deliver(namespace: string, message: NamespaceMessage): Promise<void> {
+    if (!underWay.take(HINT_BYTES)) {
+      metrics.hintDropped("unavailable");
+      return;
+    }
     try {
       if ((await actors.tell(namespace, message)) === "sent") return;
       metrics.hintDropped("no_dispatcher");
@@ -30,6 +41,8 @@ export function createDispatcherLink({ actors, metrics, log }: DispatcherLinkDep
     } catch (error) {
       metrics.hintDropped("unavailable");
       log.warn({ namespace, kind: message.kind, err: error }, "a dispatcher could not be told");
+    } finally {
+      underWay.give(HINT_BYTES);
     }
   }
 

@@ -4,9 +4,10 @@
  */
 
 import type { DispatchErrorCode } from "@muster/domain/errors";
-import type { EjectionMetrics } from "@muster/ledger/tell-ejection";
+import type { BlameMetrics } from "@muster/ledger/tell-blame";
+import type { WorkBound } from "./work-memory.js";
 
-export const UPGRADE_REFUSALS = ["no_token", "bad_token", "no_agent_grant"] as const;
+export const UPGRADE_REFUSALS = ["no_token", "bad_token", "no_agent_grant", "room_token", "browser"] as const;
 export type UpgradeRefusal = (typeof UPGRADE_REFUSALS)[number];
 
 export const OFFER_OUTCOMES = [
@@ -39,7 +40,7 @@ export interface GatewayPopulation {
   jobs: number;
 }
 
-export interface GatewayMetrics extends EjectionMetrics {
+export interface GatewayMetrics extends BlameMetrics {
   socketOpened(): void;
   socketClosed(): void;
   upgradeRefused(reason: UpgradeRefusal): void;
@@ -49,6 +50,14 @@ export interface GatewayMetrics extends EjectionMetrics {
   messageReceived(kind: string): void;
   /** A message that cost its sender the socket. */
   messageRefused(code: DispatchErrorCode): void;
+  /** What waits for the ledger passed a bound, and cost the worker with most of it the socket. */
+  overworked(bound: WorkBound): void;
+  /** More simulated jobs than a worker may ask for in a while; it cost the socket. */
+  simulationsRefused(): void;
+  /** What this gateway has to send and its peers do not read passed the bound of all together. */
+  unreadCut(): void;
+  /** A socket closed because the token that opened it is over. */
+  tokenExpired(): void;
   /** A load that was no number from 0 to 1. One above is taken for a worker that is full. */
   loadRefused(kind: "not_finite" | "negative" | "above_one"): void;
   /** A numbered load report that is older than one that was read already. */
@@ -56,6 +65,8 @@ export interface GatewayMetrics extends EjectionMetrics {
   samplesWritten(count: number): void;
   /** It said, in several reports, to run more or fewer jobs than the ledger knows of. */
   workerMiscounted(how: "more" | "fewer"): void;
+  /** It says a load far below what its jobs cost others. */
+  workerMisfit(): void;
   offerMade(): void;
   offerEnded(outcome: OfferOutcome): void;
   /** An offer that waits for a lease to be held again. */

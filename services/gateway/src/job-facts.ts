@@ -39,7 +39,12 @@ export class FactMemory {
 }
 
 function sizeOf({ offer }: JobFacts): number {
-  let length = ENTRY_BYTES + offer.metadata.length + offer.roomInfo.length + offer.participantInfo.length;
-  for (const [name, value] of Object.entries(offer.attributes)) length += name.length + value.length;
-  return length;
+  return ENTRY_BYTES + bytesOfOffer(offer);
+}
+
+/** What an offer takes in memory, about: two bytes a character, and one where the text is base64. */
+export function bytesOfOffer({ metadata, attributes, roomInfo, participantInfo }: OfferMessage): number {
+  let characters = metadata.length;
+  for (const [name, value] of Object.entries(attributes)) characters += name.length + value.length;
+  return 2 * characters + roomInfo.length + participantInfo.length;
 }

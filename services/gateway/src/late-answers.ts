@@ -5,7 +5,7 @@
  * go, and the ledger's timer ends the wait.
  */
 
-import { tellEjection } from "@muster/ledger/tell-ejection";
+import { tellBlame } from "@muster/ledger/tell-blame";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
 import { answerProblem } from "./answer.js";
 import { lengthened } from "./answer-time.js";
@@ -121,7 +121,7 @@ export class LateAnswers {
     );
     if (reply === undefined) return;
     link.serve(namespace, reply.serve);
-    if (reply.status === "noted") tellEjection({ log, metrics }, namespace, reply.ejection);
+    if (reply.status === "noted") tellBlame({ log, metrics }, namespace, reply.blame);
   }
 
   #argsOf(session: Session, late: LateOffer, answer: "yes" | "no" | "none") {

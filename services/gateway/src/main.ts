@@ -12,6 +12,7 @@ import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
+import { serveMetrics } from "@muster/runtime/metrics-door";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { measureRedis } from "@muster/runtime/redis/measure";
 import { productVersion } from "@muster/runtime/version";
@@ -46,6 +47,7 @@ const gateway = await startGateway({
   host: config.host,
   port: config.port,
   keepAliveMs: config.httpKeepAliveMs,
+  requestMs: config.httpRequestMs,
   startTransport: await chooseTransport({ choice: config.transport, log }),
   keys: config.keys,
   policy: policyFrom(config),
@@ -55,10 +57,13 @@ const gateway = await startGateway({
   newId: (kind) => idFrom(kind, randomBytes(ID_BYTES)),
   newGeneration: () => randomBytes(ID_BYTES).toString("hex"),
   metrics,
+  metricsAccess: config,
   log,
 });
+const metricsDoor = await serveMetrics({ metrics, access: config, host: config.host, log });
 
 lifecycle.onStop("gateway", "its workers go elsewhere before anything it needs closes", () => gateway.stop());
+lifecycle.onStop("metrics", "read until the end", async () => metricsDoor?.close());
 lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
 lifecycle.onStop("redis", "last: everything above uses it", async () => {
   await closeRedis(blocking);

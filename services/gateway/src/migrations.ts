@@ -18,6 +18,9 @@ import { untilDone } from "./retry.js";
 import type { Session } from "./session.js";
 import type { Stops } from "./stops.js";
 
+/** What a wire id costs in memory beside its characters. */
+const WIRE_BYTES = 48;
+
 export interface MigrationsDeps {
   ledger: Ledger;
   leases: NamespaceLeases;
@@ -50,9 +53,10 @@ export class Migrations {
 
   /** The worker runs these, as it said in another way. */
   claim(session: Session, namespace: string, wires: readonly string[]): void {
-    void session.inOrder(async () => {
+    const bytes = wires.reduce((sum, wire) => sum + WIRE_BYTES + wire.length, 0);
+    session.inOrder(async () => {
       for (const chunk of chunksOf([...new Set(wires)])) await this.#move(session, namespace, chunk);
-    });
+    }, bytes);
   }
 
   /** Gives up what could not be written; the worker asks again when it comes back again. */

@@ -6,10 +6,11 @@
 
 import { within } from "@muster/actor/timing";
 import type { OfferMessage } from "@muster/domain/node-message";
-import { tellEjection } from "@muster/ledger/tell-ejection";
+import { tellBlame } from "@muster/ledger/tell-blame";
 import type { AvailabilityResponse } from "@muster/wire/generated/livekit";
 import { answerProblem } from "./answer.js";
 import { shortened } from "./answer-time.js";
+import { bytesOfOffer } from "./job-facts.js";
 import { LateAnswers } from "./late-answers.js";
 import { availabilityRequest } from "./offer-request.js";
 import type { OffersDeps } from "./offers-deps.js";
@@ -49,7 +50,8 @@ export class Offers {
       return;
     }
     // The ledger may know the session a moment before its worker does.
-    if (session.phase === "registering") void session.inOrder(async () => this.#ask(session, offer));
+    if (session.phase === "registering")
+      session.inOrder(async () => this.#ask(session, offer), bytesOfOffer(offer));
     else if (this.#deps.leases.isHeld(offer.namespace)) this.#ask(session, offer);
     else void this.#askOnceHeld(session, offer);
   }
@@ -121,7 +123,11 @@ export class Offers {
 
   #ask(session: Session, offer: OfferMessage): void {
     const { clock, metrics, flags } = this.#deps;
-    if (session.phase !== "registered" || session.registration?.namespace !== offer.namespace) {
+    if (
+      session.phase !== "registered" ||
+      session.isExpired ||
+      session.registration?.namespace !== offer.namespace
+    ) {
       void this.#reject(offer, "undelivered", false);
       return;
     }
@@ -271,7 +277,7 @@ export class Offers {
         return undefined;
       }
       metrics.offerEnded(reply.status === "ended" ? "terminated" : reason);
-      tellEjection({ log, metrics }, namespace, reply.ejection);
+      tellBlame({ log, metrics }, namespace, reply.blame);
       if (reply.status === "requeued") link.tell(namespace, { kind: "admit", job });
       link.serve(namespace, reply.serve);
     } catch (error) {

@@ -15,6 +15,8 @@ export interface GatewayPolicy {
   trustedProxies: BlockList;
   flags: UserDataFlags;
   placement: Placement;
+  /** Namespaces of a project that may have workers; 0 = no bound. */
+  maxNamespaces: number;
   /** From the open socket to the session in the ledger. */
   registerTimeoutMs: number;
   offerTimeoutMs: number;
@@ -33,6 +35,17 @@ export interface GatewayPolicy {
   stopMs: number;
   retainMs: number;
   waitMs: number;
+  /** What may wait for the ledger, in bytes: of all sessions together, and of one. */
+  workBytes: number;
+  workBytesPerWorker: number;
+  /** What may be remembered of the jobs that run here, in bytes. */
+  jobMemoryBytes: number;
+  /** What may wait for peers that do not read, in bytes, of all together. */
+  unsentBytes: number;
+  /** Browsers' origins that may open an agent socket; "*" is any. */
+  allowedOrigins: readonly string[];
+  /** How long a session goes on after its token's end, at most, before it is offered nothing more. */
+  tokenGraceMs: number;
   sampleFlushMs: number;
   leaseMs: number;
   pingIntervalMs: number;

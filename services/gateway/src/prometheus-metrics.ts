@@ -5,7 +5,13 @@
 
 import type { GatewayEvent } from "@muster/runtime/metric-names";
 import type { Metrics } from "@muster/runtime/metrics";
-import type { GatewayMetrics, GatewayPopulation, OfferOutcome, ReportOutcome } from "./gateway-metrics.js";
+import type {
+  GatewayMetrics,
+  GatewayPopulation,
+  OfferOutcome,
+  ReportOutcome,
+  UpgradeRefusal,
+} from "./gateway-metrics.js";
 
 export type GatewayCounts = Readonly<Record<string, number>>;
 
@@ -26,6 +32,14 @@ const REPORT_EVENTS: Partial<Record<ReportOutcome, GatewayEvent>> = {
   failed: "report_failed",
   retrying: "report_retrying",
 };
+
+const REFUSAL_REASON = {
+  no_token: "unauthenticated",
+  bad_token: "unauthenticated",
+  no_agent_grant: "permission_denied",
+  room_token: "permission_denied",
+  browser: "permission_denied",
+} as const satisfies Record<UpgradeRefusal, string>;
 
 const WIRE_NAMES = {
   register: "register",
@@ -61,13 +75,14 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
   const assigned = metrics.counter("jobs_assigned_total");
   const ejections = metrics.counter("worker_ejections_total");
   const lastEjections = metrics.counter("worker_ejections_last_of_pool_total");
+  const suspects = metrics.counter("jobs_suspected_total");
 
   const port: GatewayMetrics = {
     socketOpened: () => connections.add({}, 1),
     socketClosed: () => connections.add({}, -1),
     upgradeRefused(reason) {
       count(`upgrade_refused.${reason}`);
-      refusals.add({ reason: reason === "no_agent_grant" ? "permission_denied" : "unauthenticated" });
+      refusals.add({ reason: REFUSAL_REASON[reason] });
     },
     sessionRegistered: () => happened("session_registered"),
     sessionsRegisteredAgain: (sessions) => happened("session_registered_again", undefined, sessions),
@@ -79,11 +94,16 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
       count(`message_refused.${code}`);
       refusals.add({ reason: code });
     },
+    overworked: (bound) => happened(`overworked_${bound}`),
+    simulationsRefused: () => happened("simulations_refused"),
+    unreadCut: () => happened("unread_cut"),
+    tokenExpired: () => happened("token_expired"),
     loadRefused(kind) {
       count(`load_refused.${kind}`);
       loads.add({ kind });
     },
     workerMiscounted: (how) => happened(`worker_counts_${how}`),
+    workerMisfit: () => happened("worker_load_below_count"),
     reportStale: () => happened("load_report_stale"),
     samplesWritten: (samples) => count("samples_written", samples),
     offerMade: () => messages.add({ type: "availability", direction: "out" }),
@@ -94,9 +114,10 @@ export function createGatewayMetrics(metrics: Metrics): { metrics: GatewayMetric
     },
     workerEjected(reason, isLast) {
       count(`worker_ejected.${reason}`);
-      ejections.add({ reason });
       if (isLast) lastEjections.add({});
+      else ejections.add({ reason });
     },
+    jobSuspected: (reason) => suspects.add({ reason }),
     offerHeld: () => happened("offer_held"),
     staleAnswer: () => prevented.add({ by: "stale_answer" }),
     answeredLate: (how) => happened(`late_answer_${how}`, `late_answer.${how}`),

@@ -4,10 +4,10 @@
  */
 
 import { DispatchError } from "@muster/domain/errors";
-import { MAX_AGENT_NAME_BYTES, MAX_VERSION_BYTES } from "@muster/domain/limits";
+import { MAX_AGENT_NAME_BYTES, MAX_PUBLISH_SOURCES, MAX_VERSION_BYTES } from "@muster/domain/limits";
 import { isNamespacePart, namespaceName } from "@muster/domain/namespace";
 import { deploymentProblem, poolName } from "@muster/domain/pool";
-import type { RegisterWorkerRequest } from "@muster/wire/generated/livekit";
+import { ParticipantPermission, type RegisterWorkerRequest } from "@muster/wire/generated/livekit";
 import { jobTypeFromNumber } from "@muster/wire/job-message";
 import type { Registration, WorkerContext } from "./session.js";
 
@@ -27,16 +27,34 @@ export function readRegistration(request: RegisterWorkerRequest, context: Worker
   refuseLong("agent_name", request.agentName, MAX_AGENT_NAME_BYTES);
   refuseLong("version", request.version, MAX_VERSION_BYTES);
 
-  const { agentName, deployment, version, allowedPermissions: permissions } = request;
+  const { agentName, deployment, version, allowedPermissions } = request;
+  if ((allowedPermissions?.canPublishSources.length ?? 0) > MAX_PUBLISH_SOURCES)
+    throw refuse("allowed_permissions.can_publish_sources", `more than ${MAX_PUBLISH_SOURCES}`);
   return {
     namespace: namespaceName(context.project, field),
     agentName,
     type,
     deployment,
     version,
-    permissions,
+    permissions: allowedPermissions && knownOf(allowedPermissions),
     pool: poolName({ agentName, type, deployment }),
   };
+}
+
+/** Without what the frame held beside: fields that are not known here would be kept for the life of the socket. */
+function knownOf(given: ParticipantPermission): ParticipantPermission {
+  return ParticipantPermission.create({
+    canSubscribe: given.canSubscribe,
+    canPublish: given.canPublish,
+    canPublishData: given.canPublishData,
+    canPublishSources: given.canPublishSources,
+    hidden: given.hidden,
+    recorder: given.recorder,
+    canUpdateMetadata: given.canUpdateMetadata,
+    agent: given.agent,
+    canSubscribeMetrics: given.canSubscribeMetrics,
+    canManageAgentSession: given.canManageAgentSession,
+  });
 }
 
 function refuseLong(field: string, text: string, maxBytes: number): void {

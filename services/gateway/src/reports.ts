@@ -9,7 +9,7 @@ import { MAX_ERROR_BYTES } from "@muster/domain/limits";
 import type { ReportArgs, ReportReply } from "@muster/ledger/generated/scripts";
 import type { Ledger } from "@muster/ledger/ledger";
 import { jobRecord } from "@muster/ledger/records";
-import { tellEjection } from "@muster/ledger/tell-ejection";
+import { tellBlame } from "@muster/ledger/tell-blame";
 import type { Clock } from "@muster/runtime/clock";
 import type { DispatcherLink } from "./dispatcher-link.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
@@ -17,6 +17,9 @@ import type { NamespaceLeases } from "./lease.js";
 import type { Migrations } from "./migrations.js";
 import { untilDone } from "./retry.js";
 import type { Session } from "./session.js";
+
+/** A character of a text in memory, at most. */
+const TEXT_BYTES = 2;
 
 export interface ReportsDeps {
   ledger: Ledger;
@@ -50,7 +53,10 @@ export class Reports {
 
   take(session: Session, namespace: string, report: Report): void {
     const receivedAtMs = this.#deps.clock.now();
-    void session.inOrder(() => this.#write(session, namespace, report, receivedAtMs));
+    // Cut before it waits: an error may be as large as a frame.
+    const bounded = { ...report, error: cut(report.error, MAX_ERROR_BYTES) };
+    const bytes = TEXT_BYTES * (bounded.error.length + report.wire.length);
+    session.inOrder(() => this.#write(session, namespace, bounded, receivedAtMs), bytes);
   }
 
   /** Gives up what could not be written. */
@@ -59,10 +65,9 @@ export class Reports {
   }
 
   async #write(session: Session, namespace: string, report: Report, receivedAtMs: number): Promise<void> {
-    const { wire, status, error } = report;
+    const { wire, status, error: message } = report;
     const { link, metrics, clock, startMs, coolMs, earlyMs } = this.#deps;
     const job = jobOfWireId(wire);
-    const message = cut(error, MAX_ERROR_BYTES);
     const args = { namespace, job, wire, session: session.id, status, message, startMs, coolMs, earlyMs };
     const reply = await untilDone(
       clock,
@@ -88,7 +93,7 @@ export class Reports {
     session.log.info({ job, wire, status, outcome: reply.status }, "report taken");
     if (reply.status === "running") return;
     if (reply.status === "ended" || reply.status === "retrying")
-      tellEjection({ log: session.log, metrics }, namespace, reply.ejection);
+      tellBlame({ log: session.log, metrics }, namespace, reply.blame);
     if (reply.status === "retrying" || reply.status === "checking")
       link.tell(namespace, { kind: "due", atMs: reply.due });
     link.serve(namespace, reply.serve);

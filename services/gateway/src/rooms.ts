@@ -29,6 +29,8 @@ import { Samples } from "./samples.js";
 import { SessionRecords } from "./session-records.js";
 import { Sessions } from "./sessions.js";
 import { createStops, type Stops } from "./stops.js";
+import { TokenEnds } from "./token-ends.js";
+import { WorkMemory } from "./work-memory.js";
 
 export interface RoomsDeps {
   nodeId: string;
@@ -54,6 +56,8 @@ export interface Rooms extends MessageDeps {
   halfOpen: HalfOpen;
   reassertion: Reassertion;
   memory: FactMemory;
+  work: WorkMemory;
+  tokenEnds: TokenEnds;
 }
 
 export function createRooms(deps: RoomsDeps): Rooms {
@@ -94,7 +98,8 @@ export function createRooms(deps: RoomsDeps): Rooms {
     stop: (session, wire) => stops.deliver(session, wire),
   });
   const samples = new Samples({ ...shared, sessions, leases, link, flushMs: policy.sampleFlushMs });
-  const assignments = new Assignments({ ...shared, link, keys });
+  const agents = new AgentMemory({ ...shared, sessions });
+  const assignments = new Assignments({ ...shared, link, keys, agents });
   const migrations = new Migrations({ ...shared, leases, link, stops, halfOpen });
   return {
     ledger: shared.ledger,
@@ -102,7 +107,8 @@ export function createRooms(deps: RoomsDeps): Rooms {
     stops,
     halfOpen,
     reassertion,
-    memory: new FactMemory(),
+    memory: new FactMemory({ maxBytes: policy.jobMemoryBytes }),
+    work: new WorkMemory({ mostBytes: policy.workBytes, mostBytesOfSession: policy.workBytesPerWorker }),
     link,
     records,
     leases,
@@ -110,7 +116,8 @@ export function createRooms(deps: RoomsDeps): Rooms {
     metrics,
     clock,
     newId: deps.newId,
-    agents: new AgentMemory({ ...shared, sessions }),
+    agents,
+    tokenEnds: new TokenEnds({ ...shared, sessions, samples }),
     offers: new Offers({ ...shared, sessions, records, leases, assignments, link }),
     migrations,
     reports: new Reports({ ...shared, leases, migrations, link }),

@@ -5,7 +5,7 @@
  */
 
 import type { Ledger } from "@muster/ledger/ledger";
-import type { LoadSample } from "@muster/ledger/shapes";
+import type { LoadSample, Misfit } from "@muster/ledger/shapes";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import { chunksOf } from "./chunks.js";
@@ -109,7 +109,20 @@ export class Samples {
     metrics.samplesWritten(samples.length);
     link.serve(namespace, ...reply.serve);
     for (const { session, surplus } of reply.miscounted) this.#tellMiscount(namespace, session, surplus);
+    for (const misfit of reply.misfits) this.#tellMisfit(namespace, misfit);
     if (reply.unknown.length > 0) await this.#settleUnknown(namespace, reply.unknown);
+  }
+
+  #tellMisfit(namespace: string, { session: worker, load, floor }: Misfit): void {
+    const { metrics, log } = this.#deps;
+    if (floor === 0) {
+      log.info({ namespace, worker, load }, "the load that a worker says fits its jobs again");
+      return;
+    }
+    metrics.workerMisfit();
+    const what =
+      "a worker says in several reports a load far below what its jobs cost others of its pool; among them it stands where they would";
+    log.warn({ namespace, worker, load, floor }, what);
   }
 
   #tellMiscount(namespace: string, worker: string, surplus: number): void {

@@ -56,7 +56,7 @@ export interface Removal {
   after?: Promise<unknown>;
   /** The worker drained and left: what it had, it has finished. */
   goodbye?: boolean;
-  /** The worker closed its socket itself. */
+  /** The worker closed its socket itself, or the gateway meant to: without jobs it is not one that vanished. */
   clean?: boolean;
 }
 

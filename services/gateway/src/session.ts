@@ -19,7 +19,10 @@ import type { FactMemory } from "./job-facts.js";
 import { FRESH_WORKER, type WorkerState } from "./load-sample.js";
 import type { OpenOffer } from "./open-offer.js";
 import { type Phase, transition } from "./phase.js";
+import type { SimulationRate } from "./simulation-rate.js";
 import type { AgentSocket } from "./transport/transport.js";
+import { WorkLine, type WorkOwner } from "./work-line.js";
+import type { WorkBound, WorkMemory } from "./work-memory.js";
 
 /** Who the worker is by its token, and how it asked to be spoken to. Known before the socket is. */
 export interface WorkerContext {
@@ -27,6 +30,8 @@ export interface WorkerContext {
   project: string;
   /** `?protocol=` as sent, 0 when absent: livekit-server's signalling version. */
   protocol: number;
+  /** The end of the token that opened the socket. */
+  tokenEndsAtMs: number;
   /** Where the worker's connection comes from. */
   clientIp: string;
   /** Known before it does: it tells when a job runs and how it ended. Of others that is learnt from their first report. */
@@ -47,8 +52,12 @@ export interface Registration {
 
 /** Python takes up to 10 s from its yes until a process has begun with the job. */
 const STARTING_MS = 15_000;
-/** Messages of one worker that wait for the ledger. */
-const MAX_WAITING = 1024;
+
+const OVERWORKED = {
+  session_bytes: "more bytes of messages than may wait here for one worker; try again",
+  gateway_bytes:
+    "this gateway has no memory left for messages that wait, and this worker has most; try again",
+} as const;
 
 export interface SessionDeps {
   id: string;
@@ -56,10 +65,13 @@ export interface SessionDeps {
   context: WorkerContext;
   /** Shared by all sessions of the gateway. */
   memory: FactMemory;
+  work: WorkMemory;
+  /** What waits for the ledger passed a bound; the socket is closed. */
+  onOverworked: (bound: WorkBound) => void;
   log: Log;
 }
 
-export class Session {
+export class Session implements WorkOwner {
   readonly id: string;
   readonly context: WorkerContext;
   readonly held: HeldJobs;
@@ -73,20 +85,25 @@ export class Session {
   worker: WorkerState = FRESH_WORKER;
   /** The newest of them, with the last load that was one, for a ledger that has lost it. */
   sample: LoadSample | undefined;
+  /** How many more jobs of its own making it may ask for; undefined until it did. */
+  simulations: SimulationRate | undefined;
   readonly #log: Log;
   readonly #socket: AgentSocket;
   #phase: Phase = "connected";
   #registration: Registration | undefined;
   #usesJson = false;
+  #isExpired = false;
   #closedAs: CloseName | undefined;
-  #line: Promise<void> = Promise.resolve();
-  #waiting = 0;
+  readonly #line: WorkLine;
+  readonly #onOverworked: (bound: WorkBound) => void;
 
-  constructor({ id, socket, context, memory, log }: SessionDeps) {
+  constructor({ id, socket, context, memory, work, onOverworked, log }: SessionDeps) {
     this.id = id;
     this.context = context;
     this.#socket = socket;
     this.held = new HeldJobs({ session: id, memory });
+    this.#line = new WorkLine(work, this);
+    this.#onOverworked = onOverworked;
     this.#log = log;
   }
 
@@ -100,6 +117,15 @@ export class Session {
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** Its token is over, and it is offered nothing more. */
+  get isExpired(): boolean {
+    return this.#isExpired;
+  }
+
+  expire(): void {
+    this.#isExpired = true;
   }
 
   /** True from registration until the socket is gone: offers may be answered and reports taken. */
@@ -167,24 +193,27 @@ export class Session {
 
   /**
    * Runs `work` once all that was given before is done: registration first, then reports as they came. What it throws
-   * is logged. A worker that says more than the ledger takes in is told to come back later.
+   * is logged. `payloadBytes`: what it keeps in memory until then, beside itself. A worker that says more than the ledger
+   * takes in, or than may wait, is told to come back later.
    */
-  inOrder(work: () => Promise<void>): Promise<void> {
-    this.#waiting += 1;
-    if (this.#waiting > MAX_WAITING)
-      this.close("too_slow", "more messages than the ledger takes in; try again");
-    this.#line = this.#line
-      .then(work)
-      .catch((error: unknown) => this.log.error({ err: error }, "work for a session failed"))
-      .finally(() => {
-        this.#waiting -= 1;
-      });
-    return this.#line;
+  inOrder(work: () => Promise<void>, payloadBytes = 0): void {
+    this.#line.add(work, payloadBytes);
   }
 
   /** Resolves once nothing waits in line. */
-  async settled(): Promise<void> {
-    while (this.#waiting > 0) await this.#line;
+  settled(): Promise<void> {
+    return this.#line.settled();
+  }
+
+  overworked(bound: WorkBound): void {
+    this.#onOverworked(bound);
+    if (bound === "session_messages")
+      this.close("too_slow", "more messages than the ledger takes in; try again");
+    else this.close("over_limit", OVERWORKED[bound]);
+  }
+
+  workFailed(error: unknown): void {
+    this.log.error({ err: error }, "work for a session failed");
   }
 
   #isAsked(nowMs: number): boolean {

@@ -36,6 +36,11 @@ export class Sessions {
     return [...this.#open.values()];
   }
 
+  /** Not to be kept: it changes as sessions come and go. */
+  open(): Iterable<Session> {
+    return this.#open.values();
+  }
+
   find(id: string): Session | undefined {
     return this.#open.get(id);
   }
@@ -55,6 +60,10 @@ export class Sessions {
       }
     }
     return counts;
+  }
+
+  has(namespace: string): boolean {
+    return this.#byNamespace.has(namespace);
   }
 
   /** The registered sessions of a namespace. */

@@ -4,8 +4,11 @@
  */
 
 import type { IdKind } from "@muster/domain/ids";
+import type { FoldingLog } from "@muster/runtime/folding-log";
 import type { Log } from "@muster/runtime/log";
+import { CLOSE_CODES } from "@muster/wire/close-codes";
 import { dispatchFrame } from "./dispatch-message.js";
+import { limitsOf } from "./peer-log.js";
 import type { GatewayPolicy } from "./policy.js";
 import type { Rooms } from "./rooms.js";
 import { Session, type WorkerContext } from "./session.js";
@@ -14,12 +17,19 @@ import type { AgentSocket, SocketHandlers } from "./transport/transport.js";
 export interface SocketsDeps {
   policy: GatewayPolicy;
   newId: (kind: IdKind) => string;
+  /** Repeated lines of one peer are folded in it. */
+  folding: FoldingLog;
   log: Log;
 }
 
-export function acceptSockets(rooms: Rooms, { policy, newId, log }: SocketsDeps) {
+export function acceptSockets(rooms: Rooms, { policy, newId, folding, log: unfolded }: SocketsDeps) {
   return (socket: AgentSocket, context: WorkerContext): SocketHandlers => {
-    const session = new Session({ id: newId("session"), socket, context, memory: rooms.memory, log });
+    const { memory, work, metrics } = rooms;
+    const log = folding.of(unfolded, limitsOf(`${context.apiKey} ${context.clientIp}`));
+    const session = new Session({
+      ...{ id: newId("session"), socket, context, memory, work, log },
+      onOverworked: (bound) => metrics.overworked(bound),
+    });
     rooms.sessions.opened(session);
     rooms.metrics.socketOpened();
     session.log.debug({ clientIp: context.clientIp, protocol: context.protocol }, "socket opened");
@@ -30,6 +40,7 @@ export function acceptSockets(rooms: Rooms, { policy, newId, log }: SocketsDeps)
       drained() {},
       closed(code, reason) {
         cancelDeadline();
+        if (session.closedAs === undefined && code === CLOSE_CODES.too_slow.code) metrics.unreadCut();
         leave(session, code, rooms);
         session.log.info({ code, reason }, "socket closed");
       },
@@ -57,6 +68,8 @@ function leave(
   { sessions, offers, assignments, records, metrics }: Rooms,
 ): void {
   const clean = isClean(session, code);
+  // Closed by us for what it did, or to dial anew: without a job it did not vanish any more than one that left.
+  const isWanted = session.closedAs === "expired" || session.closedAs === "over_limit";
   // One that drains leaves when nothing runs on it any more: what it has not reported, it has finished.
   const goodbye = clean && session.worker.draining;
   session.closed();
@@ -68,5 +81,5 @@ function leave(
   // Behind its registration, should that still be under way, and the reports that it sent: a job that it said was done
   // is done. And behind its last yes: a start that was not assigned any more is no orphan, it is taken back.
   const after = Promise.all([session.settled(), assignments.settled(session)]);
-  records.remove(registration.namespace, session.id, { after, goodbye, clean });
+  records.remove(registration.namespace, session.id, { after, goodbye, clean: clean || isWanted });
 }

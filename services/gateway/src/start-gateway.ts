@@ -14,6 +14,8 @@ import type { IdKind } from "@muster/domain/ids";
 import { MAX_BODY_BYTES, MAX_FRAME_BYTES } from "@muster/domain/limits";
 import type { NamespaceMessage } from "@muster/domain/node-message";
 import type { Clock } from "@muster/runtime/clock";
+import type { MetricsAccess } from "@muster/runtime/config-fields";
+import { FoldingLog } from "@muster/runtime/folding-log";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import type { Log } from "@muster/runtime/log";
 import type { Metrics } from "@muster/runtime/metrics";
@@ -22,6 +24,7 @@ import type { RedisClient } from "@muster/runtime/redis/connect";
 import { authenticate } from "./authenticate.js";
 import { drainSessions } from "./drain.js";
 import { readGatewayMessage } from "./gateway-message.js";
+import { limitsOf } from "./peer-log.js";
 import type { GatewayPolicy } from "./policy.js";
 import { createGatewayMetrics, type GatewayCounts } from "./prometheus-metrics.js";
 import { RefusedWorkers } from "./refused-workers.js";
@@ -46,12 +49,16 @@ export interface GatewayDeps {
   blocking: RedisClient;
   /** How long an HTTP connection stays open between two requests, in ms. */
   keepAliveMs?: number;
+  /** How long an HTTP request may take to come, in ms. */
+  requestMs?: number;
   /** Everything but agent sockets; absent: `GET /`, /healthz, /readyz and /metrics. */
   http?: (request: Request, remoteAddress: string) => Promise<Response>;
   clock: Clock;
   newId: (kind: IdKind) => string;
   newGeneration: () => string;
   metrics: Metrics;
+  /** Who may read them at /metrics, where `http` is absent; absent: everybody. */
+  metricsAccess?: MetricsAccess;
   log: Log;
 }
 
@@ -79,6 +86,9 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const { leaseMs } = policy;
   const renewEveryMs = leaseMs / RENEWALS_PER_LEASE;
   const log = deps.log.child({ node: nodeId });
+  const folding = new FoldingLog({ clock, log });
+  // What workers cause is folded; what this process does by itself is not.
+  const roomsLog = folding.of(log, limitsOf());
   const { metrics, counts } = createGatewayMetrics(deps.metrics);
   const outbox = createOutbox({ redis, clock, log });
   const directory = createNodeDirectory({ redis, clock });
@@ -86,7 +96,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const dueIndex = createDueIndex({ redis });
   const rooms = createRooms({
     ...deps,
-    log,
+    log: roomsLog,
     metrics,
     actors,
     dueIndex,
@@ -94,7 +104,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     renewEveryMs,
     generation: () => lease.generation(),
   });
-  const { sessions, leases, agents, samples, offers, assignments, stops, halfOpen, reassertion } = rooms;
+  const { sessions, leases, agents, tokenEnds, samples, offers, assignments, stops, halfOpen, reassertion } =
+    rooms;
 
   metrics.beforeRead(() => sessions.population());
   const inbox = new Inbox({
@@ -138,14 +149,18 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   await lease.start();
   leases.start();
   agents.start();
+  tokenEnds.start();
   const refusedWorkers = new RefusedWorkers({ clock, log: deps.log });
-  const transport = await listen(rooms, ready, refusedWorkers, deps).catch(async (error: unknown) => {
-    leases.stop();
-    agents.stop();
-    await lease.release();
-    await inbox.close();
-    throw error;
-  });
+  const transport = await listen(rooms, { ready, refusedWorkers, folding, log }, deps).catch(
+    async (error: unknown) => {
+      leases.stop();
+      agents.stop();
+      tokenEnds.stop();
+      await lease.release();
+      await inbox.close();
+      throw error;
+    },
+  );
   isReady = true;
   log.info({ port: transport.port, transport: transport.name }, "gateway listens for workers");
 
@@ -167,10 +182,14 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   lifecycle.onStop("refusals", "nobody dials any more: how many had no line is told now", () =>
     refusedWorkers.stop(),
   );
+  lifecycle.onStop("folded lines", "nobody dials any more: how many lines were not written is told now", () =>
+    folding.stop(),
+  );
   lifecycle.onStop("samples", "their sessions are gone", () => samples.stop());
   lifecycle.onStop("leases", "nobody is left to assert", () => {
     leases.stop();
     agents.stop();
+    tokenEnds.stop();
   });
   lifecycle.onStop("node lease", "given up rather than run out: nobody waits for its end", () =>
     lease.release(),
@@ -193,28 +212,35 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
 
 function listen(
   rooms: Rooms,
-  ready: () => boolean,
-  refusedWorkers: RefusedWorkers,
+  {
+    ready,
+    refusedWorkers,
+    folding,
+    log,
+  }: { ready: () => boolean; refusedWorkers: RefusedWorkers; folding: FoldingLog; log: Log },
   deps: GatewayDeps,
 ): Promise<Transport> {
-  const { host, port, keys, policy, clock, log } = deps;
+  const { host, port, keys, policy, clock } = deps;
   return deps.startTransport({
     host,
     port,
     authorize: (request) =>
       authenticate(request, {
         ...{ keys, trustedProxies: policy.trustedProxies, clock, refusedWorkers },
+        allowedOrigins: policy.allowedOrigins,
         metrics: rooms.metrics,
       }),
-    open: acceptSockets(rooms, deps),
-    http: deps.http ?? defaultHttp(deps.metrics, ready),
+    open: acceptSockets(rooms, { ...deps, folding }),
+    http: deps.http ?? defaultHttp(deps, ready),
     pingIntervalMs: policy.pingIntervalMs,
     silenceMs: policy.silenceMs,
     maxFrameBytes: MAX_FRAME_BYTES,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
+    maxUnsentBytes: policy.unsentBytes,
     maxBodyBytes: MAX_BODY_BYTES,
     ...(deps.keepAliveMs !== undefined && { keepAliveMs: deps.keepAliveMs }),
-    log,
+    ...(deps.requestMs !== undefined && { requestMs: deps.requestMs }),
+    log: folding.of(log, limitsOf("any")),
   });
 }
 
@@ -227,8 +253,8 @@ async function finishRecords(
   for (const room of [reports, migrations, offers, assignments, records]) room.abandon();
 }
 
-function defaultHttp(metrics: Metrics, ready: () => boolean) {
-  const ops = createOps({ checks: { gateway: ready }, metrics });
+function defaultHttp({ metrics, metricsAccess }: GatewayDeps, ready: () => boolean) {
+  const ops = createOps({ checks: { gateway: ready }, metrics, access: metricsAccess });
   return async (request: Request): Promise<Response> => {
     // Helm charts written for livekit-server probe this.
     if (new URL(request.url).pathname === "/") return new Response("OK");

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { connectWorker, UpgradeRefused } from "@muster/test/kit/worker-client";
+import { mintAgentToken } from "@muster/wire/agent-token";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import {
   API_KEY,
@@ -23,6 +24,21 @@ function withHeader(header: object, secret: string): string {
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
+function jobToken(): string {
+  const facts = {
+    room: "room",
+    identity: "agent-AJ_x",
+    name: "",
+    metadata: "",
+    attributes: {},
+    permissions: null,
+  };
+  return mintAgentToken({
+    ...{ apiKey: API_KEY, apiSecret: API_SECRET, nowMs: Date.now() },
+    ...{ ...facts, agentName: "agent", job: "AJ_x", epoch: 1 },
+  });
+}
+
 const REFUSED: [why: string, token: () => string | undefined, reason: RegExp][] = [
   ["no token", () => undefined, /token: send one/],
   ["an empty token", () => "", /token: send one/],
@@ -34,6 +50,18 @@ const REFUSED: [why: string, token: () => string | undefined, reason: RegExp][] 
   ["alg RS256", () => withHeader({ alg: "RS256" }, "x"), /HS256/],
   ["an expired token", () => agentToken({ nowMs: Date.now() - 2 * HOUR_MS, ttlMs: HOUR_MS }), /expired/],
   ["nbf in the future", () => agentToken({ nowMs: Date.now() + HOUR_MS }), /nbf/],
+  ["a job's own token", () => jobToken(), /token: is one to join a room/],
+  [
+    "a grant to join a room",
+    () => agentToken({ identity: "i", video: { agent: true, roomJoin: true, room: "room" } }),
+    /token: is one to join a room/,
+  ],
+  ["a token of kind agent", () => agentToken({ kind: "agent" }), /token: is one to join a room/],
+  [
+    "an attribute of Muster's",
+    () => agentToken({ attributes: { "muster.job": "AJ_x" } }),
+    /token: is one to join a room/,
+  ],
   ["no agent grant", () => agentToken({ video: { roomJoin: true, room: "room" } }), /video\.agent/],
 ];
 
@@ -88,6 +116,24 @@ describe.each(TRANSPORT_KINDS)("authentication on %s", (transport) => {
     });
     await worker.register({ namespace: field });
     expect(await dispatcher.session(worker.id)).toMatchObject({ reports });
+    await worker.close();
+  });
+
+  it.each(["https://page.example", "null"])("refuses a browser, of origin %s, with 403", async (origin) => {
+    const { start } = await bench();
+    const gateway = await start({ transport });
+    const dialling = connectWorker({ url: gateway.url, token: agentToken(), origin });
+    await expect(dialling).rejects.toMatchObject({ status: 403, text: expect.stringMatching(/^origin: /) });
+    expect(gateway.connections()).toBe(0);
+    expect(gateway.counts["upgrade_refused.browser"]).toBe(1);
+  });
+
+  it.each(["https://page.example", "*"])("lets a browser in where allowedOrigins has %s", async (allowed) => {
+    const { start } = await bench();
+    const gateway = await start({ transport, policy: { allowedOrigins: [allowed] } });
+    const origin = "https://page.example";
+    const worker = await connectWorker({ url: gateway.url, token: agentToken(), origin });
+    await worker.ping();
     await worker.close();
   });
 

@@ -145,7 +145,8 @@ export function testPolicy(over: Partial<GatewayPolicy> = {}): GatewayPolicy {
   const config = gatewaySchema.parse({ redisUrl: "redis://127.0.0.1:1", keys: "key: secret", drainMs: 0 });
   // No answer counts later than its time, where a test does not say so.
   const offerTimeoutMaxMs = over.offerTimeoutMs ?? config.offerTimeoutMaxMs;
-  return { ...policyFrom(config), offerTimeoutMaxMs, ...over };
+  // Each test has a namespace of its own.
+  return { ...policyFrom(config), offerTimeoutMaxMs, maxNamespaces: 0, ...over };
 }
 
 async function startOne(redis: RedisServer, options: StartOptions): Promise<RunningGateway> {

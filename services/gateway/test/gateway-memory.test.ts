@@ -3,9 +3,10 @@ import { expect, it } from "vitest";
 import { HeldJobs } from "../src/held-jobs.js";
 import { FactMemory, type JobFacts } from "../src/job-facts.js";
 
+/** Two bytes a character. */
 const facts = (metadataBytes: number): JobFacts => ({
   offer: {
-    metadata: "m".repeat(metadataBytes),
+    metadata: "m".repeat(metadataBytes / 2),
     roomInfo: "",
     participantInfo: "",
     attributes: {},
@@ -40,7 +41,7 @@ it("gives all of it back with the socket, and holds nothing after it", () => {
   }
   gone.end();
   gone.add(job("AJ_3"), "g");
-  gone.remember("AJ_3", facts(1));
+  gone.remember("AJ_3", facts(2));
   expect(gone.list()).toEqual([]);
   const next = new HeldJobs({ session: "AW_2", memory });
   next.add(job("AJ_4"), "g");

@@ -77,7 +77,7 @@ it("goes back without blame when it never left for its socket", async () => {
   }
   await waitUntil("all went back", () => gateway.counts["offer_ended.undelivered"] === offers);
   expect(gateway.counts["offer_ended.silent"]).toBeUndefined();
-  expect(await dispatcher.session(worker.id)).not.toHaveProperty("strikes_silent");
+  expect(await dispatcher.session(worker.id)).not.toHaveProperty("struck");
   expect(gateway.connections()).toBe(1);
   worker.cut();
 });
@@ -117,7 +117,7 @@ it("goes back without blame when its answer waited in a gateway that was stopped
   await worker.ping();
   expect(worker.count("assignment")).toBe(0);
   expect(await dispatcher.job(job)).toMatchObject({ state: "queued", attempts: "0" });
-  expect(await dispatcher.session(worker.id)).not.toHaveProperty("strikes_silent");
+  expect(await dispatcher.session(worker.id)).not.toHaveProperty("struck");
 });
 
 it("is not assigned when the ledger took longer than an answer is worth", async () => {
@@ -140,7 +140,7 @@ it("is not assigned when the ledger took longer than an answer is worth", async 
   await waitUntil("the dispatcher hears of it", () =>
     dispatcher.told.some((m) => m.kind === "admit" && m.job === job),
   );
-  expect(await dispatcher.session(worker.id)).not.toHaveProperty("strikes_silent");
+  expect(await dispatcher.session(worker.id)).not.toHaveProperty("struck");
 });
 
 it("is taken back when its yes was committed and the socket was gone", async () => {

@@ -39,7 +39,7 @@ function bench() {
   const metrics = { upgradeRefused: () => void counts.refused++ } as unknown as GatewayMetrics;
   const trustedProxies = new BlockList();
   const deps = {
-    ...{ keys: new Map([["key", "secret"]]), trustedProxies, clock, metrics },
+    ...{ keys: new Map([["key", "secret"]]), trustedProxies, allowedOrigins: [], clock, metrics },
     refusedWorkers: new RefusedWorkers({ clock, log }),
   };
   const { refusedWorkers } = deps;
@@ -48,7 +48,7 @@ function bench() {
     return authenticate(
       {
         ...{ path: "/agent", query: new URLSearchParams(), authorization: `Bearer ${token}` },
-        ...{ userAgent: undefined, remoteAddress: from, forwardedFor: undefined },
+        ...{ userAgent: undefined, origin: undefined, remoteAddress: from, forwardedFor: undefined },
       },
       deps,
     );

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { AgentLink } from "../src/transport/agent-link.js";
 import { KeepAlive } from "../src/transport/keep-alive.js";
+import { Unsent } from "../src/transport/unsent.js";
 
 const PING_INTERVAL_MS = 1_600;
 const TICK_MS = PING_INTERVAL_MS / 16;
@@ -29,6 +30,7 @@ function setUp(count: number) {
       remoteAddress: "",
       maxFrameBytes: 1,
       maxBufferedBytes: 1,
+      unsent: new Unsent({ mostBytes: 1, lingerMs: 1, nowMs: () => 0 }),
       nowMs,
       gone,
       log,

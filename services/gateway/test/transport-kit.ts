@@ -81,6 +81,7 @@ export async function serve(
     silenceMs: 30_000,
     maxFrameBytes: 64 * 1024,
     maxBufferedBytes: 1024 * 1024,
+    maxUnsentBytes: 64 * 1024 * 1024,
     maxBodyBytes: 256 * 1024,
     log: recordingLog(lines),
     ...options,

@@ -17,6 +17,8 @@ export interface BannerFacts {
   workerLivekitUrl: string | undefined;
 }
 
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
+
 export function banner(facts: BannerFacts): string {
   const url = `http://${reachable(facts.host)}:${facts.port}`;
   const lines = [
@@ -31,16 +33,23 @@ export function banner(facts: BannerFacts): string {
       : [
           "  media        none: dispatch works here, media does not. MUSTER_WORKER_LIVEKIT_URL=wss://… sends workers to one",
         ]),
-    ...(facts.devKeys
-      ? [
-          "",
-          "  ! Everybody's keys are in force: devkey / secret. Whoever reaches this port can take jobs and make them.",
-          '  ! Give your own with MUSTER_KEYS="key: secret" before anybody else can reach it.',
-        ]
-      : []),
+    ...(facts.devKeys ? ["", ...keyWarning(facts.host)] : []),
     "",
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function keyWarning(host: string): string[] {
+  const inForce = "  ! Everybody's keys are in force: devkey / secret.";
+  if (LOOPBACK.test(host))
+    return [
+      `${inForce} So only this machine is listened to, on ${host}.`,
+      '  ! To open it, give your own with MUSTER_KEYS="key: secret"; or MUSTER_HOST=0.0.0.0, and all who reach it have these.',
+    ];
+  return [
+    `${inForce} Whoever reaches this port can take jobs and make them.`,
+    '  ! Give your own with MUSTER_KEYS="key: secret" before anybody else can reach it.',
+  ];
 }
 
 /** Everywhere is reached on loopback; an IPv6 address has brackets in a url. */

@@ -15,7 +15,16 @@ import { placementFields } from "@muster/dispatcher/config";
 import { LEASE_MS } from "@muster/domain/timing";
 import { gatewayFields } from "@muster/gateway/config";
 import { livekitFields } from "@muster/livekit/settings";
-import { durationMs, host, httpKeepAliveMs, logLevel, port, redisUrl } from "@muster/runtime/config-fields";
+import {
+  durationMs,
+  httpKeepAliveMs,
+  httpRequestMs,
+  listenHost,
+  logLevel,
+  metricsFields,
+  port,
+  redisUrl,
+} from "@muster/runtime/config-fields";
 import { checkCoupledTimes } from "@muster/runtime/coupled-times";
 import { z } from "zod";
 
@@ -34,9 +43,11 @@ export const standaloneSchema = z
       .max(1_024, { error: PATH_PROBLEM })
       .default("data")
       .describe("Folder for the data of its own redis-server; for one Muster at a time."),
-    host: host.default("0.0.0.0").describe("Address to listen on."),
+    host: listenHost,
     port: port.default(7880).describe("The one port: workers, Twirp, REST, /healthz, /readyz, /metrics."),
+    ...metricsFields,
     httpKeepAliveMs,
+    httpRequestMs,
     logLevel: logLevel.default("info").describe("Lines below this level are not written."),
     leaseMs: durationMs({ minMs: 300, maxMs: 60_000 })
       .default(LEASE_MS)

@@ -9,6 +9,7 @@ import { SCHEMA_EXIT_CODE, SchemaRefused } from "@muster/actor/schema-refused";
 import { DispatchError } from "@muster/domain/errors";
 import { ListenError, requireFree } from "@muster/gateway/transport/listen-error";
 import { exitOnBadConfig, loadConfig } from "@muster/runtime/config";
+import { listenHostFrom } from "@muster/runtime/config-fields";
 import { createLifecycle } from "@muster/runtime/lifecycle";
 import { createLog } from "@muster/runtime/log";
 import { explainTakenPort } from "@muster/runtime/port-owner";
@@ -36,6 +37,7 @@ const given = exitOnBadConfig(() =>
 );
 // Without keys everybody's are taken, so that a first try needs none; the banner says so loudly.
 const config = { ...given, dev: given.dev || given.keys === undefined };
+const host = listenHostFrom(config);
 const log = createLog({ level: config.logLevel, service: "standalone" });
 const lifecycle = createLifecycle({ log, deadlineMs: config.drainMs + STOP_SLACK_MS });
 const dataDir = resolve(config.dataDir);
@@ -46,7 +48,7 @@ if (process.stdout.isTTY) process.on("SIGHUP", () => process.kill(process.pid, "
 
 try {
   // Before anything is started: Muster twice is the most frequent mistake, and costs nothing this way.
-  await requireFree(config.host, config.port);
+  await requireFree(host, config.port);
   const own = config.redisUrl === undefined ? await bringRedis() : undefined;
   const redisUrl = config.redisUrl ?? own?.url ?? "";
   const { port, transport } = await startOn(redisUrl, own);
@@ -60,7 +62,7 @@ try {
   process.stdout.write(
     banner({
       version: productVersion(),
-      host: config.host,
+      host,
       port,
       transport,
       redis:

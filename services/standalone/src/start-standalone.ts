@@ -25,9 +25,11 @@ import { createLedger } from "@muster/ledger/ledger";
 import { HeardBoard } from "@muster/livekit/heard-board";
 import { roomServiceOf } from "@muster/livekit/settings";
 import { systemClock } from "@muster/runtime/clock";
+import { listenHostFrom } from "@muster/runtime/config-fields";
 import type { Lifecycle } from "@muster/runtime/lifecycle";
 import type { Log } from "@muster/runtime/log";
 import { createMetrics } from "@muster/runtime/metrics";
+import { serveMetrics } from "@muster/runtime/metrics-door";
 import { closeRedis, connectRedis } from "@muster/runtime/redis/connect";
 import { measureRedis } from "@muster/runtime/redis/measure";
 import { productVersion } from "@muster/runtime/version";
@@ -99,17 +101,20 @@ export async function startStandalone({
     policy: orderPolicyFrom(config),
     doors: doorPolicyFrom(config),
     metrics,
+    metricsAccess: config,
     randomBytes,
     checks: { dispatcher: () => dispatcher.ready(), gateway: () => gateway.ready() },
   });
+  const host = listenHostFrom(config);
   const startTransport = await chooseTransport({ choice: config.transport, log });
   const gateway = await startGateway({
     ...shared,
     nodeId: nodes.gateway,
     version,
-    host: config.host,
+    host,
     port: config.port,
     keepAliveMs: config.httpKeepAliveMs,
+    requestMs: config.httpRequestMs,
     startTransport,
     keys,
     policy: gatewayPolicyFrom(config),
@@ -118,6 +123,7 @@ export async function startStandalone({
     newId,
     metrics,
   });
+  const metricsDoor = await serveMetrics({ metrics, access: config, host, log });
 
   lifecycle.onStop("live streams", "their listeners are told while their connections are there", async () =>
     api.endStreams(),
@@ -127,6 +133,7 @@ export async function startStandalone({
   );
   lifecycle.onStop("api", "the last answers' hints go out", () => api.stop());
   lifecycle.onStop("dispatcher", "after those who send to it", () => dispatcher.stop(config.drainMs));
+  lifecycle.onStop("metrics", "read until the end", async () => metricsDoor?.close());
   lifecycle.onStop("claim", "after whoever it speaks for", () => claim.release());
   lifecycle.onStop("redis connections", "last: everything above uses them", async () => {
     for (const client of [gatewayInbox, dispatcherInbox, redis]) await closeRedis(client);

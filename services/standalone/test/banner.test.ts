@@ -28,6 +28,15 @@ Muster 1.2.3 is ready on 0.0.0.0:7880 (uWebSockets.js)
 `);
 });
 
+test("while only this machine is listened to, it says so, and how to open it", () => {
+  const local = banner({ ...facts, host: "127.0.0.1" });
+  expect(local).toContain("devkey / secret. So only this machine is listened to, on 127.0.0.1.");
+  expect(local).toContain('give your own with MUSTER_KEYS="key: secret"; or MUSTER_HOST=0.0.0.0');
+  expect(local).not.toContain("Whoever reaches this port");
+  for (const host of ["::1", "localhost"])
+    expect(banner({ ...facts, host })).toContain(`listened to, on ${host}.`);
+});
+
 test("with keys, a Redis and a LiveKit of one's own it is calm", () => {
   const calm = banner({
     ...facts,

@@ -47,6 +47,32 @@ const stopSteps = (muster: Muster) =>
     .filter(({ msg, node }) => msg === "stop step" && node === undefined)
     .map(({ step, outcome }) => `${step} ${outcome}`);
 
+/** Whether it is heard on an address of this machine that is not the one of loopback that it would choose. */
+async function isOpen({ port }: Muster): Promise<boolean> {
+  try {
+    return (await fetch(`http://127.0.0.2:${port}/healthz`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+describe("where it listens", () => {
+  test.each([
+    ["everybody's keys: on this machine alone", {}, false],
+    [
+      "--dev beside own ones: likewise",
+      { MUSTER_KEYS: `${KEYS.key}: ${KEYS.secret}`, MUSTER_DEV: "1" },
+      false,
+    ],
+    ["own keys: everywhere", { MUSTER_KEYS: `${KEYS.key}: ${KEYS.secret}` }, true],
+    ["everybody's keys, and a host: where that says", { MUSTER_HOST: "0.0.0.0" }, true],
+  ])("with %s", async (_name, env, open) => {
+    const muster = await start(undefined, { MUSTER_HOST: "", ...env });
+    expect(await isOpen(muster)).toBe(open);
+    expect((await fetch(`${muster.url}/healthz`)).ok).toBe(true);
+  });
+});
+
 describe("keys", () => {
   test("without any, everybody's are in force, and that is said loudly", async () => {
     const muster = await start();
@@ -152,9 +178,16 @@ describe("the end", () => {
     muster.interrupt();
     expect(await muster.exited).toBe(0);
     expect(stopSteps(muster)).toEqual(
-      ["live streams", "gateway", "api", "dispatcher", "claim", "redis connections", "redis-server"].map(
-        (step) => `${step} done`,
-      ),
+      [
+        "live streams",
+        "gateway",
+        "api",
+        "dispatcher",
+        "metrics",
+        "claim",
+        "redis connections",
+        "redis-server",
+      ].map((step) => `${step} done`),
     );
     expect(isRunning(pid)).toBe(false);
   });

@@ -13,6 +13,7 @@ export const DISPATCH_ERROR_CODES = [
   "not_found",
   "already_exists",
   "failed_precondition",
+  "too_many_namespaces",
   "resource_exhausted",
   "unavailable",
   "internal",

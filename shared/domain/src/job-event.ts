@@ -9,6 +9,8 @@
  * rejected      that came to nothing                                  worker; reason: rejected, silent, undelivered, or
  *                                                                     unanswered by the deadline (its gateway was gone)
  * parked        no worker has room, or its order is on hold           position, estimatedWaitMs; or held
+ * suspected     several workers that are well otherwise could not     worker: the last of them; reason: silent, rejects,
+ *               do it: it is tried last from now on                   fails_early, never_starts
  * fallback      nobody took it in its time, and the next agent that   fromAgentName, fromDeployment
  *               its order names is asked
  * started       a worker accepted; LiveKit's JS_RUNNING from here on  worker, agentIdentity
@@ -28,6 +30,7 @@ export const JOB_EVENT_NAMES = [
   "agent_job_offered",
   "agent_job_rejected",
   "agent_job_parked",
+  "agent_job_suspected",
   "agent_job_fallback",
   "agent_job_started",
   "agent_job_redispatched",

@@ -52,3 +52,5 @@ export const LEASE_MS = 3_000;
  * namespace lives, the queue brings it in milliseconds; when it died with the entry in its hands, its heir looks at once.
  */
 export const GUARD_MS = 3_000;
+/** How long an agent is known where no worker of it stayed or took a job; a pool likewise (includes/remembering of the ledger). */
+export const BRIEF_MEMORY_MS = 600_000;

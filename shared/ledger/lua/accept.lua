@@ -6,6 +6,7 @@
 -- @key session-jobs session-jobs:<session>
 -- @key deadlines deadlines
 -- @include eventing
+-- @include clearing
 -- @include sticking
 -- @arg job string Job id.
 -- @arg session string The session whose socket carried the offer.
@@ -15,8 +16,8 @@
 -- @reply started started-at:int agent-identity:string
 -- @reply stale state:string
 
-local state, holder, held_epoch, started_at, identity, attempts, sticky, alone_until = unpack(redis.call("HMGET", job_key,
-  "state", "session", "epoch", "started_at", "agent_identity", "attempts", "sticky", "alone_until"))
+local state, holder, held_epoch, started_at, identity, attempts, sticky, alone_until, doubts = unpack(redis.call("HMGET",
+  job_key, "state", "session", "epoch", "started_at", "agent_identity", "attempts", "sticky", "alone_until", "doubts"))
 if not state then return { "stale", "unknown" } end
 holder, held_epoch, identity = holder or "", held_epoch or "0", identity or ""
 if holder ~= session or tonumber(held_epoch) ~= epoch then return { "stale", state } end
@@ -28,8 +29,8 @@ if state == "starting" or state == "running" then
   end
   return { "started", started_at, identity }
 end
-local pool, silent, rejects, ejected_at, cooling_until = unpack(redis.call("HMGET", session_key, "pool", "strikes_silent",
-  "strikes_rejects", "ejected_at", "cooling_until"))
+local pool, struck, ejected_at, cooling_until = unpack(redis.call("HMGET", session_key, "pool", "struck", "ejected_at",
+  "cooling_until"))
 if state ~= "offered" or not pool then return { "stale", state } end
 -- All callers have left: the timer of the offer ends the job (expire-job).
 if alone_until and now >= tonumber(alone_until) then return { "stale", state } end
@@ -38,7 +39,7 @@ if identity == "" then identity = agent_identity end
 redis.call("HSET", job_key, "state", "starting", "started_at", now, "updated_at", now, "agent_identity", identity,
   "accepted_epoch", epoch, "attempts", tonumber(attempts or 0) + 1)
 -- Neither silent nor refusing; whether it does its work is seen later (includes/ejecting), by its timer on probation.
-if silent or rejects then redis.call("HDEL", session_key, "strikes_silent", "strikes_rejects") end
+clear_by_acceptance(session_key, struck, job_key, doubts)
 if ejected_at and tonumber(cooling_until) <= now then redis.call("ZADD", deadlines_key, now, "session|" .. session) end
 if sticky then remember_taker(sticky, session) end
 redis.call("ZADD", session_jobs_key, now, job .. "#" .. epoch)

@@ -60,14 +60,14 @@ if chosen then
 end
 
 -- Those who refused are asked again after a while, whether they have room now or not: freed room wakes only jobs that
--- may use it. A back-off that runs already is not begun anew.
+-- may use it. So is whoever a suspect job may be tried with later. A back-off that runs already is not begun anew.
 local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job) or 0)
 local backs_off = record.state == "parked" and due < patience_ends(record)
 local count, got_room_in = 0, ""
 if record.state == "queued" then count, got_room_in = supersede(job, record) end
 if not backs_off then
   local retry_at = nil
-  if record.excluded ~= "" then
+  if record.excluded ~= "" or record.suspect_at ~= "0" then
     retry_at = now + math.min(30000, retry_ms * 2 ^ math.min(10, tonumber(record.rounds)))
     redis.call("HINCRBY", job_key, "rounds", 1)
   end

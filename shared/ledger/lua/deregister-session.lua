@@ -18,8 +18,8 @@ local gateway = redis.call("HGET", session_key, "gateway")
 if not gateway then return { "unknown" } end
 end_drain_of_worker(session)
 local fates, serve = no_fates(), {}
-local pool, came_lately = lose_session(session, gateway, grace_ms, guard_ms, goodbye, fates)
+local pool, lost = lose_session(session, gateway, grace_ms, guard_ms, goodbye, fates)
 local is_missed = pool and not goodbye and not (clean and #fates.orphaned == 0)
-if is_missed and count_loss(session, came_lately) then fates.guard = 1 end
+if is_missed and count_loss(session, lost) then fates.guard = 1 end
 also_serve(serve, pool, pool_has_room(pool))
 return { "deregistered", fates.requeued, fates.orphaned, fates.ended, serve, fates.guard }

@@ -33,13 +33,13 @@
 -- @arg early-ms int A job that fails before it ran for so long has failed at once.
 -- @arg awake-since-ms int Since when the caller, and Redis as it saw it, were there without a gap.
 -- @reply requeued serve:string
--- @reply retrying stop:json:shapes.Stop ejection:json:shapes.Ejection|null
--- @reply stopping stop:json:shapes.Stop|null outcome:string ejection:json:shapes.Ejection|null
+-- @reply retrying stop:json:shapes.Stop blame:json:shapes.Blame|null
+-- @reply stopping stop:json:shapes.Stop|null outcome:string blame:json:shapes.Blame|null
 -- @reply unjoined epoch:int
 -- @reply orphaned epoch:int
 -- @reply superseded serve:string count:int
 -- @reply fell_back
--- @reply ended outcome:string serve:string ejection:json:shapes.Ejection|null
+-- @reply ended outcome:string serve:string blame:json:shapes.Blame|null
 -- @reply idle
 
 local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job))
@@ -73,21 +73,21 @@ if state == "running" then
     return { "idle" }
   end
   local message = "the agent left the room without meaning to"
-  local ejection, at_once = nil, false
+  local blame, at_once, others_got_room = nil, false, false
   if record.left_how == "failed" then
-    ejection, at_once = went_wrong(record, tonumber(record.left_at), cool_ms, early_ms)
+    blame, at_once, others_got_room = went_wrong(record, tonumber(record.left_at), cool_ms, early_ms)
   else
-    went_well(record.session, record.started_at)
+    went_well(record)
   end
   if record.left_how == "failed" and may_restart(record) then
     -- Its process may live on without the room.
     local stop = add_stop(job, record, message, now + stop_ms)
     retry_job(job, record, "agent_left", message, record.wire, true, at_once)
-    return { "retrying", cjson.encode(stop), cjson.encode(ejection) }
+    return { "retrying", cjson.encode(stop), cjson.encode(blame) }
   end
   local outcome = record.left_how == "failed" and "failed" or "success"
   local got_room = end_job(job, record, outcome, "agent_left", outcome == "failed" and message or "", false)
-  return { "ended", outcome, to_serve(record.pool, got_room), cjson.encode(ejection) }
+  return { "ended", outcome, to_serve(record.pool, got_room or others_got_room), cjson.encode(blame) }
 end
 
 if is_left_alone(record) and (state == "queued" or state == "parked" or state == "offered") then
@@ -127,7 +127,7 @@ if state == "starting" then
     return { "idle" }
   end
   local stop = cjson.encode(add_stop(job, record, "the job was never seen to start", now + stop_ms))
-  local ejection = reports and strike(record.session, record, "never_starts", cool_ms, early_ms) or nil
+  local blame = reports and strike(record.session, record, "never_starts", cool_ms, early_ms) or nil
   local outcome = ""
   if not reports then
     outcome = "unknown"
@@ -141,7 +141,7 @@ if state == "starting" then
     exclude(job, record, record.session)
     tell_redispatched(job, record, "never_started", {})
   end
-  return { "stopping", stop, outcome, cjson.encode(ejection) }
+  return { "stopping", stop, outcome, cjson.encode(blame) }
 end
 
 if state == "orphaned" then

@@ -1,13 +1,14 @@
 -- explain-wait: why nobody has a waiting job now: what it waits for, and how it stands with each session of its pool, some a
 -- call, the longest connected first. Looks at what is true now, not at what the pool's set says. Reads only.
 -- `why`: release (on hold) | back_off (those who refused, or a failure, are given time) | turn (about to be tried) | room.
--- Verdicts: room | excluded | gateway_gone | left_out, not_favourite, labels (its order's wishes) | another (a simulated job
+-- Verdicts: room | excluded | gateway_gone | left_out, not_favourite, labels (its order's wishes) | suspect_job | another (a simulated job
 -- knows its only session), and what `measure` says; what is reserved for high priority is room for a job that has it.
 -- @key job job:<job>
 -- @key gateways gateways
 -- @key deadlines deadlines
 -- @include waiting
 -- @include placing
+-- @include sparing
 -- @family order order:
 -- @family pool-sessions pool-sessions:
 -- @arg job string Job id.
@@ -25,7 +26,8 @@ local function what_it_waits_for()
   if record.held == "1" then return "release" end
   if tonumber(record.not_before) > now then return "back_off" end
   if state == "queued" then return "turn" end
-  return record.excluded ~= "" and due < patience_ends(record) and "back_off" or "room"
+  local backs_off = record.excluded ~= "" or record.suspect_at ~= "0"
+  return backs_off and due < patience_ends(record) and "back_off" or "room"
 end
 
 local is_high = record and tonumber(record.priority) >= (placement_policy(record.pool).reserved_from or math.huge)
@@ -36,12 +38,13 @@ local function verdict_on(id, at)
   if record.only ~= "" and record.only ~= id then return "another" end
   if string.find("," .. record.excluded .. ",", "," .. id .. ",", 1, true) then return "excluded" end
   local has_room = at.verdict == "room" or (at.verdict == "reserved" and is_high)
-  return has_room and (objection(wishes, id, at) or "room") or at.verdict
+  return has_room and (spared(record, at) or objection(wishes, id, at) or "room") or at.verdict
 end
 
 local sessions = {}
 for _, id in ipairs(redis.call("ZRANGE", pool_sessions_of(record.pool), first, first + limit - 1)) do
   local at = measure(id)
-  if at then sessions[#sessions + 1] = { session = id, load = at.load, verdict = verdict_on(id, at) } end
+  if at then sessions[#sessions + 1] = { session = id, load = at.rank, verdict = verdict_on(id, at),
+    below_count = at.rank > at.load and 1 or nil } end
 end
 return { "waits", what_it_waits_for(), due, encode_list(sessions), redis.call("ZCARD", pool_sessions_of(record.pool)) }

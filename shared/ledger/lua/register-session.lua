@@ -18,6 +18,7 @@
 -- @include orphaning
 -- @include guarding
 -- @include answering
+-- @include forgetting
 -- @arg session string Session id, made by the gateway for this socket.
 -- @arg gateway string Node id of the gateway that holds the socket.
 -- @arg pool string Name of the pool (domain/pool).
@@ -50,8 +51,10 @@ if redis.call("EXISTS", session_key) == 0 then
   redis.call("HSET", session_key, unpack(fields))
   redis.call("ZADD", sessions_key, now, session)
   redis.call("SADD", gateway_sessions_key, session)
+  enter_pool(pool)
   redis.call("ZADD", pool_sessions_key, now, session)
-  count_return(session)
+  local made_good = count_return(session, pool, facts.api_key)
+  if made_good then redis.call("HSET", session_key, "made_good", made_good) end
   if redis.call("SCARD", orphans_of(pool)) > 0 then
     redis.call("HSET", session_key, "entering_until", string.format("%.0f", now + ENTERING_MS))
     set_timer("session|" .. session, now + ENTERING_MS)

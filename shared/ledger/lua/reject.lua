@@ -20,8 +20,8 @@
 -- @arg guard-ms int After this time the job is tried again if nobody did.
 -- @arg late-ms int Of `slow`: for how long, from now, an answer still counts; else 0.
 -- @reply extended answer-ms:int
--- @reply requeued serve:string ejection:json:shapes.Ejection|null
--- @reply ended serve:string ejection:json:shapes.Ejection|null
+-- @reply requeued serve:string blame:json:shapes.Blame|null
+-- @reply ended serve:string blame:json:shapes.Blame|null
 -- @reply stale state:string
 
 local record = read_job(job)
@@ -43,14 +43,16 @@ if reason == "slow" then
   end
 end
 redis.call("HSET", job_key, "refused_epoch", epoch)
-local ejection = nil
-if reason == "silent" then ejection = strike(session, record, "silent", cool_ms, 0) end
-if reason == "rejected" and not terminate then ejection = strike(session, record, "rejects", cool_ms, 0) end
+local blame, others_got_room = nil, false
+if reason == "silent" then blame, others_got_room = strike(session, record, "silent", cool_ms, 0) end
+if reason == "rejected" and not terminate then
+  blame, others_got_room = strike(session, record, "rejects", cool_ms, 0)
+end
 tell("rejected", job, record, { state = terminate and "ended" or "queued", reason = reason,
   outcome = terminate and "success" or "" })
 if terminate then
   local got_room = end_job(job, record, "success", "terminated_by_worker", "", false)
-  return { "ended", to_serve(record.pool, got_room), cjson.encode(ejection) }
+  return { "ended", to_serve(record.pool, got_room or others_got_room), cjson.encode(blame) }
 end
 -- Whatever the reason: one that could not be asked is gone or about to be. Exclusions end with the next back-off.
 exclude(job, record, session)
@@ -62,4 +64,4 @@ end
 local got_room = release(job, record)
 close_attempt(job, record, reason)
 requeue(job, now + guard_ms)
-return { "requeued", to_serve(record.pool, got_room), cjson.encode(ejection) }
+return { "requeued", to_serve(record.pool, got_room or others_got_room), cjson.encode(blame) }

@@ -1,7 +1,8 @@
--- report: a worker says how a job stands (UpdateJobStatus). Counts from the holder; and an end counts from any session of
--- the same pool that names the newest wire id, since only the worker that was given it knows it: a reconnected worker
--- sends what it queued on its new socket, before its MigrateJobRequest, and maybe before the old socket is known to be
--- gone. Counts also from the session that was lost, should its last word come after it.
+-- report: a worker says how a job stands (UpdateJobStatus). Counts from the holder. An end that names the newest wire id also
+-- counts from another session of the same pool: of an orphan, with its API key, and of the same worker (includes/same-worker), for one that
+-- reconnects sends what it queued on its new socket, before its MigrateJobRequest, and maybe before the old socket is known
+-- to be gone. From another worker it is refused while the holder is there. Counts also from the session that was lost,
+-- should its last word come after it.
 -- A job that failed is tried again, or ends (includes/failing); what its holder says of an end also speaks for or against it.
 -- A success of a job whose agent nobody saw in its room is doubted where presence is known (includes/unjoined): `checking`,
 -- until settle-unjoined decides; the worker's place is free at once.
@@ -17,6 +18,7 @@
 -- @include presence
 -- @include unjoined
 -- @include joining
+-- @include same-worker
 -- @arg job string Job id.
 -- @arg wire string The id as the worker wrote it.
 -- @arg session string The session that reports.
@@ -26,8 +28,8 @@
 -- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
 -- @arg early-ms int A job that fails before it ran for so long has failed at once.
 -- @reply running
--- @reply retrying serve:string ejection:json:shapes.Ejection|null due:int
--- @reply ended serve:string ejection:json:shapes.Ejection|null
+-- @reply retrying serve:string blame:json:shapes.Blame|null due:int
+-- @reply ended serve:string blame:json:shapes.Blame|null
 -- @reply checking serve:string due:int
 -- @reply released serve:string
 -- @reply refused reason:string
@@ -54,6 +56,11 @@ end
 if record.wire ~= wire or not (holds or record.pool == pool) then return { "refused", "held_elsewhere" } end
 local is_started = record.state == "starting" or record.state == "running" or record.state == "orphaned"
 if not is_started then return { "refused", record.state } end
+local function is_theirs()
+  if record.state == "orphaned" then return has_key_of_orphan(session, record) end
+  return is_same_worker(session, record.session)
+end
+if not holds and not is_theirs() then return { "refused", "another_worker" } end
 if record.reported ~= "" then
   if record.reported ~= status then return { "refused", "ended" } end
   return { "checking", to_serve(record.pool, true), tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job)) }
@@ -65,12 +72,12 @@ if status == "success" and must_doubt(record) then
 end
 
 -- What failed while its socket was gone, or is told on another one, may have failed for that.
-local ejection, at_once = nil, false
+local blame, at_once, others_got_room = nil, false, false
 if status ~= "running" and holds and pool and record.state ~= "orphaned" then
   if status == "success" then
-    went_well(session, record.started_at)
+    went_well(record)
   else
-    ejection, at_once = went_wrong(record, now, cool_ms, early_ms)
+    blame, at_once, others_got_room = went_wrong(record, now, cool_ms, early_ms)
   end
 end
 if pool then redis.call("HSET", session_key, "reports", 1) end
@@ -85,7 +92,7 @@ end
 
 if status == "success" or not may_restart(record) then
   local got_room = end_job(job, record, status, "reported", message, false)
-  return { "ended", to_serve(record.pool, got_room), cjson.encode(ejection) }
+  return { "ended", to_serve(record.pool, got_room or others_got_room), cjson.encode(blame) }
 end
 local got_room, due = retry_job(job, record, "failed", message, wire, false, at_once)
-return { "retrying", to_serve(record.pool, got_room), cjson.encode(ejection), due }
+return { "retrying", to_serve(record.pool, got_room or others_got_room), cjson.encode(blame), due }

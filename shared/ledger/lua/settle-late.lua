@@ -9,6 +9,7 @@
 -- @include serving
 -- @include answering
 -- @include ejecting
+-- @include clearing
 -- @include splitting
 -- @include sticking
 -- @arg job string Job id.
@@ -21,7 +22,7 @@
 -- @arg start-ms int Time in which the job must be seen to run.
 -- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
 -- @reply started started-at:int agent-identity:string serve:string
--- @reply noted state:string serve:string ejection:json:shapes.Ejection|null
+-- @reply noted state:string serve:string blame:json:shapes.Blame|null
 
 local record = read_job(job)
 local state = record and record.state or "unknown"
@@ -29,15 +30,20 @@ local is_same = record and tonumber(record.epoch) == epoch
 if is_same and record.session == session and (state == "starting" or state == "running") then
   return { "started", record.started_at, record.agent_identity, "" }
 end
-local pool, own_ms = unpack(redis.call("HMGET", session_of(session), "pool", "answer_ms"))
+local pool, own_ms, struck = unpack(redis.call("HMGET", session_of(session), "pool", "answer_ms", "struck"))
 if not pool then return { "noted", state, "", "null" } end
 local is_theirs = is_same and (state == "queued" or state == "parked") and record.late_by == session
 
 if answer == "none" then
   amend_attempt(job, session, epoch, "slow", "silent")
-  local ejection = strike(session, { offered_at = offered_at }, "silent", cool_ms, 0)
+  -- Whoever took the job since shows that it can be taken.
+  local is_open = record and state ~= "ended" and tonumber(record.accepted_epoch) < epoch
+  local offered = is_open and record or { id = job, order = record and record.order or "", room = record and record.room or "",
+    suspect_at = "0", is_cleared = true }
+  offered.offered_at = offered_at
+  local blame, got_room = strike(session, offered, "silent", cool_ms, 0)
   if is_theirs and record.split_state == "placed" then note_outcome(job, record, false, "silent") end
-  return { "noted", state, "", cjson.encode(ejection) }
+  return { "noted", state, to_serve(pool, got_room), cjson.encode(blame) }
 end
 
 lengthen_answer(session, pool, tonumber(own_ms), answer_ms)
@@ -60,7 +66,7 @@ local gateway = redis.call("HGET", session_of(session), "gateway")
 redis.call("HDEL", job_key, "refused_epoch", "late_by", "excluded")
 redis.call("HSET", job_key, "state", "starting", "session", session, "gateway", gateway, "started_at", now, "updated_at", now,
   "agent_identity", identity, "accepted_epoch", epoch, "attempts", attempts)
-redis.call("HDEL", session_of(session), "strikes_silent", "strikes_rejects")
+clear_by_acceptance(session_of(session), struck, job_key, record.doubts ~= "" and record.doubts)
 if record.sticky ~= "0" then remember_taker(record.sticky, session) end
 redis.call("ZADD", session_jobs_of(session), now, reservation(job, epoch))
 set_timer("job|" .. job, now + start_ms)

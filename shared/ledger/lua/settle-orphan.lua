@@ -50,7 +50,7 @@ end
 
 local function resume()
   if deserted then return finish("success", "nobody_left", "", true) end
-  if guarded_until() <= now then note_outcome(job, record, false, "worker_lost") end
+  if guarded_until(record) <= now then note_outcome(job, record, false, "worker_lost") end
   if policy_for(record) ~= "on_failure" then return finish("failed", "worker_lost", "the worker was lost", true) end
   forget_orphan(job, record)
   local got_room = release(job, record)
@@ -63,7 +63,7 @@ local function resume()
   return { "resumed", to_serve(record.pool, got_room) }
 end
 
-local guard_ends = guarded_until()
+local guard_ends = guarded_until(record)
 local bound = tonumber(record.orphaned_at) + silent_ms
 -- What is waited for because of the guard does not use the job's time up: it may still be resumed after it.
 if guard_ends > tonumber(record.orphaned_at) then bound = math.max(bound, guard_ends + 2 * recheck_ms) end

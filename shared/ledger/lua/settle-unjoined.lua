@@ -22,9 +22,9 @@
 -- @arg remove-ms int After this time an agent that joins all the same is to be put out of its room; 0 = nobody can.
 -- @arg cool-ms int How long a session is ejected at first; doubled each time, 5 min at most.
 -- @arg early-ms int A job that fails before it ran for so long has failed at once.
--- @reply ended outcome:string cause:string serve:string ejection:json:shapes.Ejection|null
--- @reply retrying due:int serve:string ejection:json:shapes.Ejection|null
--- @reply stopping stop:json:shapes.Stop outcome:string ejection:json:shapes.Ejection|null
+-- @reply ended outcome:string cause:string serve:string blame:json:shapes.Blame|null
+-- @reply retrying due:int serve:string blame:json:shapes.Blame|null
+-- @reply stopping stop:json:shapes.Stop outcome:string blame:json:shapes.Blame|null
 -- @reply kept due:int
 -- @reply stale state:string
 
@@ -37,9 +37,9 @@ if tonumber(record.epoch) ~= epoch or not (is_reported or is_unseen or record.st
 end
 local MESSAGE = "the agent never joined its room"
 
-local function finish(outcome, cause, message, ejection)
+local function finish(outcome, cause, message, blame, others_got_room)
   local got_room = end_job(job, record, outcome, cause, message, false)
-  return { "ended", outcome, cause, to_serve(record.pool, got_room), cjson.encode(ejection) }
+  return { "ended", outcome, cause, to_serve(record.pool, got_room or others_got_room), cjson.encode(blame) }
 end
 
 if is_reported then
@@ -50,10 +50,10 @@ if is_reported then
     note_outcome(job, record, false, "never_joined")
     return finish("canceled", "never_joined", MESSAGE)
   end
-  local ejection = strike(record.session, record, "fails_early", cool_ms, early_ms)
-  if not may_restart(record) then return finish("failed", "never_joined", MESSAGE, ejection) end
+  local blame, others_got_room = strike(record.session, record, "fails_early", cool_ms, early_ms)
+  if not may_restart(record) then return finish("failed", "never_joined", MESSAGE, blame, others_got_room) end
   local got_room, due = retry_job(job, record, "never_joined", MESSAGE, record.wire, false, true)
-  return { "retrying", due, to_serve(record.pool, got_room), cjson.encode(ejection) }
+  return { "retrying", due, to_serve(record.pool, got_room or others_got_room), cjson.encode(blame) }
 end
 
 if verdict ~= "never" or (is_unseen and not company) then
@@ -69,7 +69,7 @@ if not company then
   end_job(job, record, "canceled", "never_joined", MESSAGE, true)
   return { "stopping", stop, "canceled", "null" }
 end
-local ejection = strike(record.session, record, "never_starts", cool_ms, early_ms)
+local blame = strike(record.session, record, "never_starts", cool_ms, early_ms)
 local outcome = ""
 if tonumber(record.attempts) >= tonumber(record.max_attempts) then
   outcome = "failed"
@@ -80,4 +80,4 @@ else
   exclude(job, record, record.session)
   tell_redispatched(job, record, "never_started", {})
 end
-return { "stopping", stop, outcome, cjson.encode(ejection) }
+return { "stopping", stop, outcome, cjson.encode(blame) }

@@ -39,6 +39,11 @@ export function linkScript(script, includes) {
   };
   checkNames(script, linked, code);
   const bodies = [...withoutUncalled(parts, script.body), script.body];
+  bodies.splice(
+    0,
+    parts.length,
+    ...bodies.slice(0, -1).map((body, index) => closed(body, without(bodies, index))),
+  );
   return { ...linked, source: `${prelude(linked)}\n${bodies.join("\n\n")}\n` };
 }
 
@@ -71,6 +76,26 @@ function withoutUncalled(parts, body) {
     );
   }
   return bodies;
+}
+
+/** What an include declares for all of itself: functions, and names at the beginning of a line. */
+const DECLARATION = /^local (?:function (\w+)|([\w, ]+?)(?= =|$))/gm;
+
+const without = (bodies, index) => bodies.filter((_, other) => other !== index).join("\n");
+
+/** An include in a block of its own, so that of its names only those that others use count against Lua's 200. */
+function closed(body, others) {
+  const words = countWords(others);
+  const declared = [...body.matchAll(DECLARATION)].map(([, name, list]) => name ?? list);
+  const isShared = (names) => names.split(", ").some((name) => words.has(name));
+  const shared = declared.filter(isShared);
+  if (shared.length === declared.length) return body;
+  if (shared.length === 0) return "";
+  const opened = body.replace(DECLARATION, (all, name, list) => {
+    if (!isShared(name ?? list)) return all;
+    return name === undefined ? list : `function ${name}`;
+  });
+  return `local ${shared.join(", ")}\ndo\n${opened.trimEnd()}\nend`;
 }
 
 function countWords(code) {
@@ -126,7 +151,8 @@ function checkNames(script, linked, code) {
     if (!isUsed(lua(name), code) && !inTemplate)
       throw new HeaderError(`${script.name}: ${name} is declared and never used`);
   }
-  for (const [name] of bare.matchAll(/\b\w+_(?:key|of)\b/g)) {
+  // A field may be called so: in quotes, or behind a dot.
+  for (const [name] of bare.matchAll(/(?<![".\w])\w+_(?:key|of)\b/g)) {
     if (!declared.has(name)) throw new HeaderError(`${script.name}: ${name} is used and not declared`);
   }
   if (/\b(KEYS|ARGV)\b/.test(bare))

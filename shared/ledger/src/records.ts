@@ -3,7 +3,7 @@
  * Fields and their meaning are written by the scripts. Empty texts and zeros are not kept for a job.
  */
 
-import { EJECTION_REASONS, type EjectionReason, type HealthState } from "@muster/domain/ejection";
+import type { EjectionReason, HealthState } from "@muster/domain/ejection";
 import { decodeFallback, type FallbackStep } from "@muster/domain/fallback";
 import type { JobOutcome, JobState } from "@muster/domain/job";
 import type { JobType } from "@muster/domain/pool";
@@ -59,6 +59,8 @@ export interface JobRecord {
   /** 0 until a worker accepted. */
   startedAtMs: number;
   runningAtMs: number;
+  /** Since when it is suspect: several workers that are well otherwise could not do it; 0 while it is not. */
+  suspectAtMs: number;
   /** When its holder was lost, the last time; 0 when never. */
   orphanedAtMs: number;
   /** When it was sent to be resumed elsewhere, the last time; 0 when never. */
@@ -173,6 +175,7 @@ export function jobRecord(hash: Hash): JobRecord {
     offeredAtMs: number(hash, "offered_at"),
     startedAtMs: number(hash, "started_at"),
     runningAtMs: number(hash, "running_at"),
+    suspectAtMs: number(hash, "suspect_at"),
     orphanedAtMs: number(hash, "orphaned_at"),
     resumedAtMs: number(hash, "resumed_at"),
     endedAtMs: number(hash, "ended_at"),
@@ -217,7 +220,7 @@ export function orderRecord(hash: Hash): OrderRecord {
 }
 
 export function sessionRecord(hash: Hash): SessionRecord {
-  const strikes = EJECTION_REASONS.reduce((sum, reason) => sum + number(hash, `strikes_${reason}`), 0);
+  const strikes = text(hash, "struck").split(";").length - 1;
   return {
     id: text(hash, "id"),
     gateway: text(hash, "gateway"),

@@ -210,9 +210,22 @@ export interface Ejection {
   until_ms: number;
   /** How many times it was ejected since it last was well; this one counts. */
   ejections: number;
-  /** No other session of its pool could take work, so that it is kept away for no longer than the first time. */
+  /** No other session of its pool can take work, so that it is not ejected: `until_ms` is now. */
   last_of_pool: boolean;
 }
+
+/** A job that came to nothing with several workers that are well otherwise: it is at fault, and tried last from now on. */
+export interface SuspectJob {
+  suspect: string;
+  room: string;
+  /** Name of the agent that was asked; empty when it has none. */
+  agent: string;
+  /** What the last of them made of it. */
+  reason: EjectionReason;
+}
+
+/** Whose fault it was that a job came to nothing, where that has consequences. */
+export type Blame = Ejection | SuspectJob;
 
 /** A drain as it is kept: whom it covers, and since when. */
 export interface StoredDrain {
@@ -269,6 +282,7 @@ export const VERDICTS = [
   "drained",
   "cooling",
   "probation",
+  "suspect_job",
   "entering",
   "unknown_load",
 ] as const;
@@ -280,6 +294,8 @@ export interface Standing {
   /** Projected, 0–1. */
   load: number;
   verdict: Verdict;
+  /** 1: what it says is far below what its jobs cost its peers; `load` is by these. */
+  below_count?: 1;
 }
 
 /** How jobs are placed. Absent members are as the gateways' configuration has them, or mean none. */
@@ -357,4 +373,26 @@ export interface OrderWithJobs {
   order: Record<string, string>;
   /** `{}` when Redis wrote an empty list; readers use `Object.values`. */
   jobs: Record<string, string>[];
+}
+
+/** A pool that a namespace knows, with or without workers. */
+export interface KnownPool {
+  /** Its name, as poolName of domain/pool writes it. */
+  pool: string;
+  /** When a worker registered last, and when the last one left; 0: somebody is there, or that is not known. */
+  registered_at: number;
+  left_at: number;
+  /** Connected now. */
+  sessions: number;
+  /** Jobs that wait in it. */
+  parked: number;
+  /** 1: no worker stayed so far, and it is forgotten a few minutes after the last one left. */
+  brief: 0 | 1;
+}
+
+/** A worker that for several samples said a load far below what its jobs cost its peers, `floor` by their cost; 0: it fits again. */
+export interface Misfit {
+  session: string;
+  load: number;
+  floor: number;
 }

@@ -104,7 +104,8 @@ function oneJob(id: string, kept: Hash, { hashes, zsets, sets }: Snapshot, nowMs
     check("what its next step waits for", steps[step + 1]?.after_ms ?? 0, Number(job.fallback_after ?? 0));
   }
 
-  const rank = (1000 - Number(job.priority)) * RANK_STEP + Number(job.created_at);
+  const place = Number(job.suspect_at ?? 0) > 0 ? 1001 : 1000 - Number(job.priority);
+  const rank = place * RANK_STEP + Number(job.created_at);
   const isHeld = job.held === "1";
   check(
     "rank in line",

@@ -53,7 +53,8 @@ function oneSession(id: string, session: Hash, snapshot: Snapshot, nowMs: number
   if (closedUntil > nowMs && timer !== closedUntil)
     found.push(`${id} is not told when it may be asked again`);
   found.push(...healthProblems(id, session, { hashes, zsets }, timer));
-  if (zsets.get("losses")?.has(id)) found.push(`${id} is there and counts as lost`);
+  if (zsets.get(`losses:${session.pool}|${session.api_key}`)?.has(id))
+    found.push(`${id} is there and counts as lost`);
   // Over, and its timer not looked at yet: in or out, both are right.
   if (timer !== undefined && timer <= nowMs) return found;
   const givenAt = [...(zsets.get(`session-jobs:${id}`)?.values() ?? [])];
@@ -70,7 +71,7 @@ function oneSession(id: string, session: Hash, snapshot: Snapshot, nowMs: number
   return found;
 }
 
-const STRIKES = /^strikes_|^(ejections|why|failed_at)$/;
+const STRIKES = /^(struck|ejections|why|failed_at)$/;
 
 /** Ejected until its timer was looked at; then on probation until nothing is held against it, and looked at while it may be. */
 function healthProblems(
@@ -128,7 +129,10 @@ export function placement(session: Hash, givenAt: readonly number[], nowMs: numb
   if (jobs >= mostJobs || load >= mostLoad) return undefined;
   const isReserved =
     jobs >= mostJobs - (policy.reserved_jobs ?? 0) || load >= mostLoad - (policy.reserved_load ?? 0);
-  return { room: isReserved ? ("reserved" as const) : ("pool" as const), load: Number(load.toFixed(6)) };
+  const isWeighed = session.load_floor !== undefined && policy.strategy !== "pack";
+  const floor = isWeighed ? Number(session.load_floor) + uncounted * Number(session.floor_cost) : 0;
+  const rank = Math.min(1, Math.max(load, floor));
+  return { room: isReserved ? ("reserved" as const) : ("pool" as const), load: Number(rank.toFixed(6)) };
 }
 
 function placeProblems(key: string, members: string[], { hashes }: Snapshot): string[] {

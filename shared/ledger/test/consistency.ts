@@ -12,12 +12,12 @@ import { sessionProblems } from "./consistency-sessions.js";
 import { type Hash, readNamespace, type Snapshot } from "./snapshot.js";
 
 const SINGLE_KEYS = new Set(
-  "jobs ended-jobs orders ended-orders sessions gateways pools left-pools deadlines stops index losses arrivals guard events listening held placement costs drains splits".split(
+  "jobs ended-jobs orders ended-orders sessions gateways pools left-pools brief-pools deadlines stops index events listening held placement costs drains splits".split(
     " ",
   ),
 );
 const FAMILIES = new Set(
-  "job attempts merged session session-jobs pool pool-sessions reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad unheard".split(
+  "job attempts merged session session-jobs pool pool-sessions losses arrivals pools-lost guard reserved ejected parked orphans order order-jobs room-orders pace gateway-sessions gateway-stops split split-good split-bad unheard".split(
     " ",
   ),
 );
@@ -45,7 +45,7 @@ function keyProblems({ hashes, zsets, sets, lists, volatile }: Snapshot): string
       (key) =>
         key !== "listening" &&
         key !== "presence" &&
-        !/^(answer-time|join-time|pace|sticky|merged|unheard):/.test(key),
+        !/^(answer-time|join-time|pace|sticky|merged|unheard|losses|arrivals|pools-lost|guard):/.test(key),
     )
     .map((key) => `${key} would expire by itself`);
   for (const key of [...hashes.keys(), ...zsets.keys(), ...sets.keys(), ...lists.keys()]) {
@@ -58,12 +58,6 @@ function keyProblems({ hashes, zsets, sets, lists, volatile }: Snapshot): string
   );
   const isBusy = waiting.length > 0 || zsets.has("sessions");
   if (isBusy && hashes.get("index")?.awake !== "1") found.push("jobs or sessions in a namespace that rests");
-  if (
-    !isBusy &&
-    hashes.get("index")?.awake !== "1" &&
-    (zsets.has("losses") || zsets.has("arrivals") || hashes.has("guard"))
-  )
-    found.push("losses, arrivals or a guard in a namespace that rests");
   if (!isBusy && hashes.get("index")?.awake !== "1" && volatile.includes("listening"))
     found.push("listened to in a namespace that rests");
   return found;

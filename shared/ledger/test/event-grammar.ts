@@ -14,6 +14,7 @@ const FOLLOWS: Record<string, Phase[]> = {
   offered: ["waits"],
   rejected: ["offered"],
   parked: ["waits"],
+  suspected: ["waits", "offered", "started"],
   fallback: ["waits"],
   started: ["waits", "offered"],
   redispatched: ["started"],
@@ -43,7 +44,7 @@ export function eventProblems(events: readonly Told[], states: ReadonlyMap<strin
     const before = workers.get(job);
     if (before !== undefined) found.push(...workerProblems(told, before));
     workers.set(job, told.worker);
-    phases.set(job, LEADS_TO[event] ?? "none");
+    phases.set(job, event === "suspected" ? phase : (LEADS_TO[event] ?? "none"));
   }
   for (const [job, phase] of phases) {
     const state = states.get(job);

@@ -4,7 +4,10 @@
 import { endDrainOfWorker } from "./ledger-model-drains.js";
 import { type ModelState, poolOf, stepAt } from "./ledger-model-state.js";
 import type { ModelJob } from "./ledger-model-types.js";
+import { modelAddressOf } from "./model-places.js";
 import * as ms from "./scene.js";
+
+const isSameWorker = (session: string, other: string) => modelAddressOf(session) === modelAddressOf(other);
 
 type Verdict = "absent" | "present" | "unknown";
 interface Settling {
@@ -41,7 +44,7 @@ export class RecoveryModel {
     if (lease > state.nowMs) return "idle";
     if (lease < awakeSinceMs && state.nowMs < awakeSinceMs + ms.HOLD_MS) return "idle";
     const lost = [...state.sessions].filter(([, session]) => session.gateway === gateway);
-    const fates = lost.flatMap(([id]) => state.lose(id, "counted"));
+    const fates = [...new Set(lost.flatMap(([id]) => state.lose(id, "counted")))];
     state.leases.delete(gateway);
     return `lost ${fates.sort().join()}`;
   }
@@ -72,7 +75,7 @@ export class RecoveryModel {
     const live = state.sessions.get(session);
     if (live === undefined) return "unknown_session";
     const moved = new Map<string, number>();
-    const [stops, refused, closed, fates]: string[][] = [[], [], [], []];
+    const [stops, refused, kept, closed, fates]: string[][] = [[], [], [], [], []];
     for (const wire of wires) {
       const [id = "", number = "1"] = wire.split(".");
       const job = state.jobs.get(id);
@@ -87,12 +90,16 @@ export class RecoveryModel {
       } else {
         const holder = job.session;
         const isHeld = (job.state === "starting" || job.state === "running") && !job.isDoubted;
+        if (isHeld && holder !== session && !isSameWorker(session, holder)) {
+          kept?.push(wire);
+          continue;
+        }
         if (isHeld && holder === session && state.wire(id) === wire) state.runsAgain(id, job);
         else {
           if (isHeld && holder !== session) {
             closed?.push(holder);
             fates?.push(...state.lose(holder, "half-open"));
-            state.forgetArrival(session);
+            state.guards.forgetArrival(session, live.pool);
           }
           state.takeOver(id, job, session, job.epoch + 1, wire);
         }
@@ -106,7 +113,9 @@ export class RecoveryModel {
       [...moved.keys()].some((wire) => fate.startsWith(wire.split(".")[0] ?? ""));
     const left = (fates ?? []).filter((fate) => !fate.endsWith("orphaned") || !isMoved(fate));
     const held = [...moved].map(([wire, epoch]) => `${wire}@${epoch}`);
-    return ["migrated", held, stops, refused, closed, left.sort()].map((list) => list?.toString()).join(" ");
+    return ["migrated", held, stops, refused, kept, closed, left.sort()]
+      .map((list) => list?.toString())
+      .join(" ");
   }
 
   settle(id: string, epoch: number, verdict: Verdict, { unproven, deserted, removeMs }: Settling): string {
@@ -130,7 +139,7 @@ export class RecoveryModel {
       job.graceUntil = Math.max(job.graceUntil, recheckAt);
       return this.#keep(id, job, recheckAt, 0);
     }
-    const { until } = state.guard;
+    const until = state.guards.until(job.holderPool, job.orphanedAt);
     if (state.nowMs < until) return this.#keep(id, job, Math.min(until, recheckAt), 1);
     const graceEnds =
       until > job.orphanedAt ? Math.max(job.graceUntil, until + ms.RECHECK_MS) : job.graceUntil;
@@ -140,7 +149,7 @@ export class RecoveryModel {
   }
 
   #keep(id: string, job: ModelJob, until: number, guard: number): string {
-    const { until: guardEnds } = this.#state.guard;
+    const guardEnds = this.#state.guards.until(job.holderPool, job.orphanedAt);
     const isGuarded = guardEnds > job.orphanedAt;
     const bound = Math.max(job.orphanedAt + ms.SILENT_MS, isGuarded ? guardEnds + 2 * ms.RECHECK_MS : 0);
     if (this.#state.nowMs >= bound) {
@@ -157,7 +166,7 @@ export class RecoveryModel {
       this.#endStopped(id, job, "success", "nobody_left", canAsk);
       return "ended success";
     }
-    if (state.guard.until <= state.nowMs) state.splits.note(id, job, false);
+    if (state.guards.until(job.holderPool, job.orphanedAt) <= state.nowMs) state.splits.note(id, job, false);
     if (!job.restarts) {
       this.#endStopped(id, job, "failed", "worker_lost", canAsk);
       return "ended failed";

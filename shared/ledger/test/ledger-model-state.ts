@@ -1,13 +1,16 @@
 /**
  * Owns what the model of the ledger remembers, and the moves that several scripts share: places, pool, stops, offers,
- * losses. The scripts themselves are in ledger-model.ts and ledger-model-recovery.ts.
+ * losses; the guards are in ledger-model-guards.ts. The scripts themselves are in ledger-model.ts and ledger-model-recovery.ts.
  */
 import { isLegalTransition, type JobState } from "@muster/domain/job";
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { placement } from "./consistency-sessions.js";
+import { clearJob, isSpared } from "./ledger-model-blame.js";
+import { GuardsModel } from "./ledger-model-guards.js";
 import { tryEjected, watch, wellHealth } from "./ledger-model-health.js";
 import { JoinTimes } from "./ledger-model-joins.js";
 import type { ModelJob, ModelSession, ModelStop, ModelTerms } from "./ledger-model-types.js";
+import { WeightsModel } from "./ledger-model-weights.js";
 import { choose, learn, learnLess, NOTHING_LEARNT, six } from "./placement-model.js";
 import * as ms from "./scene.js";
 import { SplitModel } from "./split-model.js";
@@ -18,9 +21,6 @@ type Room = NonNullable<ReturnType<typeof placement>>;
 const NEVER = Number.NaN;
 /** No timer. */
 export const NEVER_DUE = Number.POSITIVE_INFINITY;
-const WINDOW_MS = 10_000;
-const RETURN_MS = 20_000;
-const GUARD_UP_MS = 300_000;
 
 export class ModelState {
   nowMs = 0;
@@ -34,14 +34,13 @@ export class ModelState {
   drainsRevision = 0;
   /** Somebody can say whether an agent is in its room. */
   knowsPresence = false;
-  guard = { until: 0, before: 0 };
-  #losses = new Map<string, number>();
-  readonly #arrivals = new Map<string, number>();
+  readonly guards: GuardsModel;
   readonly #places = new Map<string, Map<string, number>>();
   /** Who stands in a pool, or among those with reserved room, and at which load. */
   readonly #rooms = new Map<string, Room>();
   /** What was learnt in a pool. */
   readonly costs = new Map<string, number>();
+  readonly weights = new WeightsModel(this);
   /** How long the workers of a pool are known to need for an answer. */
   readonly taught = new Map<string, number>();
   readonly joins = new JoinTimes();
@@ -49,8 +48,20 @@ export class ModelState {
   policy: PlacementPolicy = {};
   readonly splits = new SplitModel<ModelJob>(this);
 
+  constructor() {
+    const { sessions } = this;
+    const now = () => this.nowMs;
+    this.guards = new GuardsModel({
+      get nowMs() {
+        return now();
+      },
+      there: (pool) => [...sessions.values()].filter((one) => pool === undefined || one.pool === pool).length,
+      session: (id) => sessions.get(id),
+    });
+  }
+
   newJob(terms: ModelTerms, pool: string): ModelJob {
-    const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0 };
+    const counts = { epoch: 0, offers: 0, attempts: 0, rounds: 0, acceptedEpoch: 0 };
     const epochs = { refusedEpoch: NEVER, resumedEpoch: NEVER, withdrawnEpoch: NEVER };
     const texts = {
       session: "",
@@ -59,9 +70,10 @@ export class ModelState {
       failedWire: "",
       lateBy: "",
       excluded: new Set<string>(),
+      doubts: [],
     };
     const times = { createdAt: this.nowMs, due: this.nowMs + ms.GUARD_MS, orphanedAt: 0 };
-    const begins = { offeredAt: 0, startedAt: 0, runningAt: 0, seekAt: 0 };
+    const begins = { offeredAt: 0, startedAt: 0, runningAt: 0, seekAt: 0, suspectAt: 0 };
     const ends = {
       waitUntil: this.nowMs + ms.WAIT_MS,
       aloneUntil: 0,
@@ -69,7 +81,7 @@ export class ModelState {
       graceUntil: 0,
       unseenUntil: 0,
     };
-    const rest = { state: "queued" as JobState, holderReports: false, isNamed: false };
+    const rest = { state: "queued" as JobState, holderReports: false, holderPool: "", isNamed: false };
     const presence = { isJoined: false, isDoubted: false };
     const hold = { isOnHold: false, isHeld: false };
     const usual = { oneLife: false, waitMs: ms.WAIT_MS, maxAttempts: ms.MAX_ATTEMPTS };
@@ -90,13 +102,25 @@ export class ModelState {
   }
 
   newSession(gateway: string, pool: string, cap: number): ModelSession {
-    const times = { sampledAt: 0, coolingUntil: 0, enteringUntil: 0 };
+    const times = { connectedAt: this.nowMs, sampledAt: 0, coolingUntil: 0, enteringUntil: 0 };
     const learnt = { learntCost: this.costs.get(pool), learning: NOTHING_LEARNT };
-    const counted = { counts: false, miscount: 0, miscounts: 0, surplus: 0 };
+    const weighed = { isTaught: false, weight: undefined, misfits: 0 };
+    const counted = { ...weighed, counts: false, miscount: 0, miscounts: 0, surplus: 0 };
     const answerMs = this.taught.get(pool);
     const state = { status: "available" as const, load: 0, reports: false, answerMs };
     const drains = { followed: 0, isDrained: false };
-    return { gateway, pool, cap, ...drains, ...state, ...times, ...learnt, ...counted, ...wellHealth() };
+    return {
+      gateway,
+      pool,
+      cap,
+      madeGood: undefined,
+      ...drains,
+      ...state,
+      ...times,
+      ...learnt,
+      ...counted,
+      ...wellHealth(),
+    };
   }
 
   /** The drain of this worker alone. */
@@ -139,7 +163,10 @@ export class ModelState {
     const cost = learntCost ?? this.policy.job_load ?? 0.1;
     const hash = { status, draining: "0", load: `${load}`, cap: `${cap}`, cost: `${cost}`, max_load: "0.7" };
     const times = { sampled_at: `${sampledAt}`, cooling_until: `${coolingUntil}` };
+    const { weight } = session;
+    const weighed = weight && { load_floor: `${weight.floor}`, floor_cost: `${weight.cost}` };
     const rest = {
+      ...weighed,
       entering_until: `${enteringUntil}`,
       surplus: `${surplus}`,
       ...(isDrained && { drained: "DR_1" }),
@@ -172,6 +199,7 @@ export class ModelState {
   }
 
   requeueStarted(job: ModelJob, due: number): void {
+    if (job.state === "orphaned") clearJob(job);
     this.requeue(job, due);
     const times = { unseenUntil: 0, notBefore: 0, runningAt: 0, seekAt: 0 };
     const over = { ...times, resumedEpoch: NEVER, withdrawnEpoch: NEVER, isJoined: false, isDoubted: false };
@@ -257,6 +285,8 @@ export class ModelState {
     const cost = fromLine ?? learnLess(seen, load, believed);
     if (cost === undefined) return;
     session.learntCost = cost;
+    session.isTaught = true;
+    if (session.weight !== undefined) return;
     const common = this.costs.get(session.pool) ?? cost;
     this.costs.set(session.pool, six(common + 0.1 * (cost - common)));
   }
@@ -265,7 +295,7 @@ export class ModelState {
     const isHigh = job.priority >= (this.policy.reserved_from ?? Number.POSITIVE_INFINITY);
     const takes = (session: string) => {
       const lease = this.leases.get(this.sessions.get(session)?.gateway ?? "") ?? 0;
-      return !job.excluded.has(session) && lease > this.nowMs;
+      return !job.excluded.has(session) && !isSpared(this, session, job) && lease > this.nowMs;
     };
     for (const room of isHigh ? (["pool", "reserved"] as const) : (["pool"] as const)) {
       const members = [...this.#rooms].filter(
@@ -284,7 +314,6 @@ export class ModelState {
     const parked = [...this.jobs].filter(
       ([, job]) => job.state === "parked" && !job.isHeld && poolOf(job) === pool,
     );
-    const rank = (job: ModelJob) => (1000 - job.priority) * 2 ** 42 + job.createdAt;
     return parked.sort(([a, x], [b, y]) => rank(x) - rank(y) || (a < b ? -1 : 1));
   }
 
@@ -337,9 +366,10 @@ export class ModelState {
 
   /** What became of the jobs, as words. */
   lose(id: string, how: "counted" | "goodbye" | "half-open"): string[] {
-    const { reports = false, pool = "" } = this.sessions.get(id) ?? {};
+    const session = this.sessions.get(id);
+    const { reports = false, pool = "" } = session ?? {};
     this.sessions.delete(id);
-    const cameLately = this.#arrivals.delete(id);
+    const lost = session && this.guards.leaves(id, pool, session);
     this.#rooms.delete(id);
     this.timers.delete(id);
     // It may come back under its id.
@@ -361,47 +391,20 @@ export class ModelState {
         const unseenUntil = record.state === "starting" ? record.unseenUntil || record.due : 0;
         this.move(record, "orphaned");
         const graceUntil = this.nowMs + ms.GRACE_MS;
-        const kept = { orphanedAt: this.nowMs, holderReports: reports, unseenUntil };
+        const kept = { orphanedAt: this.nowMs, holderReports: reports, holderPool: pool, unseenUntil };
         Object.assign(record, { ...kept, graceUntil, due: graceUntil });
         fates.push(`${job} orphaned`);
       }
     }
     tryEjected(this, pool);
-    if (how === "counted" && this.#countLoss(id, cameLately)) fates.push("guard");
+    if (how === "counted" && lost !== undefined && this.guards.countLoss(lost)) fates.push("guard");
     return fates;
   }
-
-  #countLoss(id: string, cameLately: boolean): boolean {
-    if (this.guard.until > this.nowMs) return false;
-    this.#forgetBefore(this.#arrivals, RETURN_MS);
-    if (!cameLately && forgetOldest(this.#arrivals)) return false;
-    this.#losses.set(id, this.nowMs);
-    this.#forgetBefore(this.#losses, WINDOW_MS);
-    const before = this.#losses.size + this.sessions.size;
-    if (this.#losses.size < 3 || this.#losses.size / before <= 0.3) return false;
-    this.guard = { until: this.nowMs + GUARD_UP_MS, before };
-    this.#losses = new Map();
-    return true;
-  }
-
-  countReturn(id: string): void {
-    if (this.guard.until > this.nowMs) {
-      if (this.sessions.size / this.guard.before >= 0.7) this.guard.until = this.nowMs;
-      return;
-    }
-    const makesGood = this.#losses.delete(id) || forgetOldest(this.#losses);
-    this.#forgetBefore(this.#arrivals, RETURN_MS);
-    if (!makesGood) this.#arrivals.set(id, this.nowMs);
-  }
-
-  forgetArrival(id: string): void {
-    this.#arrivals.delete(id);
-  }
-
-  #forgetBefore(times: Map<string, number>, ms: number): void {
-    for (const [id, at] of times) if (at <= this.nowMs - ms) times.delete(id);
-  }
 }
+
+/** Where it stands in line: the lower, the sooner. */
+export const rank = ({ priority, suspectAt, createdAt }: ModelJob): number =>
+  (suspectAt > 0 ? 1001 : 1000 - priority) * 2 ** 42 + createdAt;
 
 export const poolOf = ({ step, sidePool, steps }: ModelJob): string =>
   (step === 0 ? sidePool : undefined) ?? steps[step]?.pool ?? "";
@@ -427,12 +430,6 @@ export const isLeftAlone = ({ aloneUntil }: ModelJob, nowMs: number): boolean =>
 
 export const waitsAlone = (job: ModelJob, nowMs: number): boolean =>
   ["queued", "parked", "offered"].includes(job.state) && isLeftAlone(job, nowMs);
-
-/** Of those of one millisecond the first by name, as in a sorted set. False when there is none. */
-function forgetOldest(times: Map<string, number>): boolean {
-  const [oldest] = [...times].sort(([a, atA], [b, atB]) => atA - atB || (a < b ? -1 : 1));
-  return oldest !== undefined && times.delete(oldest[0]);
-}
 
 /** When the agent of a job that runs is looked for. */
 function runningDue({ seekAt, isJoined }: ModelJob): number {

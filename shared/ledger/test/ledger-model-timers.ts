@@ -56,7 +56,8 @@ export class TimersModel {
       state.requeue(job, state.nowMs + ms.GUARD_MS);
       return "fell_back";
     }
-    const isPlaced = job.splitState !== "" && job.step === 0 && job.excluded.size === 0;
+    const isPlaced =
+      job.splitState !== "" && job.step === 0 && job.excluded.size === 0 && job.suspectAt === 0;
     if (job.state === "parked" && isPlaced && state.splits.standsWell(id, job)) {
       job.due = state.nextLook(job);
       return "idle";
@@ -111,7 +112,7 @@ export class TimersModel {
       state.end(id, job, "canceled", "never_joined", !isDoubted);
       return isDoubted ? "ended canceled" : "stopping";
     }
-    const ejection = strike(state, holder, job, isDoubted ? "fails_early" : "never_starts");
+    const ejection = strike(state, holder, id, job, isDoubted ? "fails_early" : "never_starts");
     const isLast = job.attempts >= job.maxAttempts;
     if (isLast || (isDoubted && !job.restarts)) {
       state.end(id, job, "failed", isDoubted ? "never_joined" : "never_started", !isDoubted);
@@ -184,7 +185,7 @@ export class TimersModel {
     }
     const holder = job.session;
     state.stop(holder, state.wire(id), `${id}#${job.epoch}`);
-    const ejection = reports ? strike(state, holder, job, "never_starts") : "";
+    const ejection = reports ? strike(state, holder, id, job, "never_starts") : "";
     if (!reports) state.end(id, job, "unknown", "never_seen", true);
     else if (job.attempts >= job.maxAttempts) state.end(id, job, "failed", "never_started", true);
     else {

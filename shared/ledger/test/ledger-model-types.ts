@@ -38,9 +38,16 @@ export interface ModelJob extends DividedJob {
   graceUntil: number;
   unseenUntil: number;
   holderReports: boolean;
+  /** Whose guard is its own, as an orphan. */
+  holderPool: string;
   attempts: number;
   rounds: number;
+  /** Whom it came to nothing with, and how, since it was last taken or did well; and since when it is suspect, 0 while not. */
+  doubts: { session: string; at: number; reason: EjectionReason }[];
+  suspectAt: number;
   refusedEpoch: number;
+  /** Of the newest offer that a worker took; 0 = none. */
+  acceptedEpoch: number;
   resumedEpoch: number;
   withdrawnEpoch: number;
   failedWire: string;
@@ -75,6 +82,9 @@ export interface ModelSession extends ModelHealth {
   gateway: string;
   pool: string;
   cap: number;
+  connectedAt: number;
+  /** When the loss was that it made good (ledger-model-guards). */
+  madeGood: number | undefined;
   status: "available" | "full";
   load: number;
   sampledAt: number;
@@ -89,6 +99,11 @@ export interface ModelSession extends ModelHealth {
   /** What a job costs here, once it was learnt; and from what. */
   learntCost: number | undefined;
   learning: Learning;
+  /** It was learnt from its own jobs. */
+  isTaught: boolean;
+  /** What its word is taken for while it does not fit (ledger-model-weights); undefined while it does. */
+  weight: { floor: number; cost: number } | undefined;
+  misfits: number;
   counts: boolean;
   miscount: number;
   miscounts: number;
@@ -102,7 +117,16 @@ export interface ModelHealth {
   ejections: number;
   /** When the last of its jobs failed at once, or never began; 0 when none did. */
   failedAt: number;
-  strikes: Record<EjectionReason, number>;
+  struck: ModelStrike[];
+  /** When it was last said of the last of its pool; 0 when never. */
+  lastToldAt: number;
+}
+
+export interface ModelStrike {
+  reason: EjectionReason;
+  job: string;
+  order: string;
+  room: string;
 }
 
 /** What of the model's state the rules of sick workers need. */

@@ -6,12 +6,13 @@
  */
 import type { PlacementPolicy } from "@muster/ledger/shapes";
 import { follow } from "./ledger-model-drains.js";
-import { excuse, strike, wentWell, wentWrong } from "./ledger-model-health.js";
+import { accepted, excuse, strike, wentWell, wentWrong } from "./ledger-model-health.js";
 import { LONGEST_JOIN_MS, SLOW_MS } from "./ledger-model-joins.js";
 import { awaitLateAnswer, endLateWait, lengthen, waitsLonger } from "./ledger-model-lateness.js";
-import { dueTimes, isLeftAlone, ModelState, NEVER_DUE, poolOf } from "./ledger-model-state.js";
+import { dueTimes, isLeftAlone, ModelState, NEVER_DUE, poolOf, rank } from "./ledger-model-state.js";
 import { TimersModel } from "./ledger-model-timers.js";
 import { type ModelJob, type ModelTerms, words } from "./ledger-model-types.js";
+import { modelAddressOf } from "./model-places.js";
 import { compareCounts } from "./placement-model.js";
 import * as ms from "./scene.js";
 
@@ -26,7 +27,7 @@ export class LedgerModel {
     if (!state.sessions.has(id)) {
       const session = state.newSession(gateway, pool, cap);
       state.sessions.set(id, session);
-      state.countReturn(id);
+      state.guards.countReturn(id, pool);
       if ([...state.jobs.values()].some((job) => job.state === "orphaned" && poolOf(job) === pool)) {
         session.enteringUntil = state.nowMs + ms.ENTERING_MS;
         state.timers.set(id, session.enteringUntil);
@@ -42,6 +43,7 @@ export class LedgerModel {
     const session = this.state.sessions.get(id);
     if (session?.gateway !== gateway) return "sampled unknown";
     const jobs = [...this.state.held(id).values()].filter((at) => at <= this.state.nowMs).length;
+    const isMisfitTold = load >= 0 && this.state.weights.weigh(id, session, jobs, load);
     if (load >= 0 && load < 1) this.state.learnCost(id, session, jobs, load);
     session.counts ||= jobCount > 0;
     const miscounted = session.counts && compareCounts(session, jobCount - jobs);
@@ -50,7 +52,11 @@ export class LedgerModel {
     if (status === "full") excuse(this.state, id);
     follow(this.state, id);
     this.state.place(id);
-    return miscounted ? `sampled miscounted ${session.miscount}` : "sampled";
+    return words(
+      "sampled",
+      miscounted ? `miscounted ${session.miscount}` : "",
+      isMisfitTold ? `misfit ${session.weight?.floor ?? 0}` : "",
+    );
   }
 
   /** For the whole namespace; everybody stands where it puts them at once. */
@@ -92,7 +98,7 @@ export class LedgerModel {
     }
     if (job.state === "parked" && job.due < dueTimes(job).last) return "parked 0";
     const superseded = job.state === "queued" ? this.timers.supersede(id, job) : 0;
-    const isRefused = job.excluded.size > 0;
+    const isRefused = job.excluded.size > 0 || job.suspectAt > 0;
     const backOff = Math.min(30_000, ms.RETRY_MS * 2 ** Math.min(10, job.rounds));
     if (isRefused) job.rounds++;
     state.move(job, "parked");
@@ -127,7 +133,8 @@ export class LedgerModel {
     if (job.state !== "offered" || live === undefined || isLeftAlone(job, state.nowMs))
       return `stale ${job.state}`;
     state.move(job, "starting");
-    Object.assign(live.strikes, { silent: 0, rejects: 0 });
+    accepted(live, job);
+    job.acceptedEpoch = epoch;
     if (live.ejectedAt > 0 && live.coolingUntil <= state.nowMs) state.timers.set(session, state.nowMs);
     const due = state.nowMs + ms.START_MS;
     Object.assign(job, { attempts: job.attempts + 1, startedAt: state.nowMs, due, isNamed: true });
@@ -146,7 +153,7 @@ export class LedgerModel {
     if (reason === "slow" && waitsLonger(state, session, job)) return "extended";
     job.refusedEpoch = epoch;
     const why = reason === "silent" ? "silent" : reason === "rejected" && !terminate ? "rejects" : undefined;
-    const ejection = why === undefined ? "" : strike(state, session, job, why);
+    const ejection = why === undefined ? "" : strike(state, session, id, job, why);
     if (terminate) {
       state.end(id, job, "success", "terminated_by_worker");
       return `ended ${ejection}`.trim();
@@ -173,7 +180,8 @@ export class LedgerModel {
     if (live === undefined) return noted;
     const waits = isSame && (job.state === "queued" || job.state === "parked") && job.lateBy === session;
     if (answer === "none") {
-      const ejection = strike(state, session, { offeredAt: state.nowMs }, "silent");
+      const isCleared = job === undefined || job.state === "ended" || job.acceptedEpoch >= epoch;
+      const ejection = strike(state, session, id, job, "silent", { offeredAt: state.nowMs, isCleared });
       if (waits && job.splitState === "placed") state.splits.note(id, job, false);
       return `${noted} ${ejection}`.trim();
     }
@@ -187,7 +195,8 @@ export class LedgerModel {
     // FULL can be said of the very place that is kept for this job.
     if (state.measure(session, { ...live, status: "available" })?.room !== "pool") return noted;
     state.move(job, "starting");
-    Object.assign(live.strikes, { silent: 0, rejects: 0 });
+    accepted(live, job);
+    job.acceptedEpoch = epoch;
     const due = state.nowMs + ms.START_MS;
     job.excluded.clear();
     const marks = { refusedEpoch: Number.NaN, lateBy: "", isNamed: true };
@@ -241,6 +250,9 @@ export class LedgerModel {
     if (status !== "running" && job.failedWire === wire) return "retrying";
     if (!isWire || (!holds && session?.pool !== poolOf(job))) return "refused held_elsewhere";
     if (!["starting", "running", "orphaned"].includes(job.state)) return `refused ${job.state}`;
+    const isThere = state.sessions.has(job.session);
+    const isOfAnother = isThere && modelAddressOf(from) !== modelAddressOf(job.session);
+    if (!holds && job.state !== "orphaned" && isOfAnother) return "refused another_worker";
     if (job.isDoubted) return status === "success" ? `checking ${job.due}` : "refused ended";
     if (status === "success" && state.mustDoubt(job)) {
       if (session !== undefined) session.reports = true;
@@ -250,7 +262,7 @@ export class LedgerModel {
     const counts = holds && session !== undefined && job.state !== "orphaned";
     if (counts && status === "success") wentWell(state, job);
     const { ejection, atOnce } =
-      counts && status === "failed" ? wentWrong(state, job) : { ejection: "", atOnce: false };
+      counts && status === "failed" ? wentWrong(state, id, job) : { ejection: "", atOnce: false };
     if (session !== undefined) session.reports = true;
     if (status === "running") {
       if (!holds || session === undefined) {
@@ -356,5 +368,5 @@ export class LedgerModel {
 }
 
 function isBefore(a: ModelJob, b: ModelJob): boolean {
-  return a.priority > b.priority || (a.priority === b.priority && a.createdAt < b.createdAt);
+  return rank(a) < rank(b);
 }

@@ -1,18 +1,41 @@
 /** Many sessions that vanish at once, clean goodbyes, and leases that ended while we were away. */
-import { expect, test } from "vitest";
+import type { SessionFacts } from "@muster/ledger/shapes";
+import { describe, expect, test } from "vitest";
 import { onEachRedis } from "./on-each-redis.js";
-import { GRACE_MS, HOLD_MS, LEASE_MS, POOL, RECHECK_MS, type Scene } from "./scene.js";
+import {
+  CANDIDATE_POOL,
+  GRACE_MS,
+  HOLD_MS,
+  LEASE_MS,
+  POOL,
+  RECHECK_MS,
+  type Scene,
+  SECOND_POOL,
+} from "./scene.js";
 
 const GUARD_UP_MS = 300_000;
+/** Who was there no longer is no evidence of an outage. */
+const SETTLED_MS = 10_000;
 
-async function workers(s: Scene, count: number): Promise<void> {
-  for (let index = 1; index <= count; index++) await s.worker(`AW_${index}`, index / 100);
+/** Workers that have been there for long enough to count. */
+async function workers(
+  s: Scene,
+  count: number,
+  pool = POOL,
+  facts: Partial<SessionFacts> = {},
+): Promise<void> {
+  for (let index = 1; index <= count; index++)
+    await s.worker(nameOf(index, pool), index / 100, facts, "NO_g", pool);
+  s.pass(SETTLED_MS);
 }
 
-async function lose(s: Scene, from: number, to: number): Promise<number[]> {
+const nameOf = (index: number, pool = POOL) => (pool === POOL ? `AW_${index}` : `AW_${pool}${index}`);
+const guardOf = (s: Scene, pool = POOL, key = "devkey") => `muster:{${s.namespace}}:guard:${pool}|${key}`;
+
+async function lose(s: Scene, from: number, to: number, pool = POOL): Promise<number[]> {
   const raised: number[] = [];
   for (let index = from; index <= to; index++) {
-    const reply = await s.deregister(`AW_${index}`);
+    const reply = await s.deregister(nameOf(index, pool));
     raised.push(reply.status === "deregistered" ? reply.guard : -1);
   }
   return raised;
@@ -86,7 +109,7 @@ onEachRedis("losses", (scene) => {
     s.pass(LEASE_MS);
     for (let index = 1; index <= 5; index++) await s.worker(`AW_${index}`);
     expect(await s.expireGateway("NO_dead")).toMatchObject({ sessions: 9, guard: 1 });
-    const guard = `muster:{${s.namespace}}:guard`;
+    const guard = guardOf(s);
     expect(Number(await s.redis.hget(guard, "before"))).toBeLessThanOrEqual(9);
     await s.worker("AW_6");
     await s.worker("AW_7");
@@ -98,6 +121,7 @@ onEachRedis("losses", (scene) => {
     await workers(s, 10);
     s.pass(20_000);
     for (const session of ["AW_a", "AW_b", "AW_c"]) await s.worker(session);
+    s.pass(SETTLED_MS);
     await s.deregister("AW_a", true);
     await s.deregister("AW_b");
     await s.deregister("AW_c");
@@ -135,7 +159,7 @@ onEachRedis("losses", (scene) => {
     s.pass(LEASE_MS);
     expect(await s.expireGateway("NO_g", 2)).toMatchObject({ sessions: 2, guard: 0 });
     expect(await s.expireGateway("NO_g", 2)).toMatchObject({ sessions: 2, guard: 1 });
-    const guard = `muster:{${s.namespace}}:guard`;
+    const guard = guardOf(s);
     for (const session of ["AW_1", "AW_2"]) await s.register(session);
     expect(Number(await s.redis.hget(guard, "until"))).toBe(s.nowMs + GUARD_UP_MS);
     await s.register("AW_3");
@@ -205,7 +229,155 @@ onEachRedis("losses", (scene) => {
     await workers(s, 3);
     expect(await lose(s, 1, 3)).toEqual([0, 0, 1]);
     expect(await s.rest()).toMatchObject({ status: "resting" });
-    expect(await s.redis.exists(`muster:{${s.namespace}}:guard`)).toBe(0);
+    await s.worker("AW_1");
+    s.pass(SETTLED_MS);
+    const epoch = await s.orphan("AJ_1", "AW_1");
+    s.pass(GRACE_MS);
+    expect(await s.settle("AJ_1", epoch, "unknown")).toMatchObject({ status: "resumed" });
+  });
+
+  describe("of strangers", () => {
+    /** A job whose worker is lost, in a pool of two. */
+    async function lostJob(s: Scene): Promise<number> {
+      await workers(s, 2);
+      return s.orphan("AJ_1", "AW_1");
+    }
+
+    async function isResumed(s: Scene, epoch: number): Promise<void> {
+      expect(await s.settle("AJ_1", epoch, "unknown")).toMatchObject({ status: "resumed" });
+    }
+
+    test.each([
+      ["crash loops", 1_000],
+      ["comes and goes", SETTLED_MS],
+    ])("another agent of the namespace that %s holds nothing up", async (_, lifeMs) => {
+      const s = scene();
+      await workers(s, 15, SECOND_POOL);
+      const epoch = await lostJob(s);
+      for (let loop = 0; loop < GRACE_MS / lifeMs; loop++) {
+        await lose(s, 1, 15, SECOND_POOL);
+        s.pass(lifeMs);
+        for (let index = 1; index <= 15; index++)
+          await s.register(nameOf(index, SECOND_POOL), {}, "NO_g", SECOND_POOL);
+      }
+      expect(await s.redis.exists(guardOf(s))).toBe(0);
+      s.pass(GRACE_MS);
+      await isResumed(s, epoch);
+    });
+
+    test("another key's workers of the same agent hold up their own jobs only", async () => {
+      const s = scene();
+      await workers(s, 10);
+      for (let index = 11; index <= 25; index++) await s.worker(nameOf(index), 0.5, { api_key: "other" });
+      const epoch = await s.orphan("AJ_1", "AW_1");
+      s.pass(SETTLED_MS);
+      expect(await lose(s, 11, 25)).toContain(1);
+      expect(await s.redis.exists(guardOf(s))).toBe(0);
+      expect(await s.redis.exists(guardOf(s, POOL, "other"))).toBe(1);
+      s.pass(GRACE_MS);
+      await isResumed(s, epoch);
+    });
+
+    test.each([
+      [SETTLED_MS - 1, 0],
+      [SETTLED_MS, 1],
+      [SETTLED_MS + 1, 1],
+    ])("workers that were there for %i ms are so much evidence: %i", async (lifeMs, guard) => {
+      const s = scene();
+      for (let index = 1; index <= 10; index++) await s.worker(nameOf(index));
+      s.pass(lifeMs);
+      expect((await lose(s, 1, 10)).includes(1) ? 1 : 0).toBe(guard);
+    });
+
+    test("a crash loop in its own pool makes no loss good", async () => {
+      const s = scene();
+      await workers(s, 10);
+      for (let index = 1; index <= 3; index++) {
+        await lose(s, index, index);
+        await s.worker("AW_loops");
+        s.pass(500);
+        await s.deregister("AW_loops");
+      }
+      expect(await lose(s, 4, 4)).toEqual([1]);
+    });
+
+    test("nor does the guard wait for a crash loop to be back", async () => {
+      const s = scene();
+      await workers(s, 7);
+      for (let index = 1; index <= 5; index++) await s.worker(`AW_loops${index}`);
+      expect(await lose(s, 1, 4)).toEqual([0, 0, 0, 1]);
+      for (let index = 1; index <= 5; index++) await s.deregister(`AW_loops${index}`);
+      await s.register("AW_again1");
+      expect(Number(await s.redis.hget(guardOf(s), "until"))).toBe(s.nowMs + GUARD_UP_MS);
+      await s.register("AW_again2");
+      expect(Number(await s.redis.hget(guardOf(s), "until"))).toBe(s.nowMs);
+    });
+
+    test.each([
+      [9_999, "kept"],
+      [10_000, "resumed"],
+      [10_001, "resumed"],
+    ])("a job that was lost %i ms before the guard rose is %s", async (beforeMs, status) => {
+      const s = scene();
+      await workers(s, 10);
+      const epoch = await s.orphan("AJ_1", "AW_1");
+      s.pass(beforeMs);
+      expect(await lose(s, 2, 10)).toContain(1);
+      s.pass(GRACE_MS);
+      expect(await s.settle("AJ_1", epoch, "unknown")).toMatchObject({ status });
+    });
+  });
+
+  describe("of small pools", () => {
+    const pools = [POOL, SECOND_POOL, CANDIDATE_POOL];
+
+    test("that all lose everybody, none of which has three, is one outage", async () => {
+      const s = scene();
+      for (const pool of pools) await workers(s, 1, pool);
+      const raised = [];
+      for (const pool of pools) raised.push(...(await lose(s, 1, 1, pool)));
+      expect(raised).toEqual([0, 0, 1]);
+      for (const pool of pools) expect(Number(await s.redis.hget(guardOf(s, pool), "before"))).toBe(1);
+    });
+
+    test("is none for a pool that has somebody left, nor over keys or more than 10 s", async () => {
+      const left = scene();
+      for (const pool of pools) await workers(left, 2, pool);
+      for (const pool of pools) await lose(left, 1, 1, pool);
+      for (const pool of pools) expect(await left.redis.exists(guardOf(left, pool))).toBe(0);
+
+      const keys = scene();
+      for (const [index, pool] of pools.entries()) await workers(keys, 1, pool, { api_key: `key${index}` });
+      for (const pool of pools) expect(await lose(keys, 1, 1, pool)).toEqual([0]);
+
+      const slow = scene();
+      for (const pool of pools) await workers(slow, 1, pool);
+      for (const pool of pools) {
+        expect(await lose(slow, 1, 1, pool)).toEqual([0]);
+        slow.pass(5_000);
+      }
+    });
+
+    test("counts a neighbour that loses many as two, and ends with the first worker that is there", async () => {
+      const s = scene();
+      await workers(s, 15, SECOND_POOL);
+      await workers(s, 1);
+      await workers(s, 4, CANDIDATE_POOL);
+      const epoch = await s.running("AJ_1", "AW_1");
+      await s.report("AJ_1", "AW_1", "running");
+      await lose(s, 1, 15, SECOND_POOL);
+      expect(await lose(s, 1, 1)).toEqual([1]);
+      await s.register("AW_new");
+      s.pass(GRACE_MS);
+      expect(await s.settle("AJ_1", epoch, "unknown")).toMatchObject({ status: "resumed" });
+      // Two and one of seven and more are less than 30 %.
+      const crowded = scene();
+      await workers(crowded, 15, SECOND_POOL);
+      await workers(crowded, 1);
+      await workers(crowded, 7, CANDIDATE_POOL);
+      await lose(crowded, 1, 15, SECOND_POOL);
+      expect(await lose(crowded, 1, 1)).toEqual([0]);
+    });
   });
 
   test("a worker that says goodbye has finished its jobs", async () => {

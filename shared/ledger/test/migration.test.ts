@@ -3,7 +3,10 @@ import { expect, test } from "vitest";
 import { onEachRedis } from "./on-each-redis.js";
 import { ENTERING_MS, GRACE_MS, POOL, START_MS, STOP_MS } from "./scene.js";
 
-const NOTHING = { moved: [], stops: [], refused: [], closed: [], orphaned: [], requeued: [], serve: [] };
+const NOTHING = {
+  ...{ moved: [], stops: [], refused: [], held: [], closed: [] },
+  ...{ orphaned: [], requeued: [], serve: [] },
+};
 const migrated = (rest: object) => ({ status: "migrated", ...NOTHING, ...rest });
 const moved = (job: string, epoch: number, wire = job) => ({ job, wire, epoch });
 
@@ -43,6 +46,34 @@ onEachRedis("migration", (scene) => {
     await s.sample("AW_2", 0.2);
     expect(await s.admit("AJ_3")).toMatchObject({ status: "offered", job: { session: "AW_2" } });
     expect(await s.admit("AJ_4")).toMatchObject({ status: "parked", behind: 0 });
+  });
+
+  test.each([
+    ["from another address", { client_ip: "10.9.9.9" }],
+    ["with another API key", { api_key: "API_other" }],
+  ])(
+    "a worker %s takes nothing from a holder that is there, and all that is its own once it is gone",
+    async (_, facts) => {
+      const s = scene();
+      await s.worker("AW_1");
+      await s.running("AJ_1", "AW_1");
+      await s.worker("AW_2", 0, facts);
+      for (let times = 0; times < 2; times++)
+        expect(await s.migrate("AW_2", "AJ_1")).toEqual(migrated({ held: ["AJ_1"] }));
+      expect(await s.field("job", "AJ_1", "session")).toBe("AW_1");
+      expect(await s.field("job", "AJ_1", "epoch")).toBe("1");
+      expect(await s.field("session", "AW_1", "status")).toBe("available");
+    },
+  );
+
+  test("one that came back from another address has its job once the old socket is gone", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.running("AJ_1", "AW_1");
+    await s.worker("AW_2", 0, { client_ip: "10.9.9.9" });
+    expect(await s.migrate("AW_2", "AJ_1")).toEqual(migrated({ held: ["AJ_1"] }));
+    await s.deregister("AW_1");
+    expect(await s.migrate("AW_2", "AJ_1")).toMatchObject({ moved: [moved("AJ_1", 2)], held: [] });
   });
 
   test("a half-open holder is lost, with all that it had", async () => {

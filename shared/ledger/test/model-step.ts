@@ -4,13 +4,15 @@
  */
 import type { JobState } from "@muster/domain/job";
 import type { SplitRecord } from "@muster/ledger/shapes";
-import type { Ejection } from "../src/shapes.js";
+import type { Blame } from "../src/shapes.js";
 import { LedgerModel } from "./ledger-model.js";
 import { DrainsModel } from "./ledger-model-drains.js";
-import { ejectionWords } from "./ledger-model-health.js";
+import { blameWords } from "./ledger-model-health.js";
 import { OrdersModel, roomJobOf } from "./ledger-model-orders.js";
 import { RecoveryModel } from "./ledger-model-recovery.js";
 import type { At, Operation } from "./model-operations.js";
+import { modelAddressOf, modelRoomOf } from "./model-places.js";
+import { six } from "./placement-model.js";
 import {
   CANDIDATE_POOL,
   fallback,
@@ -110,7 +112,8 @@ export class ModelStep {
       case "register": {
         const gateway = gatewayOf(op.session);
         const pool = poolOf(op.session);
-        const reply = await scene.register(op.session, { cap: op.cap }, gateway, pool);
+        const facts = { cap: op.cap, client_ip: modelAddressOf(op.session) };
+        const reply = await scene.register(op.session, facts, gateway, pool);
         return [reply.status, model.register(op.session, gateway, pool, op.cap)];
       }
       case "sample": {
@@ -118,7 +121,8 @@ export class ModelStep {
         const gateway = gatewayOf(op.session);
         const reply = await scene.sample(op.session, op.load, { status, job_count: op.count }, gateway);
         const news = reply.miscounted.map(({ surplus }) => `miscounted ${surplus}`);
-        const real = words(reply.status, reply.unknown.length > 0 ? "unknown" : "", ...news);
+        const misfits = reply.misfits.map(({ floor }) => `misfit ${six(floor)}`);
+        const real = words(reply.status, reply.unknown.length > 0 ? "unknown" : "", ...news, ...misfits);
         return [real, model.sample(op.session, gateway, op.load, status, op.count)];
       }
       case "setPlacement":
@@ -161,7 +165,7 @@ export class ModelStep {
         const policy = { restart_policy: op.never === 0 ? "never" : "on_failure" } as const;
         const life = op.oneLife ? ({ one_life: 1, room_sid: "RM_1" } as const) : {};
         const facts = { priority: op.priority, ...policy, ...life, ...(op.steps > 0 && fallback(op.steps)) };
-        const reply = await scene.order(op.job, [newJob(op.job)], facts);
+        const reply = await scene.order(op.job, [newJob(op.job)], facts, modelRoomOf(op.job));
         const asked = STEPS.slice(0, op.steps + 1);
         const steps = asked.map((step) => ({ pool: `room/${step.pool}`, afterMs: step.after_ms }));
         const { priority, oneLife } = op;
@@ -381,7 +385,7 @@ export class ModelStep {
         if (reply.status === "unknown_session") return [reply.status, modelled];
         const moved = reply.moved.map(({ wire, epoch }) => `${wire}@${epoch}`);
         const closed = reply.closed.map(({ session }) => session);
-        const lists = [moved, reply.stops, reply.refused, closed, fates(reply)];
+        const lists = [moved, reply.stops, reply.refused, reply.held, closed, fates(reply)];
         return [["migrated", ...lists].map((list) => list.toString()).join(" "), modelled];
       }
       case "settle": {
@@ -396,7 +400,7 @@ export class ModelStep {
         const [id, session, epoch] = this.#aim(op.at);
         const wire = this.#wire(op.at, id);
         const rest = { order: id, epoch, wire, facts: ORDER, max_attempts: MAX_ATTEMPTS };
-        const reply = await scene.restore(id, session, rest);
+        const reply = await scene.restore(id, session, rest, modelRoomOf(id));
         return [stateWords(reply), recovery.restore(id, session, epoch, wire)];
       }
     }
@@ -484,7 +488,7 @@ function stateWords(reply: { status: string; state?: string }): string {
 }
 
 function ejected(reply: object): string {
-  return "ejection" in reply ? ejectionWords(reply.ejection as Ejection | null) : "";
+  return "blame" in reply ? blameWords(reply.blame as Blame | null) : "";
 }
 
 function fates(reply: {

@@ -75,13 +75,18 @@ test("random sequences leave the ledger and its model of one mind", { timeout: 2
         attempts,
         poolOf(job),
       ]);
+      const suspectAt = Number((await scene.field("job", id, "suspect_at")) ?? 0);
+      expect(suspectAt, `${id} suspect_at`).toBe(job.suspectAt);
     }
     for (const id of step.open.orders.keys())
       expect([id, await scene.field("order", id, "state")]).toEqual([id, step.open.stateOf(id)]);
-    for (const [id, { health, ejections, strikes }] of step.model.state.sessions) {
-      const counted = Object.entries(strikes).map(([reason, count]) => [`strikes_${reason}`, count] as const);
-      for (const [field, count] of [["ejections", ejections] as const, ...counted])
-        expect(Number((await scene.field("session", id, field)) ?? 0), `${id} ${field}`).toBe(count);
+    for (const [id, { health, ejections, struck }] of step.model.state.sessions) {
+      expect(Number((await scene.field("session", id, "ejections")) ?? 0), `${id} ejections`).toBe(ejections);
+      const kept = ((await scene.field("session", id, "struck")) ?? "").split(";").slice(0, -1);
+      expect(
+        kept.map((entry) => entry.split(",").slice(0, 2)),
+        `${id} struck`,
+      ).toEqual(struck.map(({ reason, job }) => [reason, job]));
       expect((await scene.field("session", id, "health")) ?? "ok").toBe(health);
     }
     await assertConsistent(client, scene.namespace, scene.nowMs);

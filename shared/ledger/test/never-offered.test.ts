@@ -149,8 +149,8 @@ async function act(scene: Scene, known: Map<string, Known>, what: string): Promi
   const reply = wantsAccepted
     ? await scene.report(held.job, id, what === "fail" ? "failed" : "success", held.wire)
     : await scene.reject(held.job, id, held.epoch, what === "silent" ? "silent" : "rejected");
-  if ("ejection" in reply) {
-    const { until_ms } = reply.ejection as Ejection;
+  if ("blame" in reply) {
+    const { until_ms } = reply.blame as Ejection;
     Object.assign(state, { ejectedUntilMs: until_ms, ejectedAtMs: scene.nowMs });
   } else await refresh(scene, known, id);
 }

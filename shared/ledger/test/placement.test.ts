@@ -21,12 +21,19 @@ onEachRedis("placement", (scene) => {
     await s.accept("AJ_1", "AW_1", epoch);
     expect(await s.serve()).toEqual({ status: "no_room" });
     s.pass(10);
-    expect(await s.sample("AW_1", -1)).toEqual({ status: "sampled", unknown: [], serve: [], miscounted: [] });
+    expect(await s.sample("AW_1", -1)).toEqual({
+      status: "sampled",
+      unknown: [],
+      serve: [],
+      miscounted: [],
+      misfits: [],
+    });
     expect(await s.sample("AW_1", 0.1)).toEqual({
       status: "sampled",
       unknown: [],
       serve: [POOL],
       miscounted: [],
+      misfits: [],
     });
     expect(await s.serve()).toMatchObject({ status: "offered", job: { id: "AJ_2" } });
   });
@@ -46,6 +53,7 @@ onEachRedis("placement", (scene) => {
       unknown: [],
       serve: [POOL],
       miscounted: [],
+      misfits: [],
     });
   });
 
@@ -90,12 +98,14 @@ onEachRedis("placement", (scene) => {
       unknown: ["AW_1"],
       serve: [],
       miscounted: [],
+      misfits: [],
     });
     expect(await s.sample("AW_none", 0.9)).toEqual({
       status: "sampled",
       unknown: ["AW_none"],
       serve: [],
       miscounted: [],
+      misfits: [],
     });
     expect(await s.loadInPool("AW_1")).toBe(0.2);
   });
@@ -109,7 +119,7 @@ onEachRedis("placement", (scene) => {
       ...{ session, status: "available" as const, draining: false, load: 0, job_count: 1 },
     }));
     const reply = await s.ledger.sampleSessions({ ...s.at, gateway: "NO_g", samples });
-    expect(reply).toEqual({ status: "sampled", unknown: [], serve: [POOL], miscounted: [] });
+    expect(reply).toEqual({ status: "sampled", unknown: [], serve: [POOL], miscounted: [], misfits: [] });
     expect(await s.field("session", "AW_2", "counts")).toBe("1");
   });
 

@@ -140,29 +140,6 @@ onEachRedis("the directory", (scene) => {
     expect(await find("AD_3", "")).toEqual([]);
   });
 
-  test("an agent is remembered where it registered", async () => {
-    const { namespace: project, ledger } = scene();
-    const remember = { project, agent: "a {b}", namespaceName: `${project}:eu`, keepMs: 60_000 };
-    expect(await ledger.rememberAgent(remember)).toEqual({ status: "remembered", told: "" });
-    expect(await ledger.rememberAgent(remember)).toEqual({ status: "remembered", told: "" });
-    expect(await ledger.listAgent({ project, agent: "a {b}" })).toEqual({
-      status: "known",
-      namespaces: [`${project}:eu`],
-    });
-    expect(await ledger.listAgent({ project, agent: "other" })).toEqual({ status: "known", namespaces: [] });
-  });
-
-  test("of those who knew an agent before a newcomer, one is to be told, once", async () => {
-    const { namespace: project, ledger } = scene();
-    const remember = (name: string) =>
-      ledger.rememberAgent({ project, agent: "a", namespaceName: `${project}:${name}`, keepMs: 60_000 });
-    expect(await remember("eu")).toMatchObject({ told: "" });
-    expect(await remember("us")).toMatchObject({ told: `${project}:eu` });
-    expect(await remember("us")).toMatchObject({ told: "" });
-    const { told } = await remember("as");
-    expect([`${project}:eu`, `${project}:us`]).toContain(told);
-  });
-
   test("an order by a list that is older than the newcomer is not made; by a later one, or by none, it is", async () => {
     const s = scene();
     const order = async (id: string, knownForMs: number) =>

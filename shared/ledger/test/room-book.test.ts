@@ -48,6 +48,21 @@ onEachRedis("the room book", (scene) => {
     expect(await read()).toBeUndefined();
   });
 
+  test("a brace in a room's name does not lead into another room", async () => {
+    const outer = `${room()}}`;
+    const inner = `${outer}:x`;
+    await merge(
+      { sid: ROOM_A, createdAt: 1_000, saidAt: 1_000, changes: [joined("PA_1", "ann", 1_000)] },
+      outer,
+    );
+    await merge(
+      { sid: ROOM_A, createdAt: 1_000, saidAt: 1_000, changes: [joined("PA_2", "bob", 1_000)] },
+      inner,
+    );
+    expect((await read(outer))?.people.map(({ identity }) => identity)).toEqual(["ann"]);
+    expect((await read(inner))?.people.map(({ identity }) => identity)).toEqual(["bob"]);
+  });
+
   test("who joined, published and left is merged into one record", async () => {
     await merge({ sid: ROOM_A, createdAt: 1_000, saidAt: 1_000, info: "room" });
     await merge({ sid: ROOM_A, saidAt: 2_000, changes: [joined("PA_1", "ann", 2_000)] });

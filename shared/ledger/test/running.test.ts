@@ -80,6 +80,35 @@ onEachRedis("running jobs", (scene) => {
     expect(await s.report("AJ_1", "AW_2", "success")).toEqual({ status: "ended", serve: "" });
   });
 
+  test("an orphan's end is not for another API key to say, nor is it to be taken by that", async () => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.running("AJ_1", "AW_1");
+    await s.deregister("AW_1");
+    await s.worker("AW_2", 0, { api_key: "API_other" });
+    expect(await s.report("AJ_1", "AW_2", "success")).toEqual({
+      status: "refused",
+      reason: "another_worker",
+    });
+    expect(await s.migrate("AW_2", "AJ_1")).toMatchObject({ moved: [], refused: ["AJ_1"], held: [] });
+    expect(await s.field("job", "AJ_1", "state")).toBe("orphaned");
+  });
+
+  test.each([
+    ["from another address", { client_ip: "10.9.9.9" }],
+    ["with another API key", { api_key: "API_other" }],
+  ])("who holds a job is who ends it: the word of a worker %s is refused", async (_, facts) => {
+    const s = scene();
+    await s.worker("AW_1");
+    await s.running("AJ_1", "AW_1");
+    await s.worker("AW_2", 0, facts, "NO_h");
+    const refused = { status: "refused", reason: "another_worker" };
+    for (const status of ["success", "failed"] as const)
+      expect(await s.report("AJ_1", "AW_2", status)).toEqual(refused);
+    expect(await s.field("job", "AJ_1", "state")).toBe("running");
+    expect(await s.report("AJ_1", "AW_1", "success")).toMatchObject({ status: "ended" });
+  });
+
   test("an orphan's end counts from any session of its pool, and from no other", async () => {
     const s = scene();
     await s.worker("AW_1");

@@ -2,6 +2,7 @@
  * Owns the setting of the ledger's tests: a namespace of its own, a clock that only the test moves, and every script as
  * a verb with ordinary values filled in. Says nothing about what is right.
  */
+import type { EjectionReason } from "@muster/domain/ejection";
 import type { RedisClient } from "@muster/runtime/redis/connect";
 import { type Attempts, readAttempts } from "../src/attempts.js";
 import { createLedger, type Ledger } from "../src/ledger.js";
@@ -101,6 +102,8 @@ export class Scene {
   nowMs = 1_700_000_000_000;
   /** What those who bring work know of listeners. */
   listenMs = 0;
+  /** In which room an order is whose test does not say. */
+  roomFor: (order: string) => string = () => "room";
 
   constructor(redis: RedisClient) {
     this.redis = redis;
@@ -168,7 +171,7 @@ export class Scene {
     order: string,
     jobs: NewJob[] = [newJob(jobOf(order))],
     facts: Partial<OrderFacts> = {},
-    room = "room",
+    room = this.roomFor(order),
     knownForMs = -1,
   ) {
     const times = { retainMs: RETAIN_MS, guardMs: GUARD_MS, waitMs: WAIT_MS };
@@ -541,6 +544,12 @@ export class Scene {
     return due === null ? undefined : Number(due);
   }
 
+  /** How much of a kind is held against a session. */
+  async strikes(session: string, reason: EjectionReason): Promise<number> {
+    const struck = (await this.field("session", session, "struck")) ?? "";
+    return struck.split(";").filter((entry) => entry.startsWith(`${reason},`)).length;
+  }
+
   async loadInPool(session: string, pool = POOL): Promise<number | undefined> {
     const load = await this.redis.zscore(`muster:{${this.namespace}}:pool:${pool}`, session);
     return load === null ? undefined : Number(load);
@@ -549,8 +558,8 @@ export class Scene {
 
 /** Without what is said of an ejection where there was none: most tests are about workers that are well. */
 function sparing<T extends object>(reply: T): T {
-  if (!("ejection" in reply) || reply.ejection !== null) return reply;
-  const { ejection: _, ...rest } = reply;
+  if (!("blame" in reply) || reply.blame !== null) return reply;
+  const { blame: _, ...rest } = reply;
   return rest as T;
 }
 

@@ -150,6 +150,7 @@ onEachRedis("sessions and gateways", (scene) => {
       unknown: [],
       serve: [],
       miscounted: [],
+      misfits: [],
     });
     expect(await s.report("AJ_1", "AW_1", "success")).toEqual({ status: "ended", serve: POOL });
   });

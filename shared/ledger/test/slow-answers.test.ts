@@ -25,7 +25,7 @@ onEachRedis("slow answers", (scene) => {
     const s = await one();
     await late(s);
     expect(await s.field("job", "AJ_1", "state")).toBe("queued");
-    expect(await session(s, "strikes_silent")).toBeUndefined();
+    expect(await s.strikes("AW_1", "silent")).toBe(0);
     expect(await session(s, "health")).toBeUndefined();
     expect(await s.loadInPool("AW_1")).toBeUndefined();
     expect(await s.timer("session|AW_1")).toBe(s.nowMs + LATE_MS);
@@ -164,14 +164,14 @@ onEachRedis("slow answers", (scene) => {
     const reply = await s.settleLate("AJ_1", "AW_1", 1, "none", { offeredAt });
     expect(reply).toMatchObject({
       status: "noted",
-      ejection: { session: "AW_1", reason: "silent", last_of_pool: true },
+      blame: { session: "AW_1", reason: "silent", last_of_pool: true },
     });
     expect(await s.settleLate("AJ_1", "AW_1", 1, "none", { offeredAt })).toEqual({
       status: "noted",
       state: "queued",
       serve: "",
     });
-    expect(await session(s, "ejections")).toBe("1");
+    expect(await session(s, "ejections")).toBeUndefined();
     expect(await session(s, "answer_ms")).toBeUndefined();
   });
 

@@ -98,7 +98,7 @@ onEachRedis("a job whose agent nobody saw", (scene) => {
     await s.worker("AW_2");
     const settled = await s.settleUnjoined("AJ_1", epoch, "never", true);
     expect(settled).toMatchObject({ status: "retrying", due: s.nowMs + 1_000 });
-    expect(await s.field("session", "AW_1", "strikes_fails_early")).toBe("1");
+    expect(await s.strikes("AW_1", "fails_early")).toBe(1);
     expect(await job(s, "state", "excluded", "reported", "error")).toEqual([
       ...["queued", "AW_1", undefined, "the agent never joined its room"],
     ]);
@@ -132,7 +132,7 @@ onEachRedis("a job whose agent nobody saw", (scene) => {
     const settled = await s.settleUnjoined("AJ_1", epoch, "never", false);
     expect(settled).toMatchObject({ status: "ended", outcome: "canceled", cause: "never_joined" });
     expect(await ending(s)).toEqual(["ended", "canceled", "never_joined"]);
-    expect(await s.field("session", "AW_1", "strikes_fails_early")).toBeUndefined();
+    expect(await s.strikes("AW_1", "fails_early")).toBe(0);
     expect(await s.field("order", "AD_1", "state")).toBe("ended");
   });
 
@@ -286,7 +286,7 @@ onEachRedis("a job of a silent worker that was not seen to start", (scene) => {
       outcome: "",
       stop: { session: "AW_1", wire: "AJ_1" },
     });
-    expect(await s.field("session", "AW_1", "strikes_never_starts")).toBe("1");
+    expect(await s.strikes("AW_1", "never_starts")).toBe(1);
     expect(await s.settleUnjoined("AJ_1", epoch, "never", true)).toEqual({
       status: "stale",
       state: "queued",

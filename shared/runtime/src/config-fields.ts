@@ -27,17 +27,55 @@ export const host = z
   .string({ error: HOST_PROBLEM })
   .regex(/^[A-Za-z0-9._:-]{1,253}$/, { error: HOST_PROBLEM });
 
+/** Where nothing is said: everywhere; but while everybody's keys are taken, for this machine alone. */
+export const listenHost = host
+  .optional()
+  .describe("Address to listen on; unset: 0.0.0.0, and 127.0.0.1 while everybody's keys (dev) are taken.");
+
+export function listenHostFrom({ host: given, dev }: { host?: string | undefined; dev: boolean }): string {
+  return given ?? (dev ? "127.0.0.1" : "0.0.0.0");
+}
+
 /** Listening ports; `0` would be one that nobody can know. */
 export const port = wholeNumber({ min: 1, max: 65_535 });
 
 /** Longer than the pools of usual balancers: AWS and nginx close after 60 s, Google Cloud after 600 s. */
 export const HTTP_KEEP_ALIVE_MS = 620_000;
 
+const TOKEN_PROBLEM = "must be 16 to 1024 characters of ASCII, without spaces";
+
+/** Who may read metrics: everybody who reaches the port, unless one of these is set. */
+export const metricsFields = {
+  metricsPort: port
+    .optional()
+    .describe("A port for /metrics alone, on the same address; unset: it is where the rest is."),
+  metricsToken: z
+    .string({ error: TOKEN_PROBLEM })
+    .regex(/^[!-~]{16,1024}$/, { error: TOKEN_PROBLEM })
+    .optional()
+    .describe("Who reads /metrics must bring it, as `Authorization: Bearer …`; unset: nobody needs to.")
+    .meta({ secret: true }),
+};
+
+export type MetricsAccess = z.output<z.ZodObject<typeof metricsFields>>;
+
 /** For every service that answers requests which must not be repeated. */
 export const httpKeepAliveMs = durationMs({ minMs: 1_000, maxMs: 3_600_000 })
   .default(HTTP_KEEP_ALIVE_MS)
   .describe(
     "How long an idle HTTP connection stays open; longer than the proxy in front keeps its own, or some of its requests get 502.",
+  );
+
+/** The longest that the head of a request may take: it fits into a packet or two. As uWebSockets.js has it, nearly. */
+export const HTTP_HEAD_MS = 30_000;
+
+/** A body of the most that is taken comes in time at 1.4 Mbit/s. */
+export const HTTP_REQUEST_MS = 60_000;
+
+export const httpRequestMs = durationMs({ minMs: 1_000, maxMs: 3_600_000 })
+  .default(HTTP_REQUEST_MS)
+  .describe(
+    "How long an HTTP request may take to come, head and body, before its connection is closed; a head 30 s at most.",
   );
 
 export const logLevel = z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` });

@@ -35,7 +35,7 @@ const LOADS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 /** One a session, offer, job or message, as the name says. */
 const GATEWAY_EVENTS = [
   ...["session_registered", "session_registered_again", "half_open_closed", "guard_raised"],
-  ...["worker_counts_more", "worker_counts_fewer"],
+  ...["worker_counts_more", "worker_counts_fewer", "worker_load_below_count"],
   ...["lease_lapsed", "lease_failed", "offer_held", "answer_ignored"],
   "load_report_stale",
   ...["late_answer_taken", "late_answer_too_late", "late_answer_no", "late_answer_never"],
@@ -51,6 +51,8 @@ const GATEWAY_EVENTS = [
     "held_unknown",
   ],
   ...["unroutable_offer", "unroutable_stop", "unroutable_close", "unroutable_malformed"],
+  ...["overworked_session_messages", "overworked_session_bytes", "overworked_gateway_bytes"],
+  ...["simulations_refused", "unread_cut", "token_expired"],
   ...["hint_dropped_no_dispatcher", "hint_dropped_no_gateway", "hint_dropped_unavailable"],
 ] as const;
 export type GatewayEvent = (typeof GATEWAY_EVENTS)[number];
@@ -136,8 +138,13 @@ export const METRICS = {
   },
   worker_ejections_last_of_pool_total: {
     type: "counter",
-    help: "Those of them that left no other worker of the agent which could take work: its jobs wait for a sick one.",
+    help: "Times that the last worker of an agent which could take work was taken for sick: it is asked on, as nobody else is there.",
     labels: {},
+  },
+  jobs_suspected_total: {
+    type: "counter",
+    help: "Jobs that several workers which are well otherwise could not do, by what the last of them made of it: such a job is at fault itself, and tried last.",
+    labels: { reason: EJECTION_REASONS },
   },
   dispatch_duration_seconds: {
     type: "histogram",

@@ -3,7 +3,9 @@
  * it must never depend on Redis, or an outage of Redis would get every process killed in the middle of it.
  */
 import { Hono } from "hono";
+import type { MetricsAccess } from "./config-fields.js";
 import type { Metrics } from "./metrics.js";
+import { answerMetrics } from "./metrics-door.js";
 
 /** True when ready. False, why not in words, a throw, and no answer within CHECK_DEADLINE_MS all mean not ready. */
 export type ReadinessCheck = () => boolean | string | Promise<boolean | string>;
@@ -11,11 +13,13 @@ export type ReadinessCheck = () => boolean | string | Promise<boolean | string>;
 export interface OpsDeps {
   checks: Record<string, ReadinessCheck>;
   metrics: Pick<Metrics, "render" | "contentType">;
+  /** Who may read metrics; absent: everybody. */
+  access?: MetricsAccess | undefined;
 }
 
 const CHECK_DEADLINE_MS = 2_000;
 
-export function createOps({ checks, metrics }: OpsDeps): Hono {
+export function createOps({ checks, metrics, access = {} }: OpsDeps): Hono {
   return new Hono()
     .get("/healthz", (context) => context.json({ status: "ok" }))
     .get("/readyz", async (context) => {
@@ -35,8 +39,10 @@ export function createOps({ checks, metrics }: OpsDeps): Hono {
         503,
       );
     })
-    .get("/metrics", async (context) =>
-      context.body(await metrics.render(), 200, { "Content-Type": metrics.contentType }),
+    .get("/metrics", (context) =>
+      access.metricsPort === undefined
+        ? answerMetrics(context.req.raw, { metrics, access })
+        : context.text("metrics have a port of their own: MUSTER_METRICS_PORT\n", 404),
     );
 }
 

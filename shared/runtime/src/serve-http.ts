@@ -5,10 +5,10 @@
  */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createAdaptorServer } from "@hono/node-server";
+import { getRequestListener } from "@hono/node-server";
 import { DispatchError } from "@muster/domain/errors";
-import { HTTP_KEEP_ALIVE_MS } from "./config-fields.js";
 import type { Log } from "./log.js";
+import { createNodeDoor } from "./node-door.js";
 
 export interface ServeHttpOptions {
   host: string;
@@ -19,6 +19,8 @@ export interface ServeHttpOptions {
   log: Log;
   /** How long a connection stays open between two requests, in ms; default HTTP_KEEP_ALIVE_MS. */
   keepAliveMs?: number;
+  /** How long a request may take to come, in ms; default HTTP_REQUEST_MS. */
+  requestMs?: number;
   /** The setting that moves the port, for the error that says so. */
   portSetting?: string;
 }
@@ -31,15 +33,22 @@ export interface HttpServer {
 
 const CLOSE_DEADLINE_MS = 5_000;
 const CLOSING_KEEP_ALIVE_MS = 1;
+/** HAProxy's health checks come by the older one. */
+const VERSIONS = ["1.0", "1.1"];
+/** HTTP/1.0 needs no host header. */
+const HOST_OF_NONE = "localhost";
 
 /** Throws DispatchError (`failed_precondition`) when the address cannot be listened on, with what to do about it. */
 export async function serveHttp(options: ServeHttpOptions): Promise<HttpServer> {
   const { host, log } = options;
-  const server = createAdaptorServer({
-    fetch: (request, { incoming }) => options.fetch(request, incoming.socket.remoteAddress),
-  }) as Server;
-  // Node's headersTimeout and requestTimeout may stay shorter: they begin with the first byte of a request.
-  server.keepAliveTimeout = options.keepAliveMs ?? HTTP_KEEP_ALIVE_MS;
+  const answer = getRequestListener(
+    (request, { incoming }) => options.fetch(request, incoming.socket.remoteAddress),
+    { hostname: HOST_OF_NONE },
+  );
+  const server = createNodeDoor({
+    ...{ keepAliveMs: options.keepAliveMs, requestMs: options.requestMs, versions: VERSIONS },
+    serve: (req, res) => void answer(req, res),
+  });
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   log.info({ host, port }, "listening for HTTP");

@@ -10,6 +10,8 @@ import { signJwt } from "./jwt.js";
 
 /** Set by the server over whatever the worker said, also when empty (livekit pkg/agent/worker.go). */
 export const AGENT_NAME_ATTRIBUTE = "lk.agent_name";
+/** Of all that Muster itself writes. */
+export const ATTRIBUTE_PREFIX = "muster.";
 /** The job that this participant is an agent of: its worker may have given it any identity. */
 export const JOB_ATTRIBUTE = "muster.job";
 /** Which holder of the job this participant is; one with an older epoch is a ghost. */

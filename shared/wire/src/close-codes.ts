@@ -18,13 +18,25 @@ export const CLOSE_CODES = {
     code: 4400,
     meaning: "a message that is not valid protobuf or JSON, or has a field of the wrong type",
   },
+  expired: {
+    code: 4401,
+    meaning: "the token that opened the socket has expired; dial again with a fresh one",
+  },
   not_registered: { code: 4408, meaning: "not registered within 10 s" },
   registered_twice: { code: 4409, meaning: "a second register on one connection" },
   replaced: {
     code: 4410,
     meaning: "the session was replaced by a newer one, or lost its place in the ledger",
   },
+  too_many_namespaces: {
+    code: 4423,
+    meaning: "a new namespace, and as many of the project have workers as may; see MUSTER_MAX_NAMESPACES",
+  },
   refused: { code: 4422, meaning: "understood and refused; the reason names the field" },
+  over_limit: {
+    code: 4429,
+    meaning: "more than one worker may have in memory here, or ask for in a while; the reason says what",
+  },
 } as const satisfies Record<string, { code: number; meaning: string }>;
 
 export type CloseName = keyof typeof CLOSE_CODES;
@@ -40,6 +52,7 @@ const BY_ERROR: Readonly<Record<DispatchErrorCode, CloseName>> = {
   not_found: "refused",
   already_exists: "registered_twice",
   failed_precondition: "refused",
+  too_many_namespaces: "too_many_namespaces",
   resource_exhausted: "too_slow",
   unavailable: "too_slow",
   internal: "internal",

@@ -4,6 +4,7 @@
  */
 
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { decodeUtf8 } from "./refuse.js";
 
 /** livekit-server's header. Signed tokens carry it; on reading, `typ` is optional as in the SDKs' tokens. */
 const HEADER = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString("base64url");
@@ -47,7 +48,7 @@ function signature(signed: string, secret: string): string {
 function jsonObjectOf(segment: string): JsonClaims | undefined {
   if (!SEGMENT.test(segment)) return undefined;
   try {
-    const value: unknown = JSON.parse(Buffer.from(segment, "base64url").toString());
+    const value: unknown = JSON.parse(decodeUtf8(Buffer.from(segment, "base64url"), "token"));
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as JsonClaims)
       : undefined;

@@ -32,6 +32,7 @@ export const TWIRP_ERRORS: Readonly<Record<DispatchErrorCode, TwirpError>> = {
   not_found: { twirpCode: "not_found", httpStatus: 404 },
   already_exists: { twirpCode: "already_exists", httpStatus: 409 },
   failed_precondition: { twirpCode: "failed_precondition", httpStatus: 412 },
+  too_many_namespaces: { twirpCode: "failed_precondition", httpStatus: 412 },
   // The caller's own share is used up; for what all have together it is `unavailable`.
   resource_exhausted: { twirpCode: "resource_exhausted", httpStatus: 429 },
   unavailable: { twirpCode: "unavailable", httpStatus: 503 },

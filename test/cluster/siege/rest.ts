@@ -7,8 +7,10 @@ import { SILENT_JOB_BOUND_MS } from "../timing.js";
 
 /** Waits that the services cannot be asked to shorten: the guard of 5 s, stops of 20 s, and a last start. */
 const REST_SLACK_MS = 45_000;
-/** What a namespace keeps for good; see INVARIANTS.md of the ledger. The pace of a line goes by itself, in 10 min. */
-const KEPT_FOR_GOOD = new Set(["pools", "left-pools", "costs", "index"]);
+/** What a namespace keeps for good; see INVARIANTS.md of the ledger. */
+const KEPT_FOR_GOOD = new Set(["pools", "left-pools", "brief-pools", "costs", "index"]);
+/** The pace of a line, and a guard that was up, in 10 min; what a guard counts, in 1 min. */
+const GO_BY_THEMSELVES = /^(pace|losses|arrivals|pools-lost|guard):/;
 
 export async function everyJobEnded(
   cluster: Cluster,
@@ -52,7 +54,7 @@ export async function nothingKept(cluster: Cluster, retentionMs: number): Promis
     () =>
       cluster.namespaces.flatMap((namespace) => {
         const { zsets, hashes, sets, volatile } = cluster.invariants.moment(namespace);
-        const isForgotten = (key: string) => key.startsWith("pace:") && volatile.includes(key);
+        const isForgotten = (key: string) => GO_BY_THEMSELVES.test(key) && volatile.includes(key);
         return [...zsets.keys(), ...hashes.keys(), ...sets.keys()]
           .filter((key) => !KEPT_FOR_GOOD.has(key) && !isForgotten(key))
           .map((key) => `${namespace}: ${key} is kept for ever`);

@@ -1,8 +1,8 @@
 {{/* Which service knows which settings. Written by `npm run docs` from their schemas: change those. */}}
 {{- define "muster.settings" -}}
-gateway: [httpKeepAliveMs, logLevel, leaseMs, graceMs, retentionMs, drainMs, transport, region, workerLivekitUrl, enableUserDataRecording, enableUserDataRedaction, jobLoadPercent, maxLoadPercent, maxJobsPerWorker, workerLabels, trustedProxies, registerTimeoutMs, offerTimeoutMs, offerTimeoutMaxMs, startDeadlineMs, sampleFlushMs, pingIntervalMs, silenceMs]
+gateway: [httpKeepAliveMs, httpRequestMs, logLevel, leaseMs, graceMs, retentionMs, drainMs, transport, region, workerLivekitUrl, enableUserDataRecording, enableUserDataRedaction, jobLoadPercent, maxLoadPercent, maxJobsPerWorker, workerLabels, trustedProxies, maxNamespaces, registerTimeoutMs, offerTimeoutMs, offerTimeoutMaxMs, startDeadlineMs, sampleFlushMs, workBytesPerWorker, workBytes, jobMemoryBytes, unsentBytes, allowedOrigins, tokenGraceMs, pingIntervalMs, silenceMs]
 dispatcher: [logLevel, leaseMs, drainMs, offerDeadlineMs, graceMs, startDeadlineMs, silentJobBoundMs, neverJoined, resumeWithoutEvidence, presenceRecheckMs, holdMs, retentionMs, livekitUrl]
-api: [httpKeepAliveMs, logLevel, drainMs, waitBoundMs, maxAttempts, retentionMs, adoptUnnamed, createRooms, shortJobMs, webhookKey, livekitUrl]
+api: [httpKeepAliveMs, httpRequestMs, logLevel, drainMs, waitBoundMs, maxAttempts, retentionMs, adoptUnnamed, maxNamespacesPerOrder, createRooms, shortJobMs, bodiesBytes, bodyMs, livekitCalls, eventStreams, eventStreamsPerToken, eventStreamsPerKey, rules, roomConfigurations, webhookKey, livekitUrl]
 {{- end }}
 
 {{/* Which times of a service hang together (shared/runtime/src/coupled-times.ts), with their defaults. */}}

@@ -35,6 +35,10 @@ export interface RestDeps extends WakeHeldDeps {
     | "setLabels"
     | "measurePool"
     | "knownPools"
+    | "describePools"
+    | "forgetPool"
+    | "forgetAgent"
+    | "listAgent"
   >;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;

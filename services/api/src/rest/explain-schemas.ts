@@ -17,6 +17,10 @@ const Considered = z
     load: z
       .number()
       .openapi({ description: "0-1, projected: as last reported, and what was given to it since." }),
+    load_below_count: z.literal(true).optional().openapi({
+      description:
+        "Of a job that waits now: the worker says far less than its jobs cost others of its pool, and load is what they would have.",
+    }),
     verdict: z.enum(VERDICTS).openapi({
       description:
         "chosen; room; behind: it has room, and somebody before this job in line can have it; excluded: it refused this job, or " +
@@ -24,7 +28,7 @@ const Considered = z
         "another: a simulated job is for its own worker alone; left_out, not_favourite, labels: the order does not want it, or " +
         "not yet; full: it says so; cap: as many jobs as are allowed; load: its projected load is at the maximum; reserved: what " +
         "it has left is for jobs of higher priority; draining; drained: by an operator; cooling: it was ejected, as its health " +
-        "says; probation: it was, and is tried with another job; entering: it just came, and may have jobs of a lost one; " +
+        "says; probation: it was, and is tried with another job; suspect_job: it was, and is not tried with a job that others failed; entering: it just came, and may have jobs of a lost one; " +
         "unknown_load: it has a job and has not said its load yet.",
     }),
   })
@@ -79,6 +83,10 @@ const Now = z
       description: "When its next timer is due: end of a back-off, fallback step, end of its waiting time.",
     }),
     position: z.int().nullable().openapi({ description: "As in the job." }),
+    is_suspect: z.boolean().openapi({
+      description:
+        "Several workers that are well otherwise declined the job, did not answer, or failed it: it stands behind all others.",
+    }),
     worker_count: z
       .int()
       .openapi({ description: "Workers of its agent, type and deployment that are connected." }),

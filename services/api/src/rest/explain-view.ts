@@ -40,10 +40,11 @@ export function attemptView(
   };
 }
 
-export const consideredView = ({ session, load, verdict }: Standing) => ({
+export const consideredView = ({ session, load, verdict, below_count }: Standing) => ({
   worker_id: session,
   load: Number(load.toFixed(4)),
   verdict,
+  ...(below_count === 1 && { load_below_count: true as const }),
 });
 
 /** Redis' clock may have been set back. */

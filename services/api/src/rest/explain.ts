@@ -86,7 +86,7 @@ export function explainRoutes({ ledger }: RestDeps) {
       step === 0 ? { ...own, agentName: agent, deployment } : { ...own, ...fallback[step - 1] };
   }
 
-  async function waitOf(namespace: string, { id, pool }: JobRecord): Promise<View["now"]> {
+  async function waitOf(namespace: string, { id, pool, suspectAtMs }: JobRecord): Promise<View["now"]> {
     const first = await ledger.explainWait({ namespace, job: id, first: 0, limit: WORKERS_A_SCRIPT });
     if (first.status !== "waits") return null;
     const standings = Object.values(first.sessions);
@@ -101,6 +101,7 @@ export function explainRoutes({ ledger }: RestDeps) {
       waits_for: first.why as NonNullable<View["now"]>["waits_for"],
       due_at_ms: first.due,
       position: position.status === "stands" ? position.position : null,
+      is_suspect: suspectAtMs > 0,
       worker_count: first.total,
       counts: countVerdicts(standings),
       workers: standings.slice(0, WORKERS_NAMED).map(consideredView),

@@ -26,6 +26,7 @@ export type List =
   | "orders"
   | "ended-orders"
   | "rules"
+  | "pools"
   | "configurations";
 
 export function rankOf(cursor: string | undefined, list: List): number {

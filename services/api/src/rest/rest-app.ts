@@ -30,6 +30,7 @@ import { orderRoutes } from "./orders.js";
 import { patchOrderRoutes } from "./patch-order.js";
 import { percentEncoding } from "./percent-encoding.js";
 import { type PlacementRouteDeps, placementPolicyRoutes } from "./placement-policies.js";
+import { poolRoutes } from "./pools.js";
 import { problemAnswer } from "./problem.js";
 import { CONFIGURATIONS_PATH, roomConfigurationRoutes } from "./room-configurations.js";
 import { ROOMS_PATH, type RoomRouteDeps, roomRoutes } from "./rooms.js";
@@ -115,6 +116,7 @@ export function createRestApp(deps: RestAppDeps): OpenAPIHono<RestEnv> {
   app.route("/", roomConfigurationRoutes(deps));
   app.route("/", roomRoutes(deps));
   app.route("/", scalingRoutes(deps));
+  app.route("/", poolRoutes(deps));
   app.openapi(documentRoute, (c) => c.json(documentOf(app), 200));
   app.openAPIRegistry.registerComponent("securitySchemes", "accessToken", {
     type: "http",

@@ -150,6 +150,11 @@ const jobFields = {
   started_at_ms: timeMs,
   running_at_ms: timeMs,
   ended_at_ms: timeMs,
+  suspect_since_ms: timeMs.openapi({
+    description:
+      "Since when the job is suspect: several workers that are well otherwise declined it, did not answer, or failed it. It is " +
+      "tried last, with growing pauses, and not held against workers. null while it is not.",
+  }),
 };
 
 const orderFields = {

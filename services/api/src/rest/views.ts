@@ -75,6 +75,7 @@ export function jobView(namespace: string, job: JobRecord): z.infer<typeof Job> 
     started_at_ms: timeOrNull(job.startedAtMs),
     running_at_ms: timeOrNull(job.runningAtMs),
     ended_at_ms: timeOrNull(job.endedAtMs),
+    suspect_since_ms: timeOrNull(job.suspectAtMs),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a Muster that runs says of itself: whether it is ready, which service and version it is, and its counters. */
 
+import type { MetricsAccess } from "@muster/runtime/config-fields";
 import { type Probed, type ProbeOptions, probe } from "./http-probe.js";
 
 export interface MusterSays {
@@ -15,8 +16,15 @@ export async function readiness(url: string, options: ProbeOptions): Promise<Pro
 }
 
 /** undefined when nothing answers there. */
-export async function musterAt(url: string, options: ProbeOptions): Promise<MusterSays | undefined> {
-  const answer = await probe(`${url}/metrics`, options);
+export async function musterAt(
+  url: string,
+  options: ProbeOptions,
+  { metricsPort, metricsToken }: MetricsAccess,
+): Promise<MusterSays | undefined> {
+  const asked = new URL(`${url}/metrics`);
+  if (metricsPort !== undefined) asked.port = String(metricsPort);
+  const headers = metricsToken === undefined ? {} : { authorization: `Bearer ${metricsToken}` };
+  const answer = await probe(asked.href, { ...options, headers });
   if ("problem" in answer) return undefined;
   const metrics = answer.body.split("\n");
   const info = metrics.find((line) => line.startsWith("muster_build_info{")) ?? "";

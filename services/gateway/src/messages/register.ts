@@ -6,6 +6,7 @@
 import { DispatchError } from "@muster/domain/errors";
 import type { RegisterWorkerRequest } from "@muster/wire/generated/livekit";
 import type { MessageDeps } from "../message-deps.js";
+import { refuse } from "../refuse.js";
 import { readRegistration } from "../registration.js";
 import { untilDone } from "../retry.js";
 import type { Registration, Session } from "../session.js";
@@ -16,7 +17,7 @@ export function handleRegister(session: Session, request: RegisterWorkerRequest,
   }
   const registration = readRegistration(request, session.context);
   session.register(registration);
-  void session.inOrder(() => complete(session, registration, deps));
+  session.inOrder(() => complete(session, registration, deps));
 }
 
 async function complete(session: Session, registration: Registration, deps: MessageDeps): Promise<void> {
@@ -25,11 +26,11 @@ async function complete(session: Session, registration: Registration, deps: Mess
   const sentAtMs = await untilDone(
     clock,
     () => session.phase === "registering",
-    () => write(session, registration, deps),
+    () => writeOrRefuse(session, registration, deps),
     (error) => session.log.warn({ err: error }, "registration not yet written; trying again"),
   );
   // The socket is gone: what was written, or may have been, is taken back by whoever saw it go.
-  if (sentAtMs === undefined || session.phase !== "registering") return;
+  if (sentAtMs === undefined || sentAtMs === "refused" || session.phase !== "registering") return;
   leases.taken(namespace, sentAtMs);
   sessions.registered(namespace, session);
   session.registered();
@@ -39,6 +40,21 @@ async function complete(session: Session, registration: Registration, deps: Mess
     { version: registration.version, clientIp: session.context.clientIp },
     "worker registered",
   );
+}
+
+/** A refusal is final: it is told, and not tried again. */
+async function writeOrRefuse(
+  session: Session,
+  registration: Registration,
+  deps: MessageDeps,
+): Promise<number | "refused"> {
+  try {
+    return await write(session, registration, deps);
+  } catch (error) {
+    if (!(error instanceof DispatchError)) throw error;
+    refuse(session, error, deps);
+    return "refused";
+  }
 }
 
 /** Answers when the write that succeeded was sent. */

@@ -4,12 +4,13 @@
  */
 
 import { DispatchError } from "@muster/domain/errors";
-import { MAX_METADATA_BYTES, MAX_ROOM_NAME_BYTES } from "@muster/domain/limits";
+import { MAX_ROOM_NAME_BYTES, MAX_SIMULATION_BYTES } from "@muster/domain/limits";
 import type { JobType } from "@muster/domain/pool";
 import type { Room, SimulateJobRequest } from "@muster/wire/generated/livekit";
 import { encodeParticipant, encodeRoom } from "@muster/wire/job-message";
 import type { MessageDeps } from "../message-deps.js";
 import type { Registration, Session } from "../session.js";
+import { afterSimulation, SIMULATIONS_PER_S } from "../simulation-rate.js";
 
 export function handleSimulateJob(
   session: Session,
@@ -17,14 +18,30 @@ export function handleSimulateJob(
   request: SimulateJobRequest,
   deps: MessageDeps,
 ): void {
+  const rate = afterSimulation(session.simulations, deps.clock.now());
+  if (rate === undefined) {
+    deps.metrics.simulationsRefused();
+    session.close(
+      "over_limit",
+      `simulate_job: more than ${SIMULATIONS_PER_S} a second; ask for fewer at a time`,
+    );
+    return;
+  }
+  session.simulations = rate;
   const room = checkRoom(request.room);
-  const roomInfo = bounded("room", encodeRoom(room));
   const { participant } = request;
-  const participantInfo = participant === null ? "" : bounded("participant", encodeParticipant(participant));
+  const roomBytes = encodeRoom(room);
+  const participantBytes = participant === null ? undefined : encodeParticipant(participant);
+  if (roomBytes.byteLength + (participantBytes?.byteLength ?? 0) > MAX_SIMULATION_BYTES) {
+    throw refuse("room", `larger than ${MAX_SIMULATION_BYTES} bytes, with the participant`);
+  }
+  const roomInfo = base64(roomBytes);
+  const participantInfo = participantBytes === undefined ? "" : base64(participantBytes);
   // The request's own type is not looked at: livekit-server makes it a publisher's job where one is named.
   const type: JobType = participant === null ? "room" : "publisher";
-  void session.inOrder(() =>
-    create(session, namespace, { room: room.name, type, roomInfo, participantInfo }, deps),
+  session.inOrder(
+    () => create(session, namespace, { room: room.name, type, roomInfo, participantInfo }, deps),
+    roomInfo.length + participantInfo.length,
   );
 }
 
@@ -65,9 +82,8 @@ function checkRoom(room: Room | null): Room {
   return room;
 }
 
-/** Base64, as the ledger keeps it. */
-function bounded(field: string, bytes: Uint8Array): string {
-  if (bytes.byteLength > MAX_METADATA_BYTES) throw refuse(field, `larger than ${MAX_METADATA_BYTES} bytes`);
+/** As the ledger keeps it. */
+function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64");
 }
 

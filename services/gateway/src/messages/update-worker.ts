@@ -7,6 +7,7 @@ import type { UpdateWorkerStatus } from "@muster/wire/generated/livekit";
 import { isStale, readReport, withLastLoad } from "../load-sample.js";
 import type { MessageDeps } from "../message-deps.js";
 import type { Session } from "../session.js";
+import { asToldOf } from "../token-ends.js";
 
 export function handleUpdateWorker(
   session: Session,
@@ -26,7 +27,7 @@ export function handleUpdateWorker(
   session.worker = state;
   const isUrgent = state.status !== worker.status || state.draining !== worker.draining;
   if (isUrgent) session.log.info({ status: state.status, draining: state.draining }, "worker status");
-  const told = { ...sample, session: session.id };
+  const told = asToldOf(session, { ...sample, session: session.id });
   session.sample = withLastLoad(told, session.sample);
   samples.add(registration.namespace, told, isUrgent);
 }

@@ -6,6 +6,7 @@
 import { invariant } from "@muster/domain/assert";
 import type { Log } from "@muster/runtime/log";
 import type { AgentSocket, SocketHandlers } from "./transport.js";
+import type { Reader, Unsent } from "./unsent.js";
 
 /** What a WebSocket library must offer. */
 export interface Wire {
@@ -24,6 +25,8 @@ export interface LinkDeps {
   remoteAddress: string;
   maxFrameBytes: number;
   maxBufferedBytes: number;
+  /** Of all sockets of the transport. */
+  unsent: Unsent;
   nowMs: () => number;
   /** The link is closed and needs no more care. */
   gone: (link: AgentLink) => void;
@@ -32,7 +35,7 @@ export interface LinkDeps {
 
 const MAX_REASON_BYTES = 123;
 
-export class AgentLink implements AgentSocket {
+export class AgentLink implements AgentSocket, Reader {
   readonly #deps: LinkDeps;
   #handlers: SocketHandlers | undefined;
   #closed = false;
@@ -84,9 +87,15 @@ export class AgentLink implements AgentSocket {
     }
     // The peer's close may be under way before it is reported.
     if (!this.#deps.wire.send(data)) return "dropped";
-    if (this.#deps.wire.bufferedBytes() === 0) return "sent";
+    const left = this.#deps.wire.bufferedBytes();
+    if (left === 0) {
+      if (this.#waitsForDrain) this.#deps.unsent.set(this, 0);
+      return "sent";
+    }
     this.#waitsForDrain = true;
-    return "buffered";
+    this.#deps.unsent.set(this, left);
+    // Of all that wait, this one may have been the greediest.
+    return this.closed ? "dropped" : "buffered";
   }
 
   close(code: number, reason: string): void {
@@ -94,8 +103,22 @@ export class AgentLink implements AgentSocket {
     if (this.#closed) return;
     this.#closed = true;
     const text = cutReason(reason);
-    this.#deps.wire.end(code, text);
+    const { wire, unsent } = this.#deps;
+    if (unsent.mayLinger(this, wire.bufferedBytes())) wire.end(code, text);
+    else wire.terminate();
     this.#report(code, text);
+  }
+
+  cutUnread(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#deps.unsent.left(this);
+    this.#deps.log.warn(
+      { remoteAddress: this.remoteAddress },
+      "too much waits for agents that do not read; one is cut",
+    );
+    this.#deps.wire.terminate();
+    this.#report(1013, "reads too slowly, and most of what waits here is its");
   }
 
   ping(): void {
@@ -106,6 +129,7 @@ export class AgentLink implements AgentSocket {
   cut(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#deps.unsent.left(this);
     this.#deps.wire.terminate();
     this.#report(1006, reason);
   }
@@ -132,7 +156,10 @@ export class AgentLink implements AgentSocket {
 
   /** Some of what waited has left. */
   flushed(): void {
-    if (this.#closed || !this.#waitsForDrain || this.#deps.wire.bufferedBytes() > 0) return;
+    if (this.#closed || !this.#waitsForDrain) return;
+    const left = this.#deps.wire.bufferedBytes();
+    this.#deps.unsent.set(this, left);
+    if (left > 0) return;
     this.#waitsForDrain = false;
     this.#guarded("drained", () => this.#handlers?.drained());
   }
@@ -141,6 +168,7 @@ export class AgentLink implements AgentSocket {
   wireClosed(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#deps.unsent.left(this);
     this.#report(code, reason);
   }
 

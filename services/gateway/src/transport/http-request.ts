@@ -1,29 +1,20 @@
 /**
- * From what a server read of a request to a fetch `Request`. Owns the refusals that need no handler: a target or method
- * that fetch does not know (400), and a body announced above the bound (413). Node's own Request costs more than all else
+ * From what a server read of a request to a fetch `Request`; its head is well formed, by `headProblem`. Owns the refusal
+ * of a body announced above the bound (413). Node's own Request costs more than all else
  * about a small call (an abort controller, a weak reference and a finalizer each), so it is made only when somebody uses
  * a member of it that is not written out here.
  */
 
-export interface RequestHead {
-  method: string;
-  /** Path and query as sent. */
-  target: string;
-  headers: [name: string, value: string][];
-}
+import type { RequestHead } from "@muster/runtime/request-head";
 
 export type Body = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | undefined;
 
-const FORBIDDEN_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 const decoder = new TextDecoder();
 
 /** Throws TypeError when fetch cannot express it; the peer is then at fault. `signal` is asked only when it is wanted. */
 export function buildRequest(head: RequestHead, body: Body, signal: () => AbortSignal): Request {
-  if (FORBIDDEN_METHODS.has(head.method)) throw new TypeError(`method ${head.method} is not served`);
-  if (!head.target.startsWith("/")) throw new TypeError("the request target is not a path");
   const headers = new Headers(head.headers);
   const url = new URL(`http://${headers.get("host") ?? "localhost"}${head.target}`);
-  if (url.username !== "" || url.password !== "") throw new TypeError("the host header has a user in it");
   const hasBody = head.method !== "GET" && head.method !== "HEAD";
   const request = new LightRequest(head.method, url.href, headers, hasBody ? body : undefined, signal);
   // Its prototype gives it every other member, each by way of the real one.

@@ -3,9 +3,10 @@
  * chunked answers. Streams every body, since node hands them out in parts; nothing here must outlive its socket.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { readNodeHead } from "@muster/runtime/node-door";
 import { BoundedBody } from "./bounded-body.js";
 import { answer, type Head, headOf, type Outgoing, signalOf, textAnswer } from "./http-answer.js";
-import { announcesTooMuch, type Body, buildRequest, type RequestHead } from "./http-request.js";
+import { announcesTooMuch, type Body, buildRequest } from "./http-request.js";
 import { addressFromText } from "./remote-address.js";
 import type { TransportDeps } from "./transport.js";
 
@@ -17,7 +18,7 @@ export async function serveNodeHttp(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  const head = readHead(req);
+  const head = readNodeHead(req);
   const remoteAddress = addressFromText(req.socket.remoteAddress ?? "");
   const out = new NodeOutgoing(res);
   // Failures of the connection; the response's "close" tells of them.
@@ -31,14 +32,6 @@ export async function serveNodeHttp(
   } catch (error) {
     refuse(out, 400, `bad request: ${error instanceof Error ? error.message : "unreadable"}`);
   }
-}
-
-function readHead(req: IncomingMessage): RequestHead {
-  const headers: RequestHead["headers"] = [];
-  for (let at = 0; at + 1 < req.rawHeaders.length; at += 2) {
-    headers.push([(req.rawHeaders[at] ?? "").toLowerCase(), req.rawHeaders[at + 1] ?? ""]);
-  }
-  return { method: req.method ?? "GET", target: req.url ?? "/", headers };
 }
 
 function hasBody(req: IncomingMessage): boolean {

@@ -12,6 +12,8 @@ export interface UpgradeRequest {
   authorization: string | undefined;
   /** The User-Agent header; the peer writes it. */
   userAgent: string | undefined;
+  /** The Origin header, which browsers send. */
+  origin: string | undefined;
   /** The peer's ip: IPv4 dotted (also when it came in as ::ffff:…), IPv6 in its short form. */
   remoteAddress: string;
   /** The X-Forwarded-For header as sent, several joined by ", ". The peer writes it: trust it only from your own proxy. */
@@ -75,11 +77,18 @@ export interface TransportDeps<C> {
   maxFrameBytes: number;
   /** What may wait for one slow peer, in bytes. */
   maxBufferedBytes: number;
+  /** And for all of them together: above it the one that most waits for is cut, and `closed` with 1013. */
+  maxUnsentBytes: number;
   /**
    * How long an HTTP connection stays open between two requests, in ms; default HTTP_KEEP_ALIVE_MS. uWebSockets.js cannot
    * be told: there, a request that a proxy forwarded is the last of its connection.
    */
   keepAliveMs?: number;
+  /**
+   * How long an HTTP request may take to come, in ms; default HTTP_REQUEST_MS. Then 408, and the connection is closed. A
+   * head has HTTP_HEAD_MS at most. uWebSockets.js ends what comes slower than 16 KB/s or not at all after 32 s, by itself.
+   */
+  requestMs?: number;
   /** HTTP request bodies above this are answered 413. */
   maxBodyBytes: number;
   log: Log;

@@ -13,9 +13,11 @@ import type {
   WebSocket,
 } from "uWebSockets.js";
 import { STATUS_CODES } from "node:http";
+import { headProblem } from "@muster/runtime/request-head";
 import { Admission, AGENT_PATHS } from "./admission.js";
 import { AgentLink, type Wire } from "./agent-link.js";
 import { Errands } from "./errands.js";
+import { handshakeProblem } from "./handshake.js";
 import { KeepAlive } from "./keep-alive.js";
 import { addressFromBytes } from "./remote-address.js";
 import type {
@@ -25,7 +27,8 @@ import type {
   UpgradeDecision,
   UpgradeRequest,
 } from "./transport.js";
-import { serveUwsHttp } from "./uws-http.js";
+import { Unsent } from "./unsent.js";
+import { readHead, refuseHead, serveUwsHttp } from "./uws-http.js";
 import { listenAlone, loadUws, type Uws } from "./uws-native.js";
 
 /** What the library keeps for each socket. */
@@ -56,6 +59,7 @@ class UwsTransport<C> implements Transport {
   readonly #app: TemplatedApp;
   readonly #admission: Admission<C>;
   readonly #keepAlive: KeepAlive;
+  readonly #unsent: Unsent;
   readonly #links = new Set<AgentLink>();
   readonly #answers = new Errands();
   #listening: us_listen_socket | undefined;
@@ -67,6 +71,11 @@ class UwsTransport<C> implements Transport {
     this.#uws = uws;
     this.#admission = new Admission(deps);
     this.#keepAlive = new KeepAlive({ ...deps, nowMs });
+    this.#unsent = new Unsent({
+      mostBytes: deps.maxUnsentBytes,
+      lingerMs: this.#idleTimeoutS() * 1_000,
+      nowMs,
+    });
     this.#app = uws.App();
     this.#route();
   }
@@ -142,6 +151,12 @@ class UwsTransport<C> implements Transport {
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    const head = readHead(req);
+    const problem = headProblem(head) ?? handshakeProblem(head);
+    if (problem !== undefined) {
+      this.#answers.run(refuseHead(res, problem));
+      return;
+    }
     const request = readUpgrade(res, req);
     const key = req.getHeader("sec-websocket-key");
     const act = (decision: UpgradeDecision<C>) => {
@@ -171,6 +186,7 @@ class UwsTransport<C> implements Transport {
     const seat = ws.getUserData();
     const link = new AgentLink({
       ...this.#deps,
+      unsent: this.#unsent,
       wire: wireOf(ws),
       remoteAddress: seat.remoteAddress,
       nowMs,
@@ -211,6 +227,7 @@ function readUpgrade(res: HttpResponse, req: HttpRequest): UpgradeRequest {
     query: new URLSearchParams(req.getQuery() ?? ""),
     authorization: req.getHeader("authorization") || undefined,
     userAgent: req.getHeader("user-agent") || undefined,
+    origin: req.getHeader("origin") || req.getHeader("sec-websocket-origin") || undefined,
     remoteAddress: addressFromBytes(res.getRemoteAddress()),
     forwardedFor: forwarded.length > 0 ? forwarded.join(", ") : undefined,
   };

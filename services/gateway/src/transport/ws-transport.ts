@@ -3,13 +3,14 @@
  * that keeps the contract honest. Same behaviour, several times the memory and CPU per worker. Owns the http server and
  * the handshake; the rest is AgentLink, Admission and serveNodeHttp, as for the other one.
  */
-import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from "node:http";
+import { type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { HTTP_KEEP_ALIVE_MS } from "@muster/runtime/config-fields";
+import { createNodeDoor, nodeHeadProblem, readNodeHead } from "@muster/runtime/node-door";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { Admission, isAgentPath } from "./admission.js";
 import { AgentLink, type Wire } from "./agent-link.js";
 import { Errands } from "./errands.js";
+import { announcesBody, handshakeProblem, WEBSOCKET_VERSION } from "./handshake.js";
 import { KeepAlive } from "./keep-alive.js";
 import { listenErrorFrom } from "./listen-error.js";
 import { serveNodeHttp } from "./node-http.js";
@@ -21,12 +22,15 @@ import type {
   UpgradeDecision,
   UpgradeRequest,
 } from "./transport.js";
+import { Unsent } from "./unsent.js";
 
 const HTTP_LINGER_MS = 2_000;
 /** How long a closing handshake may take, with a peer that may have to read what waits for it first. */
 const CLOSE_TIMEOUT_MS = 8_000;
 /** The same when the transport closes. */
 const CLOSE_LINGER_MS = 100;
+/** As uWebSockets.js: it knows no older HTTP. */
+const RULES = { versions: ["1.1"], refuse: handshakeProblem };
 
 export const startWsTransport: StartTransport = async (deps) => {
   const transport = new WsTransport(deps);
@@ -41,6 +45,7 @@ class WsTransport<C> implements Transport {
   readonly #webSockets: WebSocketServer;
   readonly #admission: Admission<C>;
   readonly #keepAlive: KeepAlive;
+  readonly #unsent: Unsent;
   readonly #links = new Set<AgentLink>();
   /** Sockets that left HTTP, until their TCP connection ends: the http server no longer knows them. */
   readonly #upgraded = new Set<Socket>();
@@ -51,9 +56,13 @@ class WsTransport<C> implements Transport {
 
   constructor(deps: TransportDeps<C>) {
     this.#deps = deps;
-    this.#server = createServer({ keepAliveTimeout: deps.keepAliveMs ?? HTTP_KEEP_ALIVE_MS });
+    this.#server = createNodeDoor({
+      ...{ keepAliveMs: deps.keepAliveMs, requestMs: deps.requestMs, ...RULES },
+      serve: (req, res) => this.#answers.run(serveNodeHttp(deps, req, res)),
+    });
     this.#admission = new Admission(deps);
     this.#keepAlive = new KeepAlive({ ...deps, nowMs });
+    this.#unsent = new Unsent({ mostBytes: deps.maxUnsentBytes, lingerMs: CLOSE_TIMEOUT_MS, nowMs });
     // `closeTimeout` is newer than the library's types.
     const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
@@ -65,7 +74,6 @@ class WsTransport<C> implements Transport {
       closeTimeout: CLOSE_TIMEOUT_MS,
     };
     this.#webSockets = new WebSocketServer(options);
-    this.#server.on("request", (req, res) => this.#answers.run(serveNodeHttp(deps, req, res)));
     this.#server.on("upgrade", (req: IncomingMessage, socket: Socket, head) =>
       this.#upgrade(req, socket, head),
     );
@@ -113,6 +121,11 @@ class WsTransport<C> implements Transport {
 
   #upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
     this.#follow(socket);
+    const problem = nodeHeadProblem(req, RULES);
+    if (problem !== undefined) {
+      refuse(socket, problem.status, problem.reason);
+      return;
+    }
     const request = readUpgrade(req);
     if (req.method !== "GET" || !isAgentPath(request.path)) {
       this.#serveUpgradeAsHttp(req, socket);
@@ -156,6 +169,11 @@ class WsTransport<C> implements Transport {
 
   /** An upgrade to something else than an agent socket is an ordinary request, whose answer may be that it cannot be. */
   #serveUpgradeAsHttp(req: IncomingMessage, socket: Socket): void {
+    // Node has let go of the connection, and would give out an empty one.
+    if (announcesBody(readNodeHead(req))) {
+      refuse(socket, 400, "bad request: a request to upgrade has no body");
+      return;
+    }
     const res = new ServerResponse(req);
     res.assignSocket(socket);
     res.shouldKeepAlive = false;
@@ -168,6 +186,7 @@ class WsTransport<C> implements Transport {
     const wire = wireOf(ws, () => link?.flushed());
     link = new AgentLink({
       ...this.#deps,
+      unsent: this.#unsent,
       wire,
       remoteAddress: request.remoteAddress,
       nowMs,
@@ -221,9 +240,14 @@ function readUpgrade(req: IncomingMessage): UpgradeRequest {
     query: new URLSearchParams(query.join("?")),
     authorization: req.headers.authorization,
     userAgent: req.headers["user-agent"],
+    origin: req.headers.origin || textOf(req.headers["sec-websocket-origin"]) || undefined,
     remoteAddress: addressFromText(req.socket.remoteAddress ?? ""),
     forwardedFor: Array.isArray(forwarded) ? forwarded.join(", ") : forwarded,
   };
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(", ") : header;
 }
 
 function refuse(socket: Socket, status: number, reason: string): void {
@@ -232,6 +256,7 @@ function refuse(socket: Socket, status: number, reason: string): void {
     "connection: close",
     "content-type: text/plain; charset=utf-8",
     `content-length: ${Buffer.byteLength(reason)}`,
+    ...(status === 426 ? [`sec-websocket-version: ${WEBSOCKET_VERSION}`] : []),
   ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${reason}`, () => socket.destroySoon());
 }

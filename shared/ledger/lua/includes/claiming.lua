@@ -1,6 +1,7 @@
 -- claiming: picks the best session for a job inside the script, so that two claimers never act on one stale view.
 -- @include reserving
 -- @include choosing
+-- @include sparing
 -- @include waiting
 -- @include suspending
 -- @key gateways gateways
@@ -27,19 +28,18 @@ local function pick(job, scan, prefers)
   local is_high = tonumber(job.priority) >= (policy.reserved_from or math.huge)
 
   local wishes = wishes_for(job, prefers)
-
   local function look(id, load)
     if judged[id] then return nil end
     judged[id] = true
     local at = not excluded[id] and measure(id) or nil
     local verdict = at and at.verdict or (excluded[id] and "excluded" or "gone")
     local has_room = verdict == "room" or (verdict == "reserved" and is_high)
-    verdict = has_room and objection(wishes, id, at) or verdict
+    verdict = has_room and (spared(job, at) or objection(wishes, id, at)) or verdict
     if verdict == "room" or verdict == "reserved" and is_high then
       local lease = redis.call("ZSCORE", gateways_key, at.gateway)
       verdict = lease and tonumber(lease) > now and "chosen" or "gateway_gone"
     end
-    considered[#considered + 1] = { session = id, load = at and at.load or tonumber(load), verdict = verdict,
+    considered[#considered + 1] = { session = id, load = at and at.rank or tonumber(load), verdict = verdict,
       answer_ms = at and at.answer_ms }
     if verdict == "chosen" then return { id, at.gateway } end
     if at and not has_room then place(id) end

@@ -7,7 +7,7 @@ local TEXTS = { session = "", gateway = "", order = "", outcome = "", cause = ""
   room_info = "", participant_info = "", only = "", excluded = "", agent_identity = "", failed_wire = "",
   participant_sid = "", left_how = "", refused_epoch = "", resumed_epoch = "", withdrawn_epoch = "",
   restart_policy = "", considered = "", late_by = "", loosens = "", split = "", split_state = "", split_stable = "",
-  split_candidate = "", reported = "" }
+  split_candidate = "", reported = "", doubts = "", holder_peers = "" }
 local ABSENT = { __index = function(_, field) return TEXTS[field] or "0" end }
 
 -- The job with its defaults, and what Redis gave of it; nil when there is none.

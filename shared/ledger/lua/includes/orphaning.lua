@@ -2,15 +2,16 @@
 -- @include waiting
 -- @family orphans orphans:
 
--- What was known of the start and of the session is kept with the job, for the session's own record goes.
+-- What was known of the start and of the session is kept with the job, for the session's own record goes: whether it was
+-- seen to report, and whose guard is the job's (includes/guarding).
 -- `unseen_until`: the start deadline of a job that was not yet seen; until then its absence from the room says nothing.
-local function make_orphan(id, job, reports, grace_ms)
+local function make_orphan(id, job, reports, holder_peers, grace_ms)
   local unseen = "0"
   if job.state == "starting" then
     unseen = job.unseen_until ~= "0" and job.unseen_until or redis.call("ZSCORE", deadlines_key, "job|" .. id) or "0"
   end
   redis.call("HSET", job_of(id), "state", "orphaned", "orphaned_at", now, "updated_at", now,
-    "holder_reports", reports, "grace_until", string.format("%.0f", now + grace_ms), "unseen_until", unseen)
+    "holder_reports", reports, "holder_peers", holder_peers, "grace_until", string.format("%.0f", now + grace_ms), "unseen_until", unseen)
   redis.call("SADD", orphans_of(job.pool), id)
   set_timer("job|" .. id, now + grace_ms)
 end

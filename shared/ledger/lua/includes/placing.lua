@@ -15,7 +15,7 @@ local function closed_by(status, draining, drained, cooling_until, enters)
   return nil
 end
 
--- What is true of a session now: pool, gateway, projected load, the bounds on load and jobs, and a verdict: `room`,
+-- What is true of a session now: pool, gateway, projected load, its rank by load, the bounds on load and jobs, and a verdict: `room`,
 -- `reserved` (room for jobs of high priority alone), or why there is none. nil when it is gone.
 -- Reservations and held jobs are members of session-jobs, never a counter. Their scores say what the last sample did
 -- not count yet: +inf while the offer is open, then when the worker accepted. What was accepted in the very
@@ -23,9 +23,9 @@ end
 -- `whatever_it_says`: as if it were available, for a worker that takes a job in that moment.
 local function measure(id, whatever_it_says)
   local pool, gateway, status, draining, drained, cooling_until, load, cost, learnt, max_load, cap, sampled_at, enters,
-    surplus, labels, ejected_at, answer_ms = unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining",
+    surplus, labels, ejected_at, answer_ms, floor, floor_cost = unpack(redis.call("HMGET", session_of(id), "pool", "gateway", "status", "draining",
       "drained", "cooling_until", "load", "cost", "learnt_cost", "max_load", "cap", "sampled_at", "entering_until", "surplus",
-      "labels", "ejected_at", "answer_ms"))
+      "labels", "ejected_at", "answer_ms", "load_floor", "floor_cost"))
   if not pool then return nil end
   local policy = placement_policy(pool)
   local uncounted = redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf")
@@ -33,7 +33,13 @@ local function measure(id, whatever_it_says)
   local most_load, most_jobs = policy.max_load or tonumber(max_load), policy.max_jobs or tonumber(cap)
   local at = { pool = pool, gateway = gateway, load = math.min(1, tonumber(load) + uncounted * job_load),
     labels = labels or "", job_load = job_load, most_load = most_load, most_jobs = most_jobs, surplus = tonumber(surplus or 0),
-    answer_ms = tonumber(answer_ms) }
+    answer_ms = tonumber(answer_ms), tried_since = ejected_at and tonumber(cooling_until) }
+  -- Where its word does not fit its jobs (includes/weighing), it stands where its peers would. Those that are to be filled
+  -- first it would only come before.
+  at.rank = at.load
+  if floor and policy.strategy ~= "pack" then
+    at.rank = math.min(1, math.max(at.load, tonumber(floor) + uncounted * tonumber(floor_cost)))
+  end
   at.verdict = closed_by(whatever_it_says and "available" or status, draining, drained, cooling_until, enters)
   -- One place at a time of those given since it was ejected (includes/ejecting).
   if not at.verdict and ejected_at and redis.call("ZCOUNT", session_jobs_of(id), ejected_at, "+inf") > 0 then
@@ -76,7 +82,7 @@ end
 local function place(id)
   local at = measure(id)
   if not at then return false, nil end
-  local load = string.format("%.6f", at.load)
+  local load = string.format("%.6f", at.rank)
   stand(id, at.pool, at.verdict, load)
   for label in string.gmatch(at.labels, "[^;]+") do stand(id, labelled(at.pool, label), at.verdict, load) end
   return at.verdict == "room" or at.verdict == "reserved", at.pool

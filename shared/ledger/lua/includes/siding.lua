@@ -62,7 +62,7 @@ end
 
 -- Whether a parked job was to be looked at, and not tried: `due` was its timer. A wish that it gives up just now has it tried.
 local function is_only_looked_at(job, due)
-  if not waits_at_side(job) or job.excluded ~= "" then return false end
+  if not waits_at_side(job) or job.excluded ~= "" or job.suspect_at ~= "0" then return false end
   for after in string.gmatch(job.loosens, "%d+") do
     local loosens_at = waits_since(job) + after
     if loosens_at >= due and loosens_at <= now then return false end

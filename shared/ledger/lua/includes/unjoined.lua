@@ -26,6 +26,6 @@ end
 
 -- The worker's word stands.
 local function believe_report(job_id, job)
-  went_well(job.session, job.started_at)
+  went_well(job)
   return end_job(job_id, job, job.reported, "reported", "", false)
 end

@@ -11,9 +11,10 @@
 local ANSWER_MARGIN_MS = 2000
 
 -- Rank in the parked set: lower is served first. Priority 0–1000 (higher first) above 42 bits of milliseconds: exact
--- in a double until the year 2109.
+-- in a double until the year 2109. A suspect job (includes/blaming) stands behind all others.
 local function rank(job)
-  return (1000 - tonumber(job.priority)) * 4398046511104 + tonumber(job.created_at)
+  local class = job.suspect_at == "0" and 1000 - tonumber(job.priority) or 1001
+  return class * 4398046511104 + tonumber(job.created_at)
 end
 
 -- When the next fallback step of a job is due; nil when there is none. Counted from when it began to wait, which lies as
@@ -76,6 +77,8 @@ end
 local function requeue_started(id, job, due)
   requeue(id, due)
   redis.call("HSET", job_of(id), "wait_until", string.format("%.0f", now + tonumber(job.wait_ms)))
+  -- What a worker was lost with has run.
+  if job.state == "orphaned" and job.doubts ~= "" then redis.call("HDEL", job_of(id), "doubts", "suspect_at") end
   redis.call("HDEL", job_of(id), "running_at", "unseen_until", "not_before", "resumed_epoch", "withdrawn_epoch",
     "participant_sid", "participant_joined_at", "left_at", "left_how", "reported", "seek_at")
 end

@@ -46,7 +46,7 @@ async function findingOf(
   }
   const host = ["0.0.0.0", "::"].includes(settings.host) ? "127.0.0.1" : settings.host;
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const there = await musterAt(url, { timeoutMs: ASK_MS, now: () => clock.now() });
+  const there = await musterAt(url, { timeoutMs: ASK_MS, now: () => clock.now() }, settings);
   if (there?.service === service)
     return ok(`port ${port} is taken by a ${service} ${there.version} that answers`);
   const owner = await portOwner(port);

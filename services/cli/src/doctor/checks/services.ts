@@ -38,7 +38,7 @@ export const services: Check = {
 async function findingOf(
   service: string,
   url: string,
-  { clock }: Surroundings,
+  { clock, settings }: Surroundings,
 ): Promise<{ finding: Finding; version?: string }> {
   const options = { timeoutMs: TIMEOUT_MS, now: () => clock.now() };
   const answer = await readiness(url, options);
@@ -46,7 +46,7 @@ async function findingOf(
     const fix = `check the url, and that the ${service} runs: its log says why not`;
     return { finding: fail(`the ${service} at ${url} does not answer: ${answer.problem}`, fix) };
   }
-  const muster = await musterAt(url, options);
+  const muster = await musterAt(url, options, settings);
   if (muster?.service !== service && muster?.service !== "standalone") {
     const found = muster?.service === undefined ? "no Muster" : `Muster's ${muster.service}`;
     return {

@@ -87,7 +87,7 @@ interface Refusals {
 async function refusals({ settings, clock }: Surroundings): Promise<Refusals> {
   const { apiUrl } = settings;
   const options = { timeoutMs: METRICS_MS, now: () => clock.now() };
-  const muster = apiUrl === undefined ? undefined : await musterAt(apiUrl, options);
+  const muster = apiUrl === undefined ? undefined : await musterAt(apiUrl, options, settings);
   if (muster === undefined) return { unbelieved: 0, all: 0 };
   const counted = (reason?: string) => counterIn(muster, "webhooks_refused_total", reason);
   return { unbelieved: counted("unauthenticated"), all: counted() };

@@ -1,0 +1,140 @@
+/** Bugs of the doors: requests that can be read in two ways, peers that are slow, who may read metrics. See list.mjs. */
+
+const HEAD = "shared/runtime/src/request-head.ts";
+const UWS = "services/gateway/src/transport/uws-http.ts";
+const framing = (test) => ({ file: "test/contract/framing.test.ts", test: `framing on ${test}` });
+const handshake = (test) => ({ file: "test/contract/handshakes.test.ts", test: `a handshake on ${test}` });
+const late = (test) => ({ file: "test/contract/slow-peers.test.ts", test: `late on ${test}` });
+const metrics = (test) => ({ file: "shared/runtime/test/metrics-door.test.ts", test });
+
+export const FRAMING = [
+  {
+    name: "a host header says which path is asked for",
+    breaks: 10,
+    file: HEAD,
+    find: "if (!HOST.test(value) || ",
+    replace: "if (",
+    caughtBy: framing('uws host "x/metrics#"'),
+  },
+  {
+    name: "of two lengths the first one counts",
+    breaks: 10,
+    file: HEAD,
+    find: "if (lengths > 1) return",
+    replace: "if (lengths > 9) return",
+    also: [{ find: "if (lengths + codings > 1) return", replace: "if (lengths * codings > 1) return" }],
+    caughtBy: framing("uws two lengths"),
+  },
+  {
+    name: "any transfer coding is taken for chunks",
+    breaks: 10,
+    file: HEAD,
+    find: 'if (value.toLowerCase() !== "chunked")',
+    replace: 'if (value === "never")',
+    caughtBy: [framing('uws transfer-encoding "gzip"'), framing('node transfer-encoding "gzip, chunked"')],
+  },
+  {
+    name: "dots in a path are resolved",
+    breaks: 10,
+    file: HEAD,
+    find: "const DOT_SEGMENT = /^(?:\\.|%2e){1,2}$/i;",
+    replace: "const DOT_SEGMENT = /^never$/;",
+    caughtBy: [framing("uws target /v1/../metrics"), framing("node target /v1/%2e%2E/metrics")],
+  },
+  {
+    name: "a backslash in a path is a slash",
+    breaks: 10,
+    file: HEAD,
+    find: 'if (path.includes("\\\\")) return',
+    replace: 'if (path.includes("\\\\never")) return',
+    caughtBy: framing("uws target /v1\\x"),
+  },
+  {
+    name: "headers above a number are left out in silence",
+    breaks: 10,
+    file: HEAD,
+    find: "if (headers.length > MAX_HEADERS) return",
+    replace: "if (headers.length > 100 * MAX_HEADERS) return",
+    caughtBy: framing("node 2,100 headers"),
+  },
+  {
+    name: "a refusal is answered before what came with it was read",
+    breaks: 10,
+    file: UWS,
+    find: "    setImmediate(() => {\n      const head",
+    replace: "    queueMicrotask(() => {\n      const head",
+    caughtBy: framing("uws two lengths, a request in what is between"),
+  },
+  {
+    name: "trailers are served as the next request",
+    breaks: 10,
+    file: UWS,
+    find: "return (act) => void setImmediate(() => out.whileOpen(act));",
+    replace: "return atOnce;",
+    caughtBy: framing("uws a request where trailers are"),
+  },
+  {
+    name: "a connection goes on after a chunked body",
+    breaks: 10,
+    file: UWS,
+    find: "function wholeChunked(out: UwsOutgoing): Run {\n  out.closeBehind();",
+    replace: "function wholeChunked(out: UwsOutgoing): Run {",
+    caughtBy: framing("uws transfer-encoding chunked"),
+  },
+  {
+    name: "any WebSocket version is taken for 13",
+    breaks: 10,
+    file: "services/gateway/src/transport/handshake.ts",
+    find: 'if (of("sec-websocket-version").join(",") !== WEBSOCKET_VERSION)',
+    replace: 'if (of("sec-websocket-version").join(",") === "never")',
+    caughtBy: [handshake("uws with version 12"), handshake("ws with version 8")],
+  },
+  {
+    name: "a body may take for ever, a byte at a time",
+    breaks: 10,
+    file: UWS,
+    find: "announcesBody(head) ? bodyDeadline(deps, out, fail) : atOnce",
+    replace: "announcesBody(head) ? atOnce : atOnce",
+    caughtBy: late("uws: a body of a byte at a time"),
+  },
+  {
+    name: "Node's server waits for a body for five minutes",
+    breaks: 10,
+    file: "shared/runtime/src/node-door.ts",
+    find: "requestTimeout: requestMs,",
+    replace: "requestTimeout: 300_000,",
+    caughtBy: [late("node: a body that stops"), late("ws: a body that stops")],
+  },
+  {
+    name: "metrics on a port of their own are on the common one too",
+    breaks: 0,
+    file: "shared/runtime/src/ops-http.ts",
+    find: "access.metricsPort === undefined",
+    replace: "access.metricsPort !== -1",
+    caughtBy: metrics("on a port of their own they are nowhere else"),
+  },
+  {
+    name: "metrics are read without their token",
+    breaks: 0,
+    file: "shared/runtime/src/metrics-door.ts",
+    find: "return timingSafeEqual(digest(given), digest(token));",
+    replace: "return timingSafeEqual(digest(token), digest(token)) || given === token;",
+    caughtBy: metrics("with a token, undefined is answered"),
+  },
+  {
+    name: "everybody's keys are taken from everywhere",
+    breaks: 10,
+    file: "shared/runtime/src/config-fields.ts",
+    find: 'dev ? "127.0.0.1" : "0.0.0.0"',
+    replace: 'dev ? "0.0.0.0" : "0.0.0.0"',
+    caughtBy: metrics("a service with everybody's keys is for its machine alone"),
+  },
+  {
+    name: "bytes that are no UTF-8 are read as another text",
+    breaks: 10,
+    file: "services/api/src/rest/whole-texts.ts",
+    find: 'decodeUtf8(new Uint8Array(bytes), "body")',
+    replace: "Buffer.from(bytes).toString()",
+    caughtBy: { file: "services/api/test/whole-texts.test.ts", test: "with bytes that are no UTF-8" },
+  },
+];

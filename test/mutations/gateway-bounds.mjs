@@ -1,0 +1,157 @@
+/** Bugs of the gateway about what one worker may make it keep, write, or go on doing. See list.mjs. */
+
+const SRC = "services/gateway/src/";
+const bounds = (test) => ({ file: "services/gateway/test/gateway-bounds.test.ts", test });
+const ends = (test) => ({ file: "services/gateway/test/gateway-token-ends.test.ts", test });
+const unsent = (test) => ({
+  file: "services/gateway/test/transport-unsent.test.ts",
+  test: `what waits for all peers on uWebSockets.js ${test}`,
+});
+const authentication = (test) => ({
+  file: "services/gateway/test/gateway-authentication.test.ts",
+  test: `authentication on uws refuses ${test}`,
+});
+
+export const GATEWAY_BOUNDS = [
+  {
+    name: "what one worker has in line for the ledger has no bound in bytes",
+    breaks: 0,
+    file: `${SRC}work-memory.ts`,
+    find: 'if (holder.bytes + bytes > this.#mostOfOne) return "session_bytes";',
+    replace: 'if (holder.bytes + bytes < 0 * this.#mostOfOne) return "session_bytes";',
+    caughtBy: bounds("closes the worker that has too much of it"),
+  },
+  {
+    name: "when the memory for what waits is used up, the worker that comes last goes",
+    breaks: 0,
+    file: `${SRC}work-memory.ts`,
+    find: "const greediest = this.#greediestAbove(holder.bytes + bytes);",
+    replace: "const greediest = this.#greediestAbove(Number.POSITIVE_INFINITY);",
+    caughtBy: bounds("closes who has most of it"),
+  },
+  {
+    name: "an error is cut after it waited",
+    breaks: 0,
+    file: `${SRC}reports.ts`,
+    find: "const bounded = { ...report, error: cut(report.error, MAX_ERROR_BYTES) };",
+    replace: "const bounded = { ...report, error: cut(report.error, 512 * MAX_ERROR_BYTES) };",
+    caughtBy: bounds("cuts an error before it waits"),
+  },
+  {
+    name: "what waits behind a registration weighs nothing",
+    breaks: 0,
+    file: `${SRC}dispatch-message.ts`,
+    find: "const DECODED_TIMES = 8;",
+    replace: "const DECODED_TIMES = 0;",
+    caughtBy: bounds("counts large frames that wait"),
+  },
+  {
+    name: "a worker asks for jobs of its own without end",
+    breaks: 0,
+    file: `${SRC}simulation-rate.ts`,
+    find: "return now < 1 ? undefined",
+    replace: "return now < -1e9 ? undefined",
+    caughtBy: bounds("are made as fast as a person asks"),
+  },
+  {
+    name: "a registration keeps a list of any length",
+    breaks: 0,
+    file: `${SRC}registration.ts`,
+    find: "canPublishSources.length ?? 0) > MAX_PUBLISH_SOURCES)",
+    replace: "canPublishSources.length ?? 0) > 1e9 * MAX_PUBLISH_SOURCES)",
+    caughtBy: bounds("keeps of a registration what it knows"),
+  },
+  {
+    name: "a worker that flaps fills the log",
+    breaks: 0,
+    file: "shared/runtime/src/folding-log.ts",
+    find: "written >= most",
+    replace: "written >= 1e9 * most",
+    caughtBy: [bounds("are folded when it flaps"), bounds("are folded when it says the same")],
+  },
+  {
+    name: "how many lines were not written is told to nobody",
+    breaks: 0,
+    file: "shared/runtime/src/folding-log.ts",
+    find: "if (times > 0) log[level]",
+    replace: "if (times < 0) log[level]",
+    caughtBy: bounds("are folded when it flaps"),
+  },
+  {
+    name: "of all that do not read, the one that is written to is cut",
+    breaks: 0,
+    file: `${SRC}transport/unsent.ts`,
+    find: "const greediest = this.#greediest();",
+    replace: "const greediest = this.#greediest() && reader;",
+    caughtBy: unsent("cuts the peer that most waits for"),
+  },
+  {
+    name: "what closed sockets have not sent is not counted",
+    breaks: 0,
+    file: `${SRC}transport/unsent.ts`,
+    find: "if (this.#lingeringBytes() + bytes > this.#deps.mostBytes / 2) return false;",
+    replace: "if (this.#lingeringBytes() + bytes < 0) return false;",
+    caughtBy: unsent("counts what closed sockets"),
+  },
+  {
+    name: "a job's own token registers workers",
+    breaks: 10,
+    file: `${SRC}authenticate.ts`,
+    find: "if (isForRoom(claims)) return",
+    replace: 'if (isForRoom(claims) && claims.apiKey === "") return',
+    caughtBy: [
+      authentication("a job's own token"),
+      authentication("a grant to join a room"),
+      authentication("a token of kind agent"),
+      authentication("an attribute of Muster's"),
+    ],
+  },
+  {
+    name: "a page in a browser opens a worker's socket",
+    breaks: 10,
+    file: `${SRC}authenticate.ts`,
+    find: "return origin === undefined ||",
+    replace: "return origin !== null ||",
+    caughtBy: authentication("a browser"),
+  },
+  {
+    name: "a session outlives its token for ever",
+    breaks: 10,
+    file: `${SRC}token-ends.ts`,
+    find: "if (sinceTurnMs < 0) return;",
+    replace: "if (sinceTurnMs < 1e12) return;",
+    caughtBy: [ends("closes an idle one"), ends("offers a busy one no more"), ends("closes in the end also")],
+  },
+  {
+    name: "a session whose token is over is closed in the middle of a call",
+    breaks: 0,
+    file: `${SRC}token-ends.ts`,
+    find: "if (isIdle || sinceTurnMs",
+    replace: "if (isIdle || sinceTurnMs >= 0 || sinceTurnMs",
+    caughtBy: ends("offers a busy one no more"),
+  },
+  {
+    name: "a worker's word brings a session back whose token is over",
+    breaks: 10,
+    file: `${SRC}token-ends.ts`,
+    find: "return session.isExpired ? {",
+    replace: 'return session.isExpired && sample.status === "full" ? {',
+    caughtBy: ends("offers a busy one no more"),
+  },
+  {
+    name: "sessions whose tokens end together are closed together",
+    breaks: 0,
+    file: `${SRC}token-ends.ts`,
+    find: "shareOf(session.id) * halfMs",
+    replace: "shareOf(session.id) * 0",
+    caughtBy: ends("does not close at once those"),
+  },
+  {
+    name: "sessions that are closed for their tokens are taken for an outage",
+    breaks: 0,
+    file: `${SRC}sockets.ts`,
+    find: 'session.closedAs === "expired" ||',
+    replace: 'session.closedAs === "draining" ||',
+    caughtBy: ends("does not take those that it closes"),
+  },
+];
