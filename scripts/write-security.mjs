@@ -26,9 +26,12 @@ const BOUNDS = {
       "eventStreamsPerToken",
       "eventStreamsPerKey",
     ],
-    ...["rules", "roomConfigurations", "httpKeepAliveMs"],
+    ...["rules", "roomConfigurations", "maxNamespacesPerOrder", "httpRequestMs"],
   ],
-  gateway: ["registerTimeoutMs", "silenceMs"],
+  gateway: [
+    ...["workBytesPerWorker", "workBytes", "jobMemoryBytes", "unsentBytes", "maxNamespaces"],
+    ...["registerTimeoutMs", "silenceMs", "tokenGraceMs", "allowedOrigins", "metricsPort", "metricsToken"],
+  ],
 };
 const SCHEMAS = { api: apiSchema, gateway: gatewaySchema };
 
