@@ -49,7 +49,12 @@ export async function openDoor(name: DoorName, requestMs?: number): Promise<Door
     }),
     http: answer,
     ...{ pingIntervalMs: 10_000, silenceMs: 30_000 },
-    ...{ maxFrameBytes: 64 * 1024, maxBufferedBytes: 1024 * 1024, maxBodyBytes: 256 * 1024 },
+    ...{
+      maxFrameBytes: 64 * 1024,
+      maxBufferedBytes: 1024 * 1024,
+      maxUnsentBytes: 1024 * 1024,
+      maxBodyBytes: 256 * 1024,
+    },
   });
   return { port: transport.port, seen, messages, close: () => transport.close() };
 }
