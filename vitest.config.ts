@@ -18,7 +18,7 @@ const LIVEKIT_SPEAKS = [
 ];
 /** Houses full of processes against short leases. */
 const ALONE = [
-  "test/{bench,cluster,livekit}/**/*.test.ts",
+  "test/{bench,cluster,doors,livekit}/**/*.test.ts",
   "test/watch/loaded-panels.test.ts",
   "test/*.test.ts",
 ];

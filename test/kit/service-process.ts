@@ -17,6 +17,8 @@ export interface ServiceProcess {
   readonly pid: number;
   /** What it wrote so far, both streams; of a long life the end. */
   output(): string;
+  /** How many bytes it wrote so far, all told. */
+  written(): number;
   /** Resolves when it is gone, whoever ended it: with its exit code, or null when a signal ended it. */
   readonly exited: Promise<number | null>;
   /** SIGTERM, also to a frozen one; resolves with the exit code. */
@@ -53,7 +55,9 @@ export async function startService(
   });
   running.add(child);
   let output = "";
-  const keep = (chunk: unknown) => {
+  let written = 0;
+  const keep = (chunk: Buffer) => {
+    written += chunk.byteLength;
     output += String(chunk);
     // Cut rarely, since each cut copies.
     if (output.length > 2 * KEPT_CHARACTERS) output = output.slice(-KEPT_CHARACTERS);
@@ -79,6 +83,7 @@ export async function startService(
     url,
     pid: child.pid ?? 0,
     output: () => output,
+    written: () => written,
     exited,
     freeze: () => void child.kill("SIGSTOP"),
     thaw: () => void child.kill("SIGCONT"),

@@ -20,6 +20,7 @@ import { ACTOR } from "./actor.mjs";
 import { API } from "./api.mjs";
 import { API_DOOR } from "./api-door.mjs";
 import { DISPATCHER } from "./dispatcher.mjs";
+import { DOORS } from "./doors.mjs";
 import { DRAINS } from "./drains.mjs";
 import { FRAMING } from "./framing.mjs";
 import { GATEWAY_BOUNDS } from "./gateway-bounds.mjs";
@@ -62,6 +63,7 @@ export const MUTATIONS = [
   ...ACTOR,
   ...VERSIONS,
   ...WATCHING,
+  ...DOORS,
 ].map((mutation) => ({ ...mutation, caughtBy: [mutation.caughtBy].flat() }));
 
 const INVARIANTS = Array.from({ length: 13 }, (_, index) => index + 1);

@@ -25,6 +25,8 @@ export const ROUTE_GRANTS: Readonly<Record<string, RouteGrant>> = {
   readOpenApi: "none",
   ...all("read_all", "listWorkers readWorker listDrains readDrain listJobs readScaling readUnnamedScaling"),
   ...all("read_all", "listPlacementPolicies listDeploymentSplits listDeadEvents dryRunRules"),
+  ...all("read_all", "listPools"),
+  ...all("change_all", "forgetPool"),
   ...all("read_all", "listRules readRule listRoomConfigurations readRoomConfiguration"),
   ...all("read_some", "listOrders readOrder readJob explainJob streamEvents"),
   ...all("change_all", "putWorkerLabels reinstateWorker beginDrain undoDrain replayDeadEvents"),
