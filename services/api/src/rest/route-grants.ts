@@ -23,13 +23,16 @@ import type { RouteTable } from "./known-parameters.js";
  */
 export const ROUTE_GRANTS: Readonly<Record<string, RouteGrant>> = {
   readOpenApi: "none",
-  ...all("read_all", "listWorkers readWorker listDrains readDrain listJobs readScaling readUnnamedScaling"),
+  ...all(
+    "read_all",
+    "listWorkers readWorker listPools listDrains readDrain listJobs readScaling readUnnamedScaling",
+  ),
   ...all("read_all", "listPlacementPolicies listDeploymentSplits listDeadEvents dryRunRules"),
   ...all("read_all", "listPools"),
   ...all("change_all", "forgetPool"),
   ...all("read_all", "listRules readRule listRoomConfigurations readRoomConfiguration"),
   ...all("read_some", "listOrders readOrder readJob explainJob streamEvents"),
-  ...all("change_all", "putWorkerLabels reinstateWorker beginDrain undoDrain replayDeadEvents"),
+  ...all("change_all", "putWorkerLabels reinstateWorker forgetPool beginDrain undoDrain replayDeadEvents"),
   ...all("change_all", "putPlacementPolicy deletePlacementPolicy putDeploymentSplit deleteDeploymentSplit"),
   ...all("change_all", "putRule deleteRule putRoomConfiguration deleteRoomConfiguration"),
   ...all("change_some", "createOrder changeOrder deleteOrder holdOrder releaseOrder terminateJob"),
