@@ -6,10 +6,11 @@ import { pause } from "../sockets.js";
 
 const AGENT = "loaded";
 const HONEST = 4;
-const JOBS = 40;
+/** Fewer than the honest ones have room for: what nobody else can take is the liar's. */
+const JOBS = 24;
 const EACH_JOB = 0.1;
 const SAMPLE_EVERY_MS = 100;
-const BETWEEN_JOBS_MS = 120;
+const BETWEEN_JOBS_MS = 400;
 /** Twice its fair part. */
 const MOST = 2 / (HONEST + 1);
 
@@ -17,7 +18,7 @@ export const lyingWorker: Attack = {
   name: "lying-worker",
   about: "one of five workers always reports load 0 and no jobs, whatever it has",
   leaves: "allowed",
-  leastSeconds: 12,
+  leastSeconds: 15,
   run: async ({ api, gateway, signal, tokens }) => {
     const options = {
       url: gateway,

@@ -1,4 +1,4 @@
-/** Another session of the pool says of a job that it does not hold that it is over, failed, or its own. */
+/** A worker of the pool, from another address, says of a job that it does not hold that it is over, failed, or its own. */
 import { startWorker } from "../../../test/kit/simulated-worker.js";
 import { waitUntil } from "../../../test/kit/wait-until.js";
 import { connectWorker } from "../../../test/kit/worker-client.js";
@@ -7,6 +7,7 @@ import { orderAgent } from "../honest/calls.js";
 import { pause } from "../sockets.js";
 
 const AGENT = "robbed";
+const ELSEWHERE = "203.0.113.66";
 const [WS_FULL, JS_SUCCESS, JS_FAILED] = [1, 2, 3];
 
 type Way = "success" | "failed" | "migrate";
@@ -41,7 +42,7 @@ async function steal({ api, gateway, signal, tokens }: Scene, way: Way): Promise
       deadlineMs: 10_000,
     },
   );
-  const thief = await connectWorker({ url: gateway, token: tokens.worker() });
+  const thief = await connectWorker({ url: gateway, token: tokens.worker(), forwardedFor: ELSEWHERE });
   await thief.register({ agentName: `${AGENT}-${way}` });
   thief.sample({ status: WS_FULL, load: 1 });
   if (way === "migrate") thief.migrate([wire]);

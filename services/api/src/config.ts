@@ -56,7 +56,7 @@ export const intakeFields = {
   maxNamespacesPerOrder: wholeNumber({ min: 0, max: 100_000 })
     .default(MOST_NAMESPACES)
     .describe(
-      "Namespaces that an order without one goes to, one job in each: those that know its agent; 0 for no bound. Known in more: refused.",
+      "Namespaces that an order without one goes to, one job in each: those that know its agent, the default one apart; 0 for no bound. Known in more: refused.",
     ),
   createRooms: flag
     .default(true)

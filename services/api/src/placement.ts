@@ -106,13 +106,15 @@ export class Placement {
     await ledger.keepAgent({ project, agent, names: [...namespaces], keepMs: waitMs ?? policy.waitMs });
   }
 
-  /** One order is one job in each, and each waits by itself. */
-  #refuseTooMany({ agent }: Placed, { namespaces }: Choice): void {
+  /** One order is one job in each, and each waits by itself. The default one comes on top, as it does for workers. */
+  #refuseTooMany({ agent, project }: Placed, { namespaces }: Choice): void {
     const most = this.#deps.policy.maxNamespacesPerOrder;
-    if (most === 0 || namespaces.length <= most) return;
+    const fallback = namespaceName(project, "");
+    const named = namespaces.filter((namespace) => namespace !== fallback).length;
+    if (most === 0 || named <= most) return;
     throw new DispatchError(
       "too_many_namespaces",
-      `${JSON.stringify(agent)} is known in ${namespaces.length} namespaces, and an order goes to ${most} at most: name one (\`namespace\` of POST /v1/orders), have those forgotten that are no more (GET and DELETE /v1/pools), or raise MUSTER_MAX_NAMESPACES_PER_ORDER`,
+      `${JSON.stringify(agent)} is known in ${named} namespaces, and an order goes to ${most} at most: name one (\`namespace\` of POST /v1/orders), have those forgotten that are no more (GET and DELETE /v1/pools), or raise MUSTER_MAX_NAMESPACES_PER_ORDER`,
     );
   }
 

@@ -28,7 +28,7 @@ const MAX_KNOWN = 10_000;
 const MOST_NAMES = 1000;
 
 export interface AgentMemoryDeps {
-  ledger: Pick<Ledger, "rememberAgent" | "outdateAgents" | "keepNamespaces" | "countUse">;
+  ledger: Pick<Ledger, "rememberAgent" | "outdateAgents" | "keepNamespaces" | "leaveNamespace" | "countUse">;
   sessions: Sessions;
   /** Namespaces of a project with workers, at most; 0 = no bound. */
   maxNamespaces: number;
@@ -47,6 +47,8 @@ interface Known {
 export class AgentMemory {
   readonly #deps: AgentMemoryDeps;
   readonly #known = new Map<string, Known>();
+  /** When the last worker of a namespace left this gateway: what was written before has to be written again. */
+  readonly #leftAtMs = new Map<string, number>();
   #seen = new WeakSet<Session>();
   #cancelLook = (): void => {};
 
@@ -83,6 +85,19 @@ export class AgentMemory {
     else await this.#note(agent, { isForLong: false, isThere: false });
   }
 
+  /** One of its workers is gone. Where it was the last one here of its namespace, that is said. Returns at once. */
+  left({ namespace }: Agent): void {
+    const { sessions, ledger, clock, log } = this.#deps;
+    if (sessions.has(namespace) || fieldOf(namespace) === "") return;
+    if (this.#leftAtMs.size >= MAX_KNOWN) this.#leftAtMs.clear();
+    this.#leftAtMs.set(namespace, clock.now());
+    ledger
+      .leaveNamespace({ project: projectOf(namespace), namespaceName: namespace, liveMs: LIVE_MS })
+      .catch((error: unknown) =>
+        log.debug({ err: error }, "orders go to a namespace without workers for some minutes more"),
+      );
+  }
+
   /** A worker of it took a job: the agent is remembered for long. Returns at once; a failure is made up for by the next look. */
   worked(agent: Agent): void {
     if (!this.#isWrittenForLong(agent)) {
@@ -94,6 +109,7 @@ export class AgentMemory {
 
   /** Whether it need not be written again: it is remembered for long and the namespace still counts, or it was written a moment ago. */
   #isGood({ writtenAtMs, isForLong }: Known, { namespace }: Agent): boolean {
+    if (writtenAtMs <= (this.#leftAtMs.get(namespace) ?? 0)) return false;
     const ageMs = this.#deps.clock.now() - writtenAtMs;
     return ageMs < (isForLong && this.#deps.sessions.has(namespace) ? REPEAT_MS : LOOK_EVERY_MS);
   }

@@ -65,7 +65,7 @@ function isClean(session: Session, code: number): boolean {
 function leave(
   session: Session,
   code: number,
-  { sessions, offers, assignments, records, metrics }: Rooms,
+  { sessions, offers, assignments, records, agents, metrics }: Rooms,
 ): void {
   const clean = isClean(session, code);
   // Closed by us for what it did, or to dial anew: without a job it did not vanish any more than one that left.
@@ -77,6 +77,7 @@ function leave(
   sessions.closed(session);
   const { registration } = session;
   if (registration === undefined) return;
+  agents.left(registration);
   offers.withdrawAll(session);
   // Behind its registration, should that still be under way, and the reports that it sent: a job that it said was done
   // is done. And behind its last yes: a start that was not assigned any more is no orphan, it is taken back.

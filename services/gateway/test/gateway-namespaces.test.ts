@@ -2,6 +2,7 @@
  * Namespaces that have workers are bounded in number, over real sockets and several gateways: who comes with one more is refused
  * and leaves nothing, and all that was there before goes on.
  */
+import { waitUntil } from "@muster/test/kit/wait-until";
 import type { WorkerClient } from "@muster/test/kit/worker-client";
 import { afterAll, afterEach, expect, it } from "vitest";
 import { type Bench, bench, cleanUp, type RunningGateway, stopRedis } from "./gateway-kit.js";
@@ -15,6 +16,7 @@ afterAll(stopRedis);
 const MOST = 3;
 const AGENT = "muster:{directory:default}:agent:agent";
 const LIVE = "muster:{directory:default}:live-namespaces";
+const EMPTY = "muster:{directory:default}:empty-namespaces";
 
 async function twoGateways(b: Bench): Promise<[RunningGateway, RunningGateway]> {
   const options = { policy: { maxNamespaces: MOST } };
@@ -77,4 +79,16 @@ it("make room when one has been left for minutes", async () => {
   // As when three minutes are over.
   await b.client.zadd(LIVE, "XX", 1, "default:n0");
   expect((await come(b, gateway, "late")).closed).toBeUndefined();
+});
+
+it("that was left is said to be, until somebody comes again", async () => {
+  const b = await bench();
+  const [gateway] = await twoGateways(b);
+  const isEmpty = async () => (await b.client.zscore(EMPTY, "default:n0")) !== null;
+  for (let time = 0; time < 3; time++) {
+    const { worker } = await come(b, gateway, "n0");
+    expect(await isEmpty()).toBe(false);
+    await worker.close();
+    await waitUntil("it is empty", isEmpty);
+  }
 });

@@ -10,6 +10,7 @@
 -- @key agent agent:<agent>
 -- @key agent-until agent-until:<agent>
 -- @key live-namespaces live-namespaces
+-- @key empty-namespaces empty-namespaces
 -- @arg agent string Agent name.
 -- @arg namespace-name string Namespace.
 -- @arg keep-ms int How long it is remembered from now, at least.
@@ -29,6 +30,7 @@ if not is_default then
   local is_newcomer = most > 0 and not must and not redis.call("ZSCORE", live_namespaces_key, namespace_name)
   if is_newcomer and live >= most then return { "refused", live } end
   redis.call("ZADD", live_namespaces_key, "GT", now + live_ms, namespace_name)
+  redis.call("ZREM", empty_namespaces_key, namespace_name)
   redis.call("PEXPIRE", live_namespaces_key, live_ms)
 end
 

@@ -27,6 +27,9 @@ onEachRedis("the memory of agents", (scene) => {
     return { names: namespaces.map((name) => name.slice(s.namespace.length + 1)).sort(), brief };
   }
 
+  const left = (s: Scene, name: string) => ({
+    ...{ project: s.namespace, namespaceName: fieldOf(s, name), liveMs: LIVE_MS, nowMs: s.nowMs },
+  });
   const keep = (s: Scene, ...names: string[]) =>
     s.ledger.keepNamespaces({
       ...{ project: s.namespace, nowMs: s.nowMs, liveMs: LIVE_MS },
@@ -39,6 +42,37 @@ onEachRedis("the memory of agents", (scene) => {
       expect(await remember(s, "eu", { agent: "a {b}" })).toEqual({ status: "remembered", told: "" });
     expect(await known(s, "a {b}")).toEqual({ names: ["eu"], brief: 1 });
     expect(await known(s, "other")).toEqual({ names: [], brief: 0 });
+  });
+
+  test("where it stayed somewhere, a name that somebody tried for a moment counts while it has workers", async () => {
+    const s = scene();
+    await remember(s, "eu", { keepMs: LONG_MS });
+    for (const name of ["tried", "trying"]) await remember(s, name);
+    expect((await known(s)).names).toEqual(["eu", "tried", "trying"]);
+    for (let time = 0; time < 2; time++)
+      expect(await s.ledger.leaveNamespace(left(s, "tried"))).toEqual({ status: "left" });
+    expect(await known(s)).toEqual({ names: ["eu", "trying"], brief: 0 });
+    s.pass(LIVE_MS);
+    expect(await known(s)).toEqual({ names: ["eu"], brief: 0 });
+  });
+
+  test("a namespace that was left counts for minutes more, and has its orders again when it is come to, or said", async () => {
+    const s = scene();
+    await remember(s, "eu", { keepMs: LONG_MS });
+    const names = ["ns-1", "ns-2"];
+    const leave = async () => {
+      for (const name of names) await s.ledger.leaveNamespace(left(s, name));
+      expect((await known(s)).names).toEqual(["eu"]);
+    };
+    for (const name of names) await remember(s, name);
+    await leave();
+    expect(await remember(s, "one more")).toMatchObject({ status: "refused" });
+    await remember(s, "ns-1");
+    await keep(s, "ns-2");
+    expect((await known(s)).names).toEqual(["eu", ...names]);
+    await leave();
+    s.pass(LIVE_MS);
+    expect(await remember(s, "one more")).toMatchObject({ status: "remembered" });
   });
 
   test("of those who knew an agent before a newcomer, one is to be told, once", async () => {
@@ -57,10 +91,10 @@ onEachRedis("the memory of agents", (scene) => {
   ])("it is forgotten when its time is over, %i ms after it: known %s", async (afterMs, isKnown) => {
     const s = scene();
     await remember(s, "eu");
-    await remember(s, "us", { keepMs: LONG_MS });
+    await remember(s, "us", { keepMs: 1.5 * BRIEF_MS });
     await remember(s, "us");
     s.pass(BRIEF_MS + afterMs);
-    expect(await known(s)).toEqual({ names: isKnown ? ["eu", "us"] : ["us"], brief: 0 });
+    expect(await known(s)).toEqual({ names: isKnown ? ["eu", "us"] : ["us"], brief: 1 });
     await remember(s, "as");
     expect((await known(s)).names).toEqual(isKnown ? ["as", "eu", "us"] : ["as", "us"]);
   });

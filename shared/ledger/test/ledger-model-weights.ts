@@ -11,16 +11,20 @@ const FITS = 0.2;
 const LOOK_EVERY_MS = 10_000;
 const NAMED_AFTER = 4;
 const LEAST_NAMED = 0.02;
+const FEW = 3;
+const FEWEST_NAMING = 2;
+const USUAL = 0.1;
 
 export interface WeightsBook {
   readonly nowMs: number;
   readonly sessions: ReadonlyMap<string, ModelSession>;
   held(session: string): ReadonlyMap<string, number>;
+  readonly policy: { job_load?: number };
 }
 
 export class WeightsModel {
   readonly #book: WeightsBook;
-  readonly #costs = new Map<string, { cost: number; at: number }>();
+  readonly #costs = new Map<string, { cost: number; teachers: number; at: number }>();
 
   constructor(book: WeightsBook) {
     this.#book = book;
@@ -36,29 +40,33 @@ export class WeightsModel {
       return times >= NAMED_AFTER;
     }
     const next = Math.min(NAMED_AFTER, times + 1);
-    session.misfits = weight.cost < LEAST_NAMED ? Math.max(1, times) : next;
+    const isNamed = weight.cost >= LEAST_NAMED && weight.teachers >= FEWEST_NAMING;
+    session.misfits = isNamed ? next : Math.max(1, times);
     return session.misfits >= NAMED_AFTER && times < NAMED_AFTER;
   }
 
   #byCount(id: string, pool: string, jobs: number, load: number) {
     if (jobs < LEAST_HELD || load >= jobs * FITS) return undefined;
-    const cost = this.#costOf(pool);
+    const { cost, teachers } = this.#costOf(pool);
     if (load >= jobs * FITS * cost) return undefined;
     const { nowMs } = this.#book;
     const held = [...this.#book.held(id).values()].filter((at) => at <= nowMs - IN_LOAD_MS).length;
     if (held < LEAST_HELD || load >= held * FITS * cost) return undefined;
-    return { floor: held * cost, cost };
+    return { floor: held * cost, cost, teachers };
   }
 
-  #costOf(pool: string): number {
-    const { nowMs, sessions } = this.#book;
+  #costOf(pool: string): { cost: number; teachers: number } {
+    const { nowMs, sessions, policy } = this.#book;
     const kept = this.#costs.get(pool);
-    if (kept !== undefined && kept.at > nowMs - LOOK_EVERY_MS) return kept.cost;
-    const known = [...sessions.values()]
-      .flatMap((one) => (one.pool === pool && one.isTaught ? [one.learntCost ?? 0] : []))
-      .sort((a, b) => a - b);
-    const cost = known[Math.floor(known.length / 2)] ?? 0;
-    this.#costs.set(pool, { cost, at: nowMs });
-    return cost;
+    if (kept !== undefined && kept.at > nowMs - LOOK_EVERY_MS) return kept;
+    const known = [...sessions.values()].flatMap((one) =>
+      one.pool === pool && one.isTaught ? [one.learntCost ?? 0] : [],
+    );
+    const teachers = known.length;
+    if (teachers < FEW) known.push(policy.job_load ?? USUAL);
+    known.sort((a, b) => a - b);
+    const found = { cost: known[Math.floor(known.length / 2)] ?? 0, teachers };
+    this.#costs.set(pool, { ...found, at: nowMs });
+    return found;
   }
 }
