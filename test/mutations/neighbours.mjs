@@ -28,8 +28,8 @@ export const NEIGHBOURS = [
     name: "an agent is known by a worker of seconds for ever",
     breaks: 9,
     file: `${LUA}list-agent.lua`,
-    find: "  if ends > now then names",
-    replace: "  if ends > 0 then names",
+    find: "  elseif ends > now then",
+    replace: "  elseif ends > 0 then",
     caughtBy: memory("it is forgotten when its time is over, 0 ms after it"),
   },
   {
@@ -79,8 +79,8 @@ export const NEIGHBOURS = [
     name: "an order goes to however many namespaces",
     breaks: 9,
     file: "services/api/src/placement.ts",
-    find: "    if (most === 0 || namespaces.length <= most) return;\n",
-    replace: "    if (most >= 0 || namespaces.length <= most) return;\n",
+    find: "    if (most === 0 || named <= most) return;\n",
+    replace: "    if (most >= 0 || named <= most) return;\n",
     caughtBy: {
       file: "services/api/test/many-namespaces.test.ts",
       test: "one more, and it is refused by name",
