@@ -6,6 +6,7 @@
 
 import type { Outbox } from "@muster/actor/outbox";
 import type { Ledger } from "@muster/ledger/ledger";
+import { tellBlame } from "@muster/ledger/tell-blame";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
 import type { DispatcherMetrics } from "./metrics.js";
@@ -50,6 +51,7 @@ export class Assign {
           continue;
         case "parked":
           metrics.jobParked();
+          tellBlame(this.#deps, namespace, reply.blame);
           if (reply.behind === 1) await this.serve(reply.pool);
           return "moved";
         case "superseded":

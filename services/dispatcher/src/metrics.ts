@@ -148,6 +148,7 @@ function setPools(metrics: Metrics, agent: string, pools: AgentPools): void {
   for (const state of ["available", "full", "cooling", "draining", "drained"] as const)
     workers.set({ agent, state }, pools[state]);
   metrics.gauge("agent_jobs_waiting").set({ agent }, pools.queued);
+  metrics.gauge("agent_jobs_suspect").set({ agent }, pools.suspect);
   metrics.gauge("agent_oldest_wait_seconds").set({ agent }, pools.oldestWaitMs / 1_000);
   metrics.gauge("agent_workers_needed").set({ agent }, pools.workersNeeded);
 }

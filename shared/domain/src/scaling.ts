@@ -13,6 +13,8 @@ export interface PoolSize {
   free: number;
   /** Jobs that wait and are not on hold. */
   queued: number;
+  /** Jobs that no worker can do, beside those: more workers would not help them. */
+  suspect: number;
   /** How long the one of them waits that waits longest; 0 when none does. */
   oldestWaitMs: number;
   available: number;
@@ -43,7 +45,7 @@ export interface Needed {
 
 export const NO_TERMS: ScalingTerms = { headroom: 0, headroomSlots: 0, slotsPerWorker: undefined };
 export const EMPTY_POOL: PoolSize = {
-  ...{ used: 0, leaving: 0, free: 0, queued: 0, available: 0, full: 0 },
+  ...{ used: 0, leaving: 0, free: 0, queued: 0, suspect: 0, available: 0, full: 0 },
   ...{ cooling: 0, draining: 0, drained: 0, drainedBusy: 0, oldestWaitMs: 0 },
 };
 

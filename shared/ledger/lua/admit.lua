@@ -8,12 +8,13 @@
 -- @include dividing
 -- @include ending
 -- @include superseding
+-- @include blaming
 -- @arg job string Job id.
 -- @arg offer-ms int Deadline of the offer from now, in Redis; longer than the gateway's own.
 -- @arg retry-ms int First back-off when sessions refused; doubled with each round, 30 s at most.
 -- @arg scan int Sessions, and jobs ahead in line, looked at in one claim, at most.
 -- @reply offered deadline:int job:hash order:hash
--- @reply parked pool:string behind:int
+-- @reply parked pool:string behind:int blame:json:shapes.Blame|null
 -- @reply superseded pool:string count:int
 -- @reply held
 -- @reply idle state:string
@@ -56,23 +57,32 @@ if chosen then
   considered[#considered].verdict = "behind"
   note_nobody(job, record, considered)
   park(job, record, nil)
-  return { "parked", record.pool, 1 }
+  return { "parked", record.pool, 1, "null" }
 end
 
 -- Those who refused are asked again after a while, whether they have room now or not: freed room wakes only jobs that
 -- may use it. So is whoever a suspect job may be tried with later. A back-off that runs already is not begun anew.
 local due = tonumber(redis.call("ZSCORE", deadlines_key, "job|" .. job) or 0)
 local backs_off = record.state == "parked" and due < patience_ends(record)
-local count, got_room_in = 0, ""
+local count, got_room_in, suspicion = 0, "", nil
 if record.state == "queued" then count, got_room_in = supersede(job, record) end
 if not backs_off then
   local retry_at = nil
   if record.excluded ~= "" or record.suspect_at ~= "0" then
-    retry_at = now + math.min(30000, retry_ms * 2 ^ math.min(10, tonumber(record.rounds)))
-    redis.call("HINCRBY", job_key, "rounds", 1)
+    if record.met_full == "1" then
+      -- One of them may have been full, which passes: the pause does not grow by that.
+      redis.call("HDEL", job_key, "met_full")
+      retry_at = now + retry_ms
+    else
+      retry_at = now + math.min(30000, retry_ms * 2 ^ math.min(10, tonumber(record.rounds)))
+      redis.call("HINCRBY", job_key, "rounds", 1)
+    end
   end
   note_nobody(job, record, considered)
   park(job, record, retry_at)
+  if record.suspect_at ~= "0" and record.suspect_told ~= "1" then
+    suspicion = tell_suspect(record, string.match(record.doubts, "([^,;]*);$") or "rejects")
+  end
 end
 if count > 0 then return { "superseded", got_room_in, count } end
-return { "parked", record.pool, 0 }
+return { "parked", record.pool, 0, cjson.encode(suspicion) }

@@ -1,6 +1,7 @@
 -- measure-pool: what a pool has to do and who is there for it: a page of its sessions, the newest first, with the places
 -- that they have and could still give; on the first page also the jobs that wait: all that are parked, and those of the
--- newest live jobs of the namespace that are not placed yet. What is on hold counts as nothing. Sessions of a dead gateway
+-- newest live jobs of the namespace that are not placed yet. What is on hold counts as nothing; where workers are, suspect jobs
+-- (includes/blaming) count apart, for more workers would not help them. Sessions of a dead gateway
 -- count as gone. `oldest_wait`: how long in ms the job waits that waits longest, of the first of each priority in line; 0 =
 -- none waits. Reads only. A pool that nobody knows has nothing of anything.
 -- Sums of several pages are not of one moment.
@@ -19,15 +20,15 @@
 -- @reply measured counts:json:shapes.PoolCounts next:int
 
 local counts = { used = 0, leaving = 0, free = 0, available = 0, full = 0, cooling = 0, draining = 0, drained = 0,
-  drained_busy = 0, queued = 0, oldest_wait = 0 }
+  drained_busy = 0, queued = 0, suspect = 0, oldest_wait = 0 }
 local function add(name, count) counts[name] = counts[name] + count end
 
 -- Ranks of one priority lie within one band (includes/waiting). Orders rarely come in more priorities than a few.
-local BAND, MOST_PRIORITIES = 4398046511104, 16
-local function oldest_wait(line)
+local BAND, MOST_PRIORITIES, SUSPECT_BAND = 4398046511104, 16, 1001
+local function oldest_wait(line, below_band)
   local oldest, from = 0, "-inf"
   for _ = 1, MOST_PRIORITIES do
-    local head = redis.call("ZRANGEBYSCORE", line, from, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+    local head = redis.call("ZRANGEBYSCORE", line, from, below_band, "WITHSCORES", "LIMIT", 0, 1)
     if not head[1] then break end
     local record = read_job(head[1])
     if record then oldest = math.max(oldest, now - waits_since(record)) end
@@ -37,8 +38,12 @@ local function oldest_wait(line)
 end
 
 if below < 0 then
-  add("queued", redis.call("ZCARD", parked_of(pool)))
-  add("oldest_wait", oldest_wait(parked_of(pool)))
+  local suspects_from = string.format("%.0f", SUSPECT_BAND * BAND)
+  local is_staffed = redis.call("ZCARD", pool_sessions_of(pool)) > 0
+  local suspects = is_staffed and redis.call("ZCOUNT", parked_of(pool), suspects_from, "+inf") or 0
+  add("suspect", suspects)
+  add("queued", redis.call("ZCARD", parked_of(pool)) - suspects)
+  add("oldest_wait", oldest_wait(parked_of(pool), is_staffed and "(" .. suspects_from or "+inf"))
   for _, id in ipairs(redis.call("ZREVRANGE", jobs_key, 0, newest - 1)) do
     local state, its_pool = unpack(redis.call("HMGET", job_of(id), "state", "pool"))
     if state == "queued" and its_pool == pool then add("queued", 1) end

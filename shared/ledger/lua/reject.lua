@@ -10,6 +10,7 @@
 -- @include serving
 -- @include answering
 -- @include ejecting
+-- @include blaming
 -- @include ending
 -- @arg job string Job id.
 -- @arg session string The session that was asked.
@@ -56,10 +57,13 @@ if terminate then
 end
 -- Whatever the reason: one that could not be asked is gone or about to be. Exclusions end with the next back-off.
 exclude(job, record, session)
+if reason == "rejected" and was_given_some(session) then redis.call("HSET", job_key, "met_full", 1) end
 note_refusal(job, record, reason)
 if reason == "slow" then
   redis.call("HSET", job_key, "late_by", session)
-  await_late_answer(session, now + late_ms)
+  -- It is the job that hangs there, where the session took another one since; it is not waited for then.
+  if took_another(session, record, record.offered_at) then doubt_job(record, session, "silent") end
+  if record.suspect_at == "0" then await_late_answer(session, now + late_ms) end
 end
 local got_room = release(job, record)
 close_attempt(job, record, reason)

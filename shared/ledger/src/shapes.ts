@@ -252,6 +252,8 @@ export interface PoolCounts {
   drained_busy: number;
   /** On the first page alone, both. */
   queued: number;
+  /** Waiting jobs that are suspect, beside these; 0 where no worker is. */
+  suspect: number;
   /** In ms. */
   oldest_wait: number;
 }

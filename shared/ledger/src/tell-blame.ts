@@ -46,7 +46,7 @@ function tellSuspect(
   metrics.jobSuspected(reason);
   log.warn(
     { namespace, job, room, agent, reason },
-    "several workers that are well otherwise could not do this job, so it is tried last from now on: see what its order asks for",
+    "several workers could not do this job, so it is tried last from now on: see what its order asks for",
   );
 }
 

@@ -42,26 +42,31 @@ export function struckWith(
   return [...struck, { reason, job, order, room: modelRoomOf(job) }].slice(-MOST_STRUCK);
 }
 
-function hasTakenAnother(state: ModelBook, session: string, job: ModelJob, since: number): boolean {
+export function hasTakenAnother(state: ModelBook, session: string, job: ModelJob, since: number): boolean {
   const taken = [...state.held(session).values()].filter((at) => at > since && Number.isFinite(at)).length;
   return taken > (job.session === session && job.state !== "offered" ? 1 : 0);
 }
 
-/** Those with whom it came to nothing before, and whether it is suspect by this. */
+/** Those with whom it came to nothing before, and whether it is suspect by this and that is told. */
 export function doubtJob(
   state: ModelBook,
   job: ModelJob,
   session: string,
   reason: EjectionReason,
-): { others: string[]; isNew: boolean } {
+  offeredAt: number,
+): { others: string[]; isTold: boolean } {
   const others = job.doubts.map((doubt) => doubt.session).filter((other) => other !== session);
   const since = job.doubts.find((doubt) => doubt.session === session)?.at;
   if (since === undefined && others.length < MOST_DOUBTS)
     job.doubts.push({ session, at: state.nowMs, reason });
-  const tookAnother = since !== undefined && hasTakenAnother(state, session, job, since);
+  const from = since ?? (reason === "silent" ? offeredAt : undefined);
+  const tookAnother = from !== undefined && hasTakenAnother(state, session, job, from);
   const isNew = job.suspectAt === 0 && (others.length > 0 || tookAnother);
   if (isNew) job.suspectAt = state.nowMs;
-  return { others, isNew };
+  // Of one that was declined it is told when nobody is left to ask.
+  const isTold = isNew && (reason === "fails_early" || reason === "never_starts");
+  if (isTold) job.isSuspectTold = true;
+  return { others, isTold };
 }
 
 /** A worker took it. */
@@ -69,12 +74,12 @@ export function clearByAcceptance(job: ModelJob): void {
   const left = job.doubts.filter(({ reason }) => reason !== "silent" && reason !== "rejects");
   if (left.length === job.doubts.length) return;
   job.doubts = left;
-  if (left.length < 2) job.suspectAt = 0;
+  if (left.length < 2) Object.assign(job, { suspectAt: 0, isSuspectTold: false });
 }
 
 export function clearJob(job: ModelJob): void {
   if (job.doubts.length === 0) return;
-  Object.assign(job, { doubts: [], suspectAt: 0 });
+  Object.assign(job, { doubts: [], suspectAt: 0, isSuspectTold: false });
 }
 
 /** On probation, and not tried with what others failed. */

@@ -51,13 +51,21 @@ function proofAt(state: ModelBook, id: string, since: number): number | undefine
 
 const isPast = (state: ModelBook, at: number | undefined) => at !== undefined && at <= state.nowMs;
 
-export function recover(state: ModelBook, id: string): void {
+export function recover(state: ModelBook, id: string, keepsStrikes = false): void {
   const session = state.sessions.get(id);
   if (session === undefined) return;
+  const { struck, failedAt, lastToldAt } = session;
   Object.assign(session, wellHealth(), { coolingUntil: 0 });
+  if (keepsStrikes) Object.assign(session, { struck, failedAt, lastToldAt });
   if (session.enteringUntil > state.nowMs) state.timers.set(id, session.enteringUntil);
   else state.timers.delete(id);
   state.place(id);
+}
+
+/** Asked for another job, or with one that it took, since its last report: it may be full. */
+export function wasGivenSome(state: ModelBook, id: string): boolean {
+  const sampledAt = state.sessions.get(id)?.sampledAt ?? 0;
+  return [...state.held(id).values()].filter((at) => at >= sampledAt).length > 1;
 }
 
 /** `isCleared`: somebody took the job since. */
@@ -71,13 +79,14 @@ export function strike(
 ): string {
   const session = state.sessions.get(id);
   if (session === undefined) return "";
-  const given = [...state.held(id).values()].filter((at) => at >= session.sampledAt && at <= state.nowMs);
-  if (reason === "rejects" && given.length > 0) return "";
+  if (reason === "rejects" && wasGivenSome(state, id)) return "";
   const earlyMs = reason === "silent" || reason === "rejects" ? 0 : ms.EARLY_MS;
-  const { others, isNew } =
-    job === undefined || isCleared ? { others: [], isNew: false } : doubtJob(state, job, id, reason);
+  const { others, isTold } =
+    job === undefined || isCleared
+      ? { others: [], isTold: false }
+      : doubtJob(state, job, id, reason, offeredAt);
   for (const other of others) reconsider(state, other, earlyMs);
-  const suspicion = isNew ? blameWords({ suspect: jobId, reason }) : "";
+  const suspicion = isTold ? blameWords({ suspect: jobId, reason }) : "";
   const { ejectedAt } = session;
   if (ejectedAt > 0 && (session.coolingUntil > state.nowMs || offeredAt <= ejectedAt)) return suspicion;
   if (reason === "fails_early" || reason === "never_starts") {
@@ -116,7 +125,7 @@ function reconsider(state: ModelBook, id: string, earlyMs: number): void {
   const isStill = reasons.some(
     (reason) => heldAgainst(state, session.struck, reason, earlyMs) >= ENOUGH[reason],
   );
-  if (!isStill) recover(state, id);
+  if (!isStill) recover(state, id, true);
 }
 
 /** A session took a job. */

@@ -82,7 +82,7 @@ export class ModelState {
       unseenUntil: 0,
     };
     const rest = { state: "queued" as JobState, holderReports: false, holderPool: "", isNamed: false };
-    const presence = { isJoined: false, isDoubted: false };
+    const presence = { isJoined: false, isDoubted: false, isSuspectTold: false, metFull: false };
     const hold = { isOnHold: false, isHeld: false };
     const usual = { oneLife: false, waitMs: ms.WAIT_MS, maxAttempts: ms.MAX_ATTEMPTS };
     const asked = { ...usual, steps: [{ pool, afterMs: 0 }], step: 0, ...hold, ...terms };
@@ -208,7 +208,7 @@ export class ModelState {
 
   forgetRefusals(job: ModelJob): void {
     job.excluded.clear();
-    job.rounds = 0;
+    Object.assign(job, { rounds: 0, metFull: false });
   }
 
   suspend(job: ModelJob): void {

@@ -45,6 +45,9 @@ export interface ModelJob extends DividedJob {
   /** Whom it came to nothing with, and how, since it was last taken or did well; and since when it is suspect, 0 while not. */
   doubts: { session: string; at: number; reason: EjectionReason }[];
   suspectAt: number;
+  isSuspectTold: boolean;
+  /** One that declined it in this round may have been full. */
+  metFull: boolean;
   refusedEpoch: number;
   /** Of the newest offer that a worker took; 0 = none. */
   acceptedEpoch: number;

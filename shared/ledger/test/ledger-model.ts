@@ -5,8 +5,17 @@
  * ledger-model-timers.ts; to orders that are open, in ledger-model-orders.ts.
  */
 import type { PlacementPolicy } from "@muster/ledger/shapes";
+import { doubtJob, hasTakenAnother } from "./ledger-model-blame.js";
 import { follow } from "./ledger-model-drains.js";
-import { accepted, excuse, strike, wentWell, wentWrong } from "./ledger-model-health.js";
+import {
+  accepted,
+  blameWords,
+  excuse,
+  strike,
+  wasGivenSome,
+  wentWell,
+  wentWrong,
+} from "./ledger-model-health.js";
 import { LONGEST_JOIN_MS, SLOW_MS } from "./ledger-model-joins.js";
 import { awaitLateAnswer, endLateWait, lengthen, waitsLonger } from "./ledger-model-lateness.js";
 import { dueTimes, isLeftAlone, ModelState, NEVER_DUE, poolOf, rank } from "./ledger-model-state.js";
@@ -99,11 +108,16 @@ export class LedgerModel {
     if (job.state === "parked" && job.due < dueTimes(job).last) return "parked 0";
     const superseded = job.state === "queued" ? this.timers.supersede(id, job) : 0;
     const isRefused = job.excluded.size > 0 || job.suspectAt > 0;
-    const backOff = Math.min(30_000, ms.RETRY_MS * 2 ** Math.min(10, job.rounds));
-    if (isRefused) job.rounds++;
+    const rounds = job.metFull ? 0 : Math.min(10, job.rounds);
+    const backOff = Math.min(30_000, ms.RETRY_MS * 2 ** rounds);
+    if (isRefused && !job.metFull) job.rounds++;
+    if (isRefused) job.metFull = false;
     state.move(job, "parked");
     job.due = isRefused ? Math.min(dueTimes(job).last, state.nowMs + backOff) : state.nextLook(job);
-    return superseded > 0 ? `superseded ${superseded}` : "parked 0";
+    const isNews = job.suspectAt > 0 && !job.isSuspectTold;
+    if (isNews) job.isSuspectTold = true;
+    const told = isNews ? blameWords({ suspect: id, reason: job.doubts.at(-1)?.reason ?? "rejects" }) : "";
+    return superseded > 0 ? `superseded ${superseded}` : words("parked 0", told);
   }
 
   serve(pool: string): string {
@@ -160,9 +174,12 @@ export class LedgerModel {
     }
     if (reason === "slow") {
       job.lateBy = session;
-      awaitLateAnswer(state, session, state.nowMs + ms.LATE_MS);
+      if (hasTakenAnother(state, session, job, job.offeredAt))
+        doubtJob(state, job, session, "silent", job.offeredAt);
+      if (job.suspectAt === 0) awaitLateAnswer(state, session, state.nowMs + ms.LATE_MS);
     }
     job.excluded.add(session);
+    if (reason === "rejected" && wasGivenSome(state, session)) job.metFull = true;
     state.splits.noteRefusal(id, job, reason);
     state.release(id, job);
     state.requeue(job, state.nowMs + ms.GUARD_MS);

@@ -186,6 +186,7 @@ export class ModelStep {
                     : status === "idle"
                       ? reply.state
                       : "",
+                status === "parked" ? blamed(reply) : "",
               );
         return [real, model.admit(op.job)];
       }
@@ -215,10 +216,7 @@ export class ModelStep {
       case "reject": {
         const aim = this.#aim(op.at, "offered");
         const reply = await scene.reject(...aim, op.reason, op.terminate === 0);
-        return [
-          words(stateWords(reply), ejected(reply)),
-          model.reject(...aim, op.reason, op.terminate === 0),
-        ];
+        return [words(stateWords(reply), blamed(reply)), model.reject(...aim, op.reason, op.terminate === 0)];
       }
       case "settleLate": {
         const owing = [...model.state.jobs].filter(
@@ -227,7 +225,7 @@ export class ModelStep {
         const [id, job] = owing[op.pick % Math.max(1, owing.length)] ?? ["AJ_0", undefined];
         const aim = [id, job?.lateBy ?? "AW_0", job?.epoch ?? 1] as const;
         const reply = await scene.settleLate(...aim, op.answer);
-        return [words(stateWords(reply), ejected(reply)), model.settleLate(...aim, op.answer)];
+        return [words(stateWords(reply), blamed(reply)), model.settleLate(...aim, op.answer)];
       }
       case "report": {
         const [id, from] = this.#aim(op.at, "starting", "running", "orphaned");
@@ -235,11 +233,7 @@ export class ModelStep {
         const reply = await scene.report(id, from, op.status, wire);
         const real = words(
           reply.status,
-          reply.status === "refused"
-            ? reply.reason
-            : reply.status === "checking"
-              ? reply.due
-              : ejected(reply),
+          reply.status === "refused" ? reply.reason : reply.status === "checking" ? reply.due : blamed(reply),
         );
         return [real, model.report(id, from, wire, op.status)];
       }
@@ -320,7 +314,7 @@ export class ModelStep {
               : "epoch" in reply
                 ? reply.epoch
                 : undefined;
-        return [words(reply.status, detail, ejected(reply)), model.timers.expireJob(id, awakeSinceMs)];
+        return [words(reply.status, detail, blamed(reply)), model.timers.expireJob(id, awakeSinceMs)];
       }
       case "settleUnjoined": {
         const doubted = [...model.state.jobs].find(([, job]) => job.isDoubted && job.state === "running");
@@ -330,7 +324,7 @@ export class ModelStep {
         const reply = await scene.settleUnjoined(id, at, op.verdict, op.company);
         const detail =
           reply.status === "ended" ? reply.outcome : reply.status === "kept" ? reply.due : undefined;
-        const real = words(stateWords(reply), detail, ejected(reply));
+        const real = words(stateWords(reply), detail, blamed(reply));
         return [real, model.timers.settleUnjoined(id, at, op.verdict, op.company)];
       }
       case "expireStop": {
@@ -487,7 +481,7 @@ function stateWords(reply: { status: string; state?: string }): string {
   return words(reply.status, reply.state);
 }
 
-function ejected(reply: object): string {
+function blamed(reply: object): string {
   return "blame" in reply ? blameWords(reply.blame as Blame | null) : "";
 }
 

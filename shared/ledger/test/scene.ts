@@ -190,8 +190,10 @@ export class Scene {
       : first;
   }
 
-  admit(job: string) {
-    return this.ledger.admit({ ...this.at, job, offerMs: OFFER_MS, retryMs: RETRY_MS, scan: SCAN });
+  async admit(job: string) {
+    return sparing(
+      await this.ledger.admit({ ...this.at, job, offerMs: OFFER_MS, retryMs: RETRY_MS, scan: SCAN }),
+    );
   }
 
   serve(pool = POOL) {

@@ -43,17 +43,22 @@ onEachRedis("jobs that no worker can do", (scene) => {
     }
   });
 
-  test("the second worker that cannot do it makes it suspect, once, and that is told with agent and room", async () => {
+  test("the second worker that cannot do it makes it suspect, and that is told once, with agent and room, when nobody is left", async () => {
     const s = await three();
     await s.order("AD_1");
     expect(await declined(s, "AJ_1")).toMatchObject({ blame: null });
     expect(await suspectAt(s, "AJ_1")).toBeUndefined();
-    const told = { suspect: "AJ_1", room: "room-AD_1", agent: "agent", reason: "rejects" };
-    expect(await declined(s, "AJ_1")).toMatchObject({ blame: told });
+    expect(await declined(s, "AJ_1")).toMatchObject({ blame: null });
     expect(await suspectAt(s, "AJ_1")).toBe(`${s.nowMs}`);
     s.pass(1);
     expect(await declined(s, "AJ_1")).toMatchObject({ blame: null });
     expect(await suspectAt(s, "AJ_1")).toBe(`${s.nowMs - 1}`);
+    const blame = { suspect: "AJ_1", room: "room-AD_1", agent: "agent", reason: "rejects" };
+    expect(await s.admit("AJ_1")).toMatchObject({ status: "parked", blame });
+    s.pass(RETRY_MS);
+    await s.expireJob("AJ_1");
+    for (const _ of WORKERS) await declined(s, "AJ_1");
+    expect(await s.admit("AJ_1")).not.toHaveProperty("blame");
   });
 
   test("orders of one room count once against a worker, and so do jobs of one order", async () => {
@@ -79,7 +84,6 @@ onEachRedis("jobs that no worker can do", (scene) => {
     expect(first.blame).toMatchObject({ reason: "silent", last_of_pool: false });
     expect(await health(s, first.session)).toBe("ejected");
     const second = await declined(s, "AJ_1", "silent");
-    expect(second.blame).toMatchObject({ suspect: "AJ_1" });
     for (const { session } of [first, second]) expect(await health(s, session)).toBeUndefined();
     const { session, epoch } = await asked(s, "AJ_1");
     await s.accept("AJ_1", session, epoch);
@@ -88,10 +92,62 @@ onEachRedis("jobs that no worker can do", (scene) => {
     await s.order("AD_2");
     const again = await asked(s, "AJ_2");
     expect(again.session).toBe(first.session);
-    // What a recovery forgave is forgiven.
     expect(blameOf(await s.reject("AJ_2", again.session, again.epoch, "silent"))).toMatchObject({
       session: first.session,
     });
+  });
+
+  test("two workers that decline everything are found out by whoever takes their jobs", async () => {
+    const s = await three();
+    await s.sample("AW_3", 0.6);
+    for (let id = 0; id < 6; id++) {
+      await s.order(`AD_${id}`);
+      for (let asks = 0; asks < 3; asks++) {
+        const reply = await s.admit(`AJ_${id}`);
+        if (reply.status !== "offered") break;
+        const session = reply.job.session ?? "";
+        const epoch = Number(reply.job.epoch);
+        if (session !== "AW_3") await s.reject(`AJ_${id}`, session, epoch, "rejected");
+        else {
+          await s.accept(`AJ_${id}`, session, epoch);
+          await s.report(`AJ_${id}`, session, "success", reply.job.wire);
+        }
+      }
+      s.pass(1);
+    }
+    const states = await Promise.all([health(s, "AW_1"), health(s, "AW_2")]);
+    expect(states).toContain("ejected");
+    expect(await health(s, "AW_3")).toBeUndefined();
+  });
+
+  test("one that says nothing to a job while it takes others is not silent: the job hangs there", async () => {
+    const s = await three();
+    for (const id of ["AW_2", "AW_3"]) await s.sample(id, 0.6);
+    await s.order("AD_1");
+    const { session, epoch } = await asked(s, "AJ_1");
+    s.pass(10);
+    await s.running("AJ_2", session);
+    s.pass(3_000);
+    await s.reject("AJ_1", session, epoch, "slow");
+    expect(await suspectAt(s, "AJ_1")).toBeDefined();
+    expect(await s.timer(`session|${session}`)).toBeUndefined();
+    await s.settleLate("AJ_1", session, epoch, "none", { offeredAt: s.nowMs - 3_010 });
+    expect(await health(s, session)).toBeUndefined();
+  });
+
+  test("a refusal of one that may be full makes no pause longer, and nobody suspect", async () => {
+    const s = await three();
+    for (const id of WORKERS) await s.starting(`AJ_${id}`, id);
+    s.pass(1);
+    for (let round = 0; round < 3; round++) {
+      if (round === 0) await s.order("AD_1");
+      for (const _ of WORKERS) await declined(s, "AJ_1");
+      await s.admit("AJ_1");
+      expect(await s.timer("job|AJ_1")).toBe(s.nowMs + RETRY_MS);
+      s.pass(RETRY_MS);
+      await s.expireJob("AJ_1");
+    }
+    expect(await suspectAt(s, "AJ_1")).toBeUndefined();
   });
 
   test("jobs that fail at once eject nobody once they did so with two", async () => {
@@ -155,7 +211,8 @@ onEachRedis("jobs that no worker can do", (scene) => {
     await s.running("AJ_2", "AW_1");
     s.pass(1);
     await s.sample("AW_1", 0.1);
-    expect(await again()).toMatchObject({ suspect: "AJ_1" });
+    expect(await again()).toBeNull();
+    expect(await suspectAt(s, "AJ_1")).toBeDefined();
   });
 
   test("a probation is not spent on it, until nobody else came for half a minute", async () => {

@@ -226,6 +226,11 @@ export const METRICS = {
     help: "Jobs by agent that wait for a worker and are not on hold, in the namespaces hosted here.",
     labels: { agent: OPEN },
   },
+  agent_jobs_suspect: {
+    type: "gauge",
+    help: "Jobs by agent that wait beside those, since several of the workers that are there could not do them.",
+    labels: { agent: OPEN },
+  },
   agent_oldest_wait_seconds: {
     type: "gauge",
     help: "How long the job has waited that waits longest of an agent's, in the namespaces hosted here; 0 when none waits.",

@@ -50,6 +50,14 @@ local function took_another(id, job, since)
   return count > (is_held and 1 or 0)
 end
 
+-- What to say of a job that is suspect, once.
+local function tell_suspect(job, reason)
+  job.suspect_told = "1"
+  redis.call("HSET", job_of(job.id), "suspect_told", 1)
+  tell("suspected", job.id, job, { state = job.state, reason = reason })
+  return { suspect = job.id, room = job.room, agent = string.match(job.pool, "^[^/]*/([^/]*)") or "", reason = reason }
+end
+
 -- The job came to nothing with this session. Those with whom it did before; and what to say of it when that made it suspect.
 local function doubt_job(job, id, reason)
   if job.is_cleared == true then return {}, nil end
@@ -61,6 +69,8 @@ local function doubt_job(job, id, reason)
     job.doubts = string.format("%s%s,%.0f,%s;", job.doubts, id, now, reason)
     redis.call("HSET", job_of(job.id), "doubts", job.doubts)
   end
+  -- Who takes another job while it says nothing to this one is not silent.
+  if reason == "silent" and not since then since = job.offered_at end
   local is_at_fault = #others > 0 or (since and took_another(id, job, since))
   if job.suspect_at ~= "0" or not is_at_fault then return others, nil end
   job.suspect_at = string.format("%.0f", now)
@@ -68,13 +78,14 @@ local function doubt_job(job, id, reason)
   if job.state == "parked" then
     redis.call("ZADD", parked_of(job.pool), "XX", string.format("%.0f", rank(job)), job.id)
   end
-  tell("suspected", job.id, job, { state = job.state, reason = reason })
-  return others, { suspect = job.id, room = job.room, agent = string.match(job.pool, "^[^/]*/([^/]*)") or "", reason = reason }
+  -- Who declines is asked past at once: that is told when nobody is left (admit), for mostly somebody takes it.
+  local is_told = reason == "fails_early" or reason == "never_starts"
+  return others, is_told and tell_suspect(job, reason) or nil
 end
 
 -- It ran for a while, or ended well.
 local function clear_job(job)
   if job.doubts == "" then return end
-  redis.call("HDEL", job_of(job.id), "doubts", "suspect_at")
+  redis.call("HDEL", job_of(job.id), "doubts", "suspect_at", "suspect_told")
   job.doubts, job.suspect_at = "", "0"
 end

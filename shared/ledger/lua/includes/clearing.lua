@@ -23,6 +23,6 @@ local function clear_by_acceptance(worker, struck, taken, doubts)
     end)
     if left == doubts then return end
     write_or_drop(taken, "doubts", left)
-    if not left or not string.find(left, ";.") then redis.call("HDEL", taken, "suspect_at") end
+    if not left or not string.find(left, ";.") then redis.call("HDEL", taken, "suspect_at", "suspect_told") end
   end
 end

@@ -59,10 +59,11 @@ local function is_of_jobs(entry)
   return string.find(entry, "^fails_early,") or string.find(entry, "^never_starts,")
 end
 
--- Nothing is held against it any more. True when it has room.
-local function recover(id)
+-- It is offered work as any other, and nothing is held against it any more, but what `keeps_strikes` leaves. True when it has room.
+local function recover(id, keeps_strikes)
   local pool, enters = unpack(redis.call("HMGET", session_of(id), "pool", "entering_until"))
-  redis.call("HDEL", session_of(id), "health", "ejected_at", "ejections", "why", "failed_at", "struck", "last_told_at")
+  redis.call("HDEL", session_of(id), "health", "ejected_at", "ejections")
+  if not keeps_strikes then redis.call("HDEL", session_of(id), "why", "failed_at", "struck", "last_told_at") end
   redis.call("HSET", session_of(id), "cooling_until", 0)
   redis.call("ZREM", ejected_of(pool), id)
   if enters and tonumber(enters) > now then
@@ -95,20 +96,21 @@ local function eject(id, pool, reason, cool_ms)
   return told
 end
 
--- A job that was held against it turned out to be at fault itself. True when it has room by that.
+-- A job that was held against it turned out to be at fault itself. What it did is remembered: should somebody take that job
+-- after all, it speaks against it again. True when it has room by that.
 local function reconsider(id, early_ms)
   local struck, ejected_at = unpack(redis.call("HMGET", session_of(id), "struck", "ejected_at"))
   if not ejected_at then return false end
   for reason, enough in pairs(ENOUGH) do
     if held_against(struck, reason, early_ms) >= enough then return false end
   end
-  return recover(id)
+  return recover(id, true)
 end
 
--- Whether it took jobs since its last report: these may have filled it up, which it says with the next one. Until then it
--- refuses, rightly, all that a burst brings it.
+-- Whether it was asked for another job, or took one, since its last report: that may have filled it up, which it says with the
+-- next one. Until then it refuses, rightly, all that a burst brings it. The job that it refuses has its place among these.
 local function was_given_some(id)
-  return redis.call("ZCOUNT", session_jobs_of(id), redis.call("HGET", session_of(id), "sampled_at"), now) > 0
+  return redis.call("ZCOUNT", session_jobs_of(id), redis.call("HGET", session_of(id), "sampled_at"), "+inf") > 1
 end
 
 -- To be called with the job as it was offered or held. Whom to blame, when it comes to that, else nil: the session that is

@@ -78,7 +78,7 @@ local function requeue_started(id, job, due)
   requeue(id, due)
   redis.call("HSET", job_of(id), "wait_until", string.format("%.0f", now + tonumber(job.wait_ms)))
   -- What a worker was lost with has run.
-  if job.state == "orphaned" and job.doubts ~= "" then redis.call("HDEL", job_of(id), "doubts", "suspect_at") end
+  if job.state == "orphaned" and job.doubts ~= "" then redis.call("HDEL", job_of(id), "doubts", "suspect_at", "suspect_told") end
   redis.call("HDEL", job_of(id), "running_at", "unseen_until", "not_before", "resumed_epoch", "withdrawn_epoch",
     "participant_sid", "participant_joined_at", "left_at", "left_how", "reported", "seek_at")
 end
@@ -93,7 +93,7 @@ end
 
 -- Whoever refused it before is asked again.
 local function forget_refusals(id, job)
-  redis.call("HDEL", job_of(id), "excluded", "rounds")
+  redis.call("HDEL", job_of(id), "excluded", "rounds", "met_full")
   job.excluded = ""
 end
 
