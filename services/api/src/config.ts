@@ -82,7 +82,7 @@ export const doorFields = {
   livekitCalls: wholeNumber(SAFE_COUNT)
     .default(DOOR_DEFAULTS.livekitCalls)
     .describe(
-      "Calls of LiveKit's API that are passed on at a time, and as many of SIP. One identity of a key may have an eighth of them, a key's tokens without identity three quarters.",
+      "Calls of LiveKit's API that are passed on at a time, and as many of SIP. One identity of a key may have an eighth of them, a key's tokens without identity three quarters; of more calls 1,024, or 4,096, wait for up to 30 s.",
     ),
   eventStreams: wholeNumber(SAFE_COUNT)
     .default(DOOR_DEFAULTS.eventStreams)

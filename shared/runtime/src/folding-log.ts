@@ -25,8 +25,9 @@ interface Told {
   written: number;
   /** Not written in this minute. */
   more: number;
-  /** Where the last of them would have been written. */
+  /** Where is told of them, and what all of them have in common: one of them does not stand for the others. */
   log: Log;
+  common: Record<string, unknown> | undefined;
   level: Level;
   msg: string;
 }
@@ -59,14 +60,21 @@ export class FoldingLog {
 
   /** Writes to `log`, and no more than `limits` says of each line. */
   of(log: Log, limits: FoldLimits): Log {
-    return new FoldedLog(this, log, limits, {});
+    return new FoldedLog(this, log, log, limits, {});
   }
 
-  write(log: Log, level: Level, fields: object, msg: string, limits: readonly FoldLimit[]): void {
+  /** `root`, with the fields `bound`, is `log`. */
+  write(
+    { log, root, bound }: { log: Log; root: Log; bound: Readonly<Record<string, unknown>> },
+    level: Level,
+    fields: object,
+    msg: string,
+    limits: readonly FoldLimit[],
+  ): void {
     const nowMs = this.#clock.now();
     const told = limits.map(({ name, most }) => ({
       most,
-      told: this.#toldOf(`${msg}\n${name}`, nowMs, log, level, msg),
+      told: this.#toldOf(`${msg}\n${name}`, nowMs, root, level, msg),
     }));
     const full = told.find(({ most, told: { written } }) => written >= most);
     if (full === undefined) {
@@ -75,6 +83,7 @@ export class FoldingLog {
       return;
     }
     full.told.more += 1;
+    full.told.common = shared(full.told.common, bound);
     this.#cancelTell ??= this.#clock.setTimer(this.#everyMs, () => this.#tellAll());
   }
 
@@ -88,7 +97,7 @@ export class FoldingLog {
     let told = this.#told.get(key);
     // Anew, so that the order is that of their last lines.
     this.#told.delete(key);
-    if (told === undefined) told = { sinceMs: nowMs, written: 0, more: 0, log, level, msg };
+    if (told === undefined) told = { sinceMs: nowMs, written: 0, more: 0, log, common: undefined, level, msg };
     else if (nowMs - told.sinceMs >= this.#everyMs) {
       this.#tell(told);
       told.sinceMs = nowMs;
@@ -122,21 +131,32 @@ export class FoldingLog {
   }
 
   #tell(told: Told): void {
-    const { more: times, log, level, msg } = told;
+    const { more: times, log, common, level, msg } = told;
     told.more = 0;
-    if (times > 0) log[level]({ line: msg, times }, "happened more times in the last minute");
+    told.common = undefined;
+    if (times > 0) log[level]({ ...common, line: msg, times }, "happened more times in the last minute");
   }
+}
+
+function shared(
+  before: Record<string, unknown> | undefined,
+  fields: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const all = Object.entries(before ?? fields);
+  return Object.fromEntries(all.filter(([name, value]) => fields[name] === value));
 }
 
 class FoldedLog implements Log {
   readonly #folding: FoldingLog;
   readonly #log: Log;
+  readonly #root: Log;
   readonly #limits: FoldLimits;
-  readonly #bound: object;
+  readonly #bound: Record<string, unknown>;
 
-  constructor(folding: FoldingLog, log: Log, limits: FoldLimits, bound: object) {
+  constructor(folding: FoldingLog, log: Log, root: Log, limits: FoldLimits, bound: Record<string, unknown>) {
     this.#folding = folding;
     this.#log = log;
+    this.#root = root;
     this.#limits = limits;
     this.#bound = bound;
   }
@@ -159,10 +179,11 @@ class FoldedLog implements Log {
 
   child(fields: object): Log {
     const bound = { ...this.#bound, ...fields };
-    return new FoldedLog(this.#folding, this.#log.child(fields), this.#limits, bound);
+    return new FoldedLog(this.#folding, this.#log.child(fields), this.#root, this.#limits, bound);
   }
 
   #write(level: Level, fields: object, msg: string): void {
-    this.#folding.write(this.#log, level, fields, msg, this.#limits({ ...this.#bound, ...fields }));
+    const where = { log: this.#log, root: this.#root, bound: this.#bound };
+    this.#folding.write(where, level, fields, msg, this.#limits({ ...this.#bound, ...fields }));
   }
 }

@@ -127,3 +127,16 @@ it("tells at its end what it has not told", () => {
   expect(lines.at(-1)).toMatchObject({ line: "line", times: 2 });
   expect(timers).toEqual([]);
 });
+
+it("tells of what the lines that it folded have in common, and blames nobody for the others'", () => {
+  const folded = new FoldingLog({ clock, log }).of(log, () => [{ name: "one peer", most: 1 }]);
+  for (const session of ["a", "b", "b"])
+    folded.child({ session, namespace: "n" }).info({ code: 1000 }, "closed");
+  pass(MINUTE_MS);
+  expect(lines.at(-1)).toMatchObject({ line: "closed", times: 2, session: "b", namespace: "n" });
+  for (const session of ["a", "b", "c"])
+    folded.child({ session, namespace: "n" }).info({ code: 1000 }, "closed");
+  pass(MINUTE_MS);
+  expect(lines.at(-1)).toMatchObject({ line: "closed", times: 2, namespace: "n" });
+  expect(lines.at(-1)).not.toHaveProperty("session");
+});

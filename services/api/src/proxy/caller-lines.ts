@@ -17,12 +17,14 @@ interface Line {
   calls: number;
   most: number;
   waiting: (() => void)[];
+  mostWaiting: number;
 }
 
 /** A token with an identity is one of many; a server's speaks for all that its key does. */
 const SHARE = { one: 1 / 8, key: 3 / 4 } as const;
-const MAX_WAITING_OF_ONE = 256;
-const MAX_WAITING = 4_096;
+/** Calls that wait: who asks for a list of each of a thousand rooms at once is honest, and no SDK repeats a call. */
+const MAX_WAITING_OF = { one: 1_024, key: 4_096 } as const;
+const MAX_WAITING = 8_192;
 const WAIT_MS = 30_000;
 
 export class CallerLines {
@@ -42,7 +44,7 @@ export class CallerLines {
    */
   async enter({ name, kind }: CallerName, signal: AbortSignal): Promise<() => void> {
     const most = Math.max(1, Math.floor(this.#deps.most * SHARE[kind]));
-    const line = this.#lines.get(name) ?? { calls: 0, most, waiting: [] };
+    const line = this.#lines.get(name) ?? { calls: 0, most, waiting: [], mostWaiting: MAX_WAITING_OF[kind] };
     this.#lines.set(name, line);
     if (this.#calls >= this.#deps.most || line.calls >= line.most) await this.#wait(name, line, signal);
     else this.#begin(line);
@@ -52,7 +54,7 @@ export class CallerLines {
   /** Resolves when whoever ended a call began this one. */
   #wait(name: string, line: Line, signal: AbortSignal): Promise<void> {
     const isOwn = line.calls >= line.most;
-    if (line.waiting.length >= MAX_WAITING_OF_ONE || this.#waiting >= MAX_WAITING) {
+    if (line.waiting.length >= line.mostWaiting || this.#waiting >= MAX_WAITING) {
       throw refusal(isOwn, `${line.waiting.length} calls of this caller wait already`);
     }
     return new Promise((resolve, reject) => {
@@ -111,7 +113,7 @@ function refusal(isOwn: boolean, why: string): DispatchError {
   return isOwn
     ? new DispatchError(
         "resource_exhausted",
-        `${why}, as many as livekit-server gets from one; repeat the call`,
+        `${why}, as many as one caller may have (MUSTER_LIVEKIT_CALLS); repeat the call`,
       )
     : new DispatchError("unavailable", "livekit-server is busy with other calls; repeat the call");
 }
