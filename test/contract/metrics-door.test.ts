@@ -23,6 +23,29 @@ async function statusOf(port: number, token?: string): Promise<number> {
   return answer.status;
 }
 
+test.each(SERVICES)(
+  "the port of the %s cannot be that of its metrics: it says so and exits 2",
+  async (name) => {
+    const port = String(await freePort());
+    const start = startService(name, {
+      ...settings(),
+      // One more problem, to see that both are told.
+      MUSTER_LOG_LEVEL: "loud",
+      ...{ MUSTER_PORT: port, MUSTER_METRICS_PORT: port },
+    });
+    const { message } = await start.then(
+      (service) => service.stop().then(() => new Error(`it started: ${service.output()}`)),
+      (error: Error) => error,
+    );
+    expect(message).toContain("it exited with 2:");
+    expect(message).toMatch(
+      /\n {2}MUSTER_METRICS_PORT: must be another port than MUSTER_PORT \(port\).*, got "?\d+/,
+    );
+    expect(message).toMatch(/\n {2}MUSTER_LOG_LEVEL: must be one of/);
+    expect(message).not.toContain("    at ");
+  },
+);
+
 describe.each(SERVICES)("metrics of the %s", (name) => {
   let service: ServiceProcess;
   afterAll(() => service.stop());

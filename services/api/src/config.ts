@@ -16,12 +16,14 @@ import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
 import {
   durationMs,
   flag,
+  hasMetricsPort,
   httpKeepAliveMs,
   httpRequestMs,
   keys,
   listenHost,
   logLevel,
   metricsFields,
+  NO_METRICS_PORT,
   port,
   redisUrl,
   wholeNumber,
@@ -74,7 +76,7 @@ export const doorFields = {
   bodiesBytes: wholeNumber({ min: 32 * MIB, max: 16 * 1024 * MIB })
     .default(DOOR_DEFAULTS.bodiesBytes)
     .describe(
-      "Bytes of request bodies that an api holds at a time. One identity of a key may have a quarter of it, a key's tokens without identity and LiveKit's webhooks half each.",
+      "Bytes of request bodies that an api holds at a time: 32 MiB at least. One identity of a key may have a quarter of it, a key's tokens without identity and LiveKit's webhooks half each.",
     ),
   bodyMs: durationMs({ minMs: 1_000, maxMs: 600_000 })
     .default(DOOR_DEFAULTS.bodyMs)
@@ -149,6 +151,7 @@ export const apiSchema = z
     // Said together with the other problems, not after them.
     when: () => true,
   })
+  .refine(hasMetricsPort, NO_METRICS_PORT)
   .refine(hasWebhookKey, NO_WEBHOOK_KEY);
 
 export type KeyConfig = z.output<z.ZodObject<typeof keyFields>>;

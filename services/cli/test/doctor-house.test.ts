@@ -330,6 +330,52 @@ test.each(Object.entries(PLANTED))("%s", async (_, { plant, options, finds, says
   expect(JSON.stringify(found.all), "no secret is told").not.toContain(SECRET);
 });
 
+test("services whose metrics have a port each, or a token, are well; who may not read them is told why", async () => {
+  const metricsToken = "a-token-that-is-long-enough";
+  const [gatewayMetrics, apiMetrics] = [await freePort(), await freePort()];
+  const closed = (port: number) => ({
+    ...{ MUSTER_REDIS_URL: redis.url, MUSTER_KEYS: KEYS, MUSTER_DRAIN_MS: "0" },
+    ...{ MUSTER_METRICS_PORT: String(port), MUSTER_METRICS_TOKEN: metricsToken },
+  });
+  const [closedGateway, closedApi] = await Promise.all([
+    startService("gateway", closed(gatewayMetrics)),
+    startService("api", closed(apiMetrics)),
+  ]);
+  onTestFinished(async () => void (await Promise.all([closedGateway.stop(), closedApi.stop()])));
+  const urls = { MUSTER_GATEWAY_URL: closedGateway.url, MUSTER_API_URL: closedApi.url };
+  const only = { only: ["services", "ports"] };
+  const at = { ...urls, MUSTER_PORT: String(closedGateway.port) };
+
+  // With the settings of the api, whose port of metrics the gateway does not have.
+  const asApi = await look({ ...at, ...closed(apiMetrics) }, only);
+  expect(asApi.troubles).toEqual({});
+  expect(asApi.said("services")).toMatch(/the api at \S+ is ready \([\d.]+\)/);
+  expect(asApi.said("services")).toMatch(
+    new RegExp(`the gateway at \\S+ is ready; .* not read: at 127.0.0.1:${apiMetrics} .* those of the api`),
+  );
+  expect(asApi.said("ports")).toMatch(/taken by a gateway that answers/);
+
+  // Without them: nothing is wrong with the services.
+  const without = await look(at, only);
+  expect(without.troubles).toEqual({});
+  expect(without.said("services")).toMatch(/the api at .* is ready; .* not read: .*MUSTER_METRICS_PORT/);
+
+  // With the token of somebody else.
+  const wrong = { ...closed(apiMetrics), MUSTER_METRICS_TOKEN: "another-token-that-is-long" };
+  const mistaken = await look({ ...at, ...wrong }, only);
+  expect(mistaken.troubles).toEqual({ services: "warn" });
+  expect(mistaken.said("services")).toMatch(
+    /the api at .* answers 401, and MUSTER_METRICS_TOKEN is another one here/,
+  );
+  expect(mistaken.said("services")).toMatch(/fix: MUSTER_METRICS_TOKEN=/);
+  expect(mistaken.said("services")).not.toMatch(/no Muster/);
+
+  // One for the other is still found.
+  const swapped = await look({ ...at, MUSTER_GATEWAY_URL: closedApi.url }, only);
+  expect(swapped.troubles).toEqual({ services: "fail" });
+  expect(swapped.said("services")).toMatch(/is Muster's api, and not the gateway/);
+});
+
 test("a job for the room of an agent that has workers for publishers alone", async () => {
   const worker = await connectWorker({ url: gateway.url, token: workerToken(KEY, SECRET) });
   onTestFinished(async () => void (await worker.close()));

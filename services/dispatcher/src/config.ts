@@ -23,10 +23,12 @@ import { type LivekitSettings, livekitFields } from "@muster/livekit/settings";
 import {
   durationMs,
   flag,
+  hasMetricsPort,
   host,
   keys,
   logLevel,
   metricsFields,
+  NO_METRICS_PORT,
   port,
   redisUrl,
 } from "@muster/runtime/config-fields";
@@ -93,6 +95,7 @@ const fields = z.object({
 });
 
 export const dispatcherSchema = fields
+  .refine(hasMetricsPort, NO_METRICS_PORT)
   .refine((config) => config.livekitUrl === undefined || livekitFrom(config).keys.size > 0, {
     path: ["livekitKeys"],
     message: "must be given with livekitUrl, or keys: LiveKit is asked for the agents of lost workers",

@@ -40,8 +40,7 @@ export function authenticate(
     });
     return { accept: false, status, reason };
   };
-  if (!isAllowed(request.origin, deps.allowedOrigins))
-    return refuse("browser", "origin: not one of allowedOrigins; workers are no browsers and send none", 403);
+  if (!isAllowed(request.origin, deps.allowedOrigins)) return refuse("browser", NO_BROWSER, 403);
   if (token === "")
     return refuse("no_token", "token: send one as Authorization: Bearer, or as ?access_token=");
   try {
@@ -64,6 +63,9 @@ export function authenticate(
     return refuse("bad_token", error.message);
   }
 }
+
+const NO_BROWSER =
+  "origin: not one of MUSTER_ALLOWED_ORIGINS (allowedOrigins); workers are no browsers and send none";
 
 const ROOM_TOKEN =
   "token: is one to join a room with (roomJoin, kind agent, or muster.*); a worker's has video.agent alone";

@@ -21,12 +21,14 @@ import {
 import {
   durationMs,
   flag,
+  hasMetricsPort,
   host,
   httpKeepAliveMs,
   httpRequestMs,
   keys,
   logLevel,
   metricsFields,
+  NO_METRICS_PORT,
   port,
   redisUrl,
   url,
@@ -178,6 +180,7 @@ export const gatewaySchema = z
       .describe("Over which time a stopping gateway closes its sockets."),
     ...gatewayFields,
   })
+  .refine(hasMetricsPort, NO_METRICS_PORT)
   .superRefine(checkCoupledTimes);
 
 /** The settings that a gateway reads, whichever service they were given to. */

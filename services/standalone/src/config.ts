@@ -17,11 +17,13 @@ import { gatewayFields } from "@muster/gateway/config";
 import { livekitFields } from "@muster/livekit/settings";
 import {
   durationMs,
+  hasMetricsPort,
   httpKeepAliveMs,
   httpRequestMs,
   listenHost,
   logLevel,
   metricsFields,
+  NO_METRICS_PORT,
   port,
   redisUrl,
 } from "@muster/runtime/config-fields";
@@ -63,6 +65,7 @@ export const standaloneSchema = z
     ...placementFields,
     ...gatewayFields,
   })
+  .refine(hasMetricsPort, NO_METRICS_PORT)
   .superRefine(checkCoupledTimes)
   // Without keys it runs with everybody's.
   .refine(

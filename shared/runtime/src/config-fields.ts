@@ -48,16 +48,33 @@ const TOKEN_PROBLEM = "must be 16 to 1024 characters of ASCII, without spaces";
 export const metricsFields = {
   metricsPort: port
     .optional()
-    .describe("A port for /metrics alone, on the same address; unset: it is where the rest is."),
+    .describe(
+      "A port for /metrics alone, on the same address, other than port; unset: it is where the rest is.",
+    ),
   metricsToken: z
     .string({ error: TOKEN_PROBLEM })
     .regex(/^[!-~]{16,1024}$/, { error: TOKEN_PROBLEM })
     .optional()
-    .describe("Who reads /metrics must bring it, as `Authorization: Bearer …`; unset: nobody needs to.")
+    .describe(
+      "Who reads /metrics must bring it, as `Authorization: Bearer …`: 16 to 1024 characters; unset: nobody needs to.",
+    )
     .meta({ secret: true }),
 };
 
 export type MetricsAccess = z.output<z.ZodObject<typeof metricsFields>>;
+
+/** Of a schema that has both: two servers cannot listen on one port. With NO_METRICS_PORT. */
+export function hasMetricsPort({ port, metricsPort }: { port: number; metricsPort?: number | undefined }) {
+  return metricsPort === undefined || metricsPort !== port;
+}
+
+/** Of the refinement by hasMetricsPort. */
+export const NO_METRICS_PORT = {
+  path: ["metricsPort"],
+  error: "must be another port than MUSTER_PORT (port); unset, metrics are there",
+  // Said together with the other problems, not after them.
+  when: () => true,
+};
 
 /** For every service that answers requests which must not be repeated. */
 export const httpKeepAliveMs = durationMs({ minMs: 1_000, maxMs: 3_600_000 })

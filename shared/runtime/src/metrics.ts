@@ -49,6 +49,8 @@ export interface Metrics {
   /** All metrics in Prometheus text format, of the type `contentType`. */
   render(): Promise<string>;
   readonly contentType: string;
+  /** Whose they are, as in `muster_build_info`. */
+  readonly service: string;
 }
 
 type AnyLabels = Record<string, string>;
@@ -101,6 +103,7 @@ export function createMetrics({ service }: { service: string }): Metrics {
       return registry.metrics();
     },
     contentType: registry.contentType,
+    service,
   };
   metrics.gauge("build_info").set({ service, version: productVersion(), node: process.version }, 1);
   return metrics;

@@ -12,7 +12,7 @@ export type ReadinessCheck = () => boolean | string | Promise<boolean | string>;
 
 export interface OpsDeps {
   checks: Record<string, ReadinessCheck>;
-  metrics: Pick<Metrics, "render" | "contentType">;
+  metrics: Pick<Metrics, "render" | "contentType" | "service">;
   /** Who may read metrics; absent: everybody. */
   access?: MetricsAccess | undefined;
 }
@@ -20,30 +20,33 @@ export interface OpsDeps {
 const CHECK_DEADLINE_MS = 2_000;
 
 export function createOps({ checks, metrics, access = {} }: OpsDeps): Hono {
-  return new Hono()
-    .get("/healthz", (context) => context.json({ status: "ok" }))
-    .get("/readyz", async (context) => {
-      const results = await Promise.all(
-        Object.entries(checks).map(async ([name, check]) => ({ name, verdict: await verdictOf(check) })),
-      );
-      const failing = results.filter(({ verdict }) => verdict !== true);
-      if (failing.length === 0) return context.json({ status: "ready" });
-      const reasons = failing.flatMap(({ name, verdict }) =>
-        typeof verdict === "string" ? [[name, verdict]] : [],
-      );
-      return context.json(
-        {
-          ...{ status: "not ready", failing: failing.map(({ name }) => name) },
-          ...(reasons.length > 0 && { reasons: Object.fromEntries(reasons) }),
-        },
-        503,
-      );
-    })
-    .get("/metrics", (context) =>
-      access.metricsPort === undefined
-        ? answerMetrics(context.req.raw, { metrics, access })
-        : context.text("metrics have a port of their own: MUSTER_METRICS_PORT\n", 404),
-    );
+  return (
+    new Hono()
+      // The service by name: metrics name it too, and may be closed to who asks.
+      .get("/healthz", (context) => context.json({ status: "ok", service: metrics.service }))
+      .get("/readyz", async (context) => {
+        const results = await Promise.all(
+          Object.entries(checks).map(async ([name, check]) => ({ name, verdict: await verdictOf(check) })),
+        );
+        const failing = results.filter(({ verdict }) => verdict !== true);
+        if (failing.length === 0) return context.json({ status: "ready" });
+        const reasons = failing.flatMap(({ name, verdict }) =>
+          typeof verdict === "string" ? [[name, verdict]] : [],
+        );
+        return context.json(
+          {
+            ...{ status: "not ready", failing: failing.map(({ name }) => name) },
+            ...(reasons.length > 0 && { reasons: Object.fromEntries(reasons) }),
+          },
+          503,
+        );
+      })
+      .get("/metrics", (context) =>
+        access.metricsPort === undefined
+          ? answerMetrics(context.req.raw, { metrics, access })
+          : context.text("metrics have a port of their own: MUSTER_METRICS_PORT\n", 404),
+      )
+  );
 }
 
 async function verdictOf(check: ReadinessCheck): Promise<boolean | string> {

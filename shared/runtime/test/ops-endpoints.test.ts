@@ -46,7 +46,10 @@ describe("the endpoints", () => {
       status: 503,
       body: JSON.stringify({ status: "not ready", failing: ["redis", "drain"] }),
     });
-    expect(await get("/healthz")).toMatchObject({ status: 200, body: JSON.stringify({ status: "ok" }) });
+    expect(await get("/healthz")).toMatchObject({
+      status: 200,
+      body: JSON.stringify({ status: "ok", service: "test" }),
+    });
     const passing = await ops({ lease: () => true });
     expect(await passing("/readyz")).toMatchObject({
       status: 200,

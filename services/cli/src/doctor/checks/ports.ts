@@ -48,7 +48,11 @@ async function findingOf(
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
   const there = await musterAt(url, { timeoutMs: ASK_MS, now: () => clock.now() }, settings);
   if (there?.service === service)
-    return ok(`port ${port} is taken by a ${service} ${there.version} that answers`);
+    return ok(
+      `port ${port} is taken by a ${[service, there.version].filter((part) => part !== undefined).join(" ")} that answers`,
+    );
+  if (there?.isMuster === true && there.service === undefined)
+    return ok(`port ${port} is taken by a Muster that answers; which service it is, it does not say`);
   const owner = await portOwner(port);
   const what =
     there?.service === undefined ? (owner?.name ?? "another process") : `Muster's ${there.service}`;

@@ -2,8 +2,8 @@
 
 import { productVersion } from "@muster/runtime/version";
 import type { Check } from "../check.js";
-import { type Finding, fail, ok, Skip } from "../finding.js";
-import { musterAt, readiness } from "../muster-probe.js";
+import { type Finding, fail, ok, Skip, warn } from "../finding.js";
+import { musterAt, readiness, type Unread } from "../muster-probe.js";
 import type { Surroundings } from "../surroundings.js";
 
 /** Longer than /readyz takes to give up a check of its own. */
@@ -47,8 +47,9 @@ async function findingOf(
     return { finding: fail(`the ${service} at ${url} does not answer: ${answer.problem}`, fix) };
   }
   const muster = await musterAt(url, options, settings);
-  if (muster?.service !== service && muster?.service !== "standalone") {
-    const found = muster?.service === undefined ? "no Muster" : `Muster's ${muster.service}`;
+  const isUnnamed = muster?.isMuster === true && muster.service === undefined;
+  if (!isUnnamed && muster?.service !== service && muster?.service !== "standalone") {
+    const found = muster?.isMuster ? `Muster's ${muster.service}` : "no Muster";
     return {
       finding: fail(
         `at ${url} is ${found}, and not the ${service}`,
@@ -56,15 +57,26 @@ async function findingOf(
       ),
     };
   }
-  const { version } = muster;
+  const { version, unread } = muster;
+  const told = version === undefined ? {} : { version };
   if (answer.status !== 200) {
     const fix = `its log says why; redis-reach and redis-rights may too`;
     return {
       finding: fail(`the ${service} at ${url} is not ready: ${failingIn(answer.body)}`, fix),
-      version,
+      ...told,
     };
   }
-  return { finding: ok(`the ${service} at ${url} is ready (${version})`), version };
+  return {
+    finding: readyFinding(`${isUnnamed ? "a Muster" : `the ${service}`} at ${url}`, version, unread),
+    ...told,
+  };
+}
+
+/** That its metrics are not read says nothing against a service; a token that is not its own is somebody's mistake. */
+function readyFinding(who: string, version: string | undefined, unread: Unread | undefined): Finding {
+  if (unread === undefined) return ok(`${who} is ready (${version})`);
+  const says = `${who} is ready; its version and metrics are not read: ${unread.why}`;
+  return unread.fix === undefined ? ok(says) : warn(says, unread.fix);
 }
 
 function failingIn(body: string): string {

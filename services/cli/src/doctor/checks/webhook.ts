@@ -33,9 +33,11 @@ export const webhook: Check = {
     await redisOf(surroundings).client();
     const startedAt = performance.now();
     let learnt: Learnt = "round";
+    let unread: string | undefined;
     for (let count = 1; count <= TRIES && learnt === "round" && !signal.aborted; count++) {
       const room = `${DOCTORS_ROOMS}${surroundings.mark}-${count}`;
       const before = await refusals(surroundings);
+      unread = before.unread;
       try {
         requireMade(await createRoom(probe, key, room));
         learnt = await watched(room, before, surroundings, signal);
@@ -45,7 +47,7 @@ export const webhook: Check = {
     }
     const tookMs = Math.round(performance.now() - startedAt);
     if (learnt === "webhook") return [ok(`LiveKit's webhooks reach Muster (${tookMs} ms)`)];
-    return [notTold(learnt, surroundings, key.apiKey)];
+    return [notTold(learnt, surroundings, { apiKey: key.apiKey, unread })];
   },
 };
 
@@ -81,6 +83,8 @@ async function watched(
 interface Refusals {
   unbelieved: number;
   all: number;
+  /** Why they are not known. */
+  unread?: string;
 }
 
 /** As the api counts them; of no api that is known, none. */
@@ -90,12 +94,28 @@ async function refusals({ settings, clock }: Surroundings): Promise<Refusals> {
   const muster = apiUrl === undefined ? undefined : await musterAt(apiUrl, options, settings);
   if (muster === undefined) return { unbelieved: 0, all: 0 };
   const counted = (reason?: string) => counterIn(muster, "webhooks_refused_total", reason);
-  return { unbelieved: counted("unauthenticated"), all: counted() };
+  const why = muster.unread?.why;
+  return {
+    unbelieved: counted("unauthenticated"),
+    all: counted(),
+    ...(why !== undefined && { unread: why }),
+  };
 }
 
-function notTold(learnt: Learnt, { settings }: Surroundings, apiKey: string): Finding {
+function notTold(
+  learnt: Learnt,
+  { settings }: Surroundings,
+  { apiKey, unread }: { apiKey: string; unread: string | undefined },
+): Finding {
   const url = `${settings.apiUrl ?? "http://<api>:7883"}/webhook`;
   const lines = `in livekit.yaml, and restart it:\nwebhook:\n  api_key: ${apiKey}\n  urls: ["${url}"]`;
+  // Counted by the api, where its metrics are read.
+  const isNamed = settings.apiUrl !== undefined;
+  const counts = !isNamed
+    ? "\n--api-url says whether they are refused there"
+    : unread === undefined
+      ? ""
+      : `\nwhether the api refuses them is not known, its metrics are not read: ${unread}`;
   switch (learnt) {
     case "refused":
       return fail(
@@ -110,7 +130,7 @@ function notTold(learnt: Learnt, { settings }: Surroundings, apiKey: string): Fi
     default:
       return fail(
         `a room was made in LiveKit, and no webhook told Muster within ${WAIT_MS / 1000} s: it notices calls late or never`,
-        `${lines}${settings.apiUrl === undefined ? "\n--api-url says whether they are refused there" : ""}`,
+        `${lines}${counts}`,
       );
   }
 }
