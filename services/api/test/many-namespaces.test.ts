@@ -3,8 +3,10 @@
  * that are known can be listed, and forgotten.
  */
 
+import { systemClock } from "@muster/runtime/clock";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { KnownNamespaces } from "../src/known-namespaces.js";
 import * as kit from "./kit.js";
 
 let server: RedisServer;
@@ -105,6 +107,16 @@ test("an order that was refused is taken as soon as a pool too many is forgotten
   expect((await api.rest(path, { method: "DELETE", video: { roomAdmin: true } })).status).toBe(200);
   expect((await dispatch("r2")).status).toBe(200);
   expect(await jobs()).toBe(MOST);
+});
+
+test("a list that was asked for before its agent was forgotten is not remembered", async () => {
+  await workersIn(1);
+  const known = new KnownNamespaces({ ledger: api.ledger, clock: systemClock });
+  const asked = known.of("default", "agent");
+  known.forget("default", "agent");
+  expect((await asked).namespaces).toEqual(["default:n0"]);
+  await api.ledger.forgetAgent({ project: "default", agent: "agent", namespaceName: "default:n0" });
+  expect((await known.of("default", "agent")).namespaces).toEqual([]);
 });
 
 test("a namespace whose pools are forgotten makes room for another one at once, unless a worker is there", async () => {
