@@ -71,8 +71,8 @@ export const API = [
     name: "that nobody knows an agent is remembered",
     breaks: 1,
     file: `${SRC}known-namespaces.ts`,
-    find: "if (namespaces.length > 0) this",
-    replace: "if (namespaces.length >= 0) this",
+    find: "if (namespaces.length > 0 &&",
+    replace: "if (namespaces.length >= 0 &&",
     caughtBy: intake("the first worker of an agent is seen by the very next order"),
   },
   {

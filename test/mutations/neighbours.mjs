@@ -41,6 +41,25 @@ export const NEIGHBOURS = [
     caughtBy: memory("has a bound on those that know an agent"),
   },
   {
+    name: "a namespace makes room although a worker came again",
+    breaks: 1,
+    file: `${LUA}drop-namespace.lua`,
+    find: 'if redis.call("ZREM", empty_namespaces_key, namespace_name) == 0 then return { "kept" } end\n',
+    replace: 'redis.call("ZREM", empty_namespaces_key, namespace_name)\n',
+    caughtBy: memory("a namespace that was left makes room at once when somebody says that it is no more"),
+  },
+  {
+    name: "a list that was being read when its agent was forgotten is remembered",
+    breaks: 1,
+    file: "services/api/src/known-namespaces.ts",
+    find: " && timesForgotten === this.#timesForgotten",
+    replace: "",
+    caughtBy: {
+      file: "services/api/test/many-namespaces.test.ts",
+      test: "a list that was asked for before its agent was forgotten is not remembered",
+    },
+  },
+  {
     name: "a pool is known by a worker of seconds for ever",
     breaks: 9,
     file: `${LUA}includes/forgetting.lua`,

@@ -197,7 +197,7 @@ export function createApi(deps: ApiDeps): Api {
   const rest = createRestApp({
     ...{ ...orderCalls, ...defined, ...waking, changeOrder, holdOrder, placementPolicies, drains },
     deploymentSplits,
-    ...{ events, hints, policy, keys, bodies, meter, log, hasLivekit: roomService !== undefined },
+    ...{ events, hints, known, policy, keys, bodies, meter, log, hasLivekit: roomService !== undefined },
   });
   const ops = createOps({
     checks: { ...deps.checks, api: () => ready(), redis: () => hasRedisRoom(redis) },

@@ -31,6 +31,8 @@ export class KnownNamespaces {
   readonly #deps: KnownNamespacesDeps;
   /** In the order of reading, the oldest first. */
   readonly #known = new Map<string, KnownList>();
+  /** How often a list was forgotten: what was asked for before may still have what is no more. */
+  #timesForgotten = 0;
 
   constructor(deps: KnownNamespacesDeps) {
     this.#deps = deps;
@@ -39,7 +41,8 @@ export class KnownNamespaces {
   /** At most 5 s old; `anew`: none that was remembered. */
   async of(project: string, agent: string, { anew = false } = {}): Promise<KnownList> {
     const { ledger, clock } = this.#deps;
-    const name = `${project}\0${agent}`;
+    const name = nameOf(project, agent);
+    const timesForgotten = this.#timesForgotten;
     const nowMs = clock.now();
     const cached = this.#known.get(name);
     if (cached !== undefined && !anew && nowMs - cached.readAtMs < REMEMBER_MS) return cached;
@@ -47,8 +50,14 @@ export class KnownNamespaces {
     const namespaces = reply.namespaces.sort();
     this.#known.delete(name);
     const list = { namespaces, isBrief: brief === 1, readAtMs: nowMs };
-    if (namespaces.length > 0) this.#remember(name, list);
+    if (namespaces.length > 0 && timesForgotten === this.#timesForgotten) this.#remember(name, list);
     return list;
+  }
+
+  /** Somebody changed the list: the next call reads it. Other processes remember theirs until it is old. */
+  forget(project: string, agent: string): void {
+    this.#timesForgotten += 1;
+    this.#known.delete(nameOf(project, agent));
   }
 
   #remember(name: string, known: KnownList): void {
@@ -59,4 +68,8 @@ export class KnownNamespaces {
       break;
     }
   }
+}
+
+function nameOf(project: string, agent: string): string {
+  return `${project}\0${agent}`;
 }

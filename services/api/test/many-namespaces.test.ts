@@ -3,8 +3,10 @@
  * that are known can be listed, and forgotten.
  */
 
+import { systemClock } from "@muster/runtime/clock";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { KnownNamespaces } from "../src/known-namespaces.js";
 import * as kit from "./kit.js";
 
 let server: RedisServer;
@@ -93,6 +95,60 @@ test("an order that has nowhere else to go keeps in mind where a worker was for 
   await dispatch("r2");
   expect(await jobs()).toBe(2);
   expect(await until()).toBeLessThan(Date.now() + 60_001);
+});
+
+test("an order that was refused is taken as soon as a pool too many is forgotten", async () => {
+  const [session = ""] = await workersIn(MOST + 1);
+  expect((await dispatch()).status).toBe(412);
+  const ending = { goodbye: true, clean: true, graceMs: 1, guardMs: 1 };
+  await api.ledger.deregisterSession({ namespace: "default:n0", session, ...ending });
+  const { pools } = await listed("?agent_name=agent&namespace=n0");
+  const path = `/v1/pools/${pools[0]?.id}?namespace=n0`;
+  expect((await api.rest(path, { method: "DELETE", video: { roomAdmin: true } })).status).toBe(200);
+  expect((await dispatch("r2")).status).toBe(200);
+  expect(await jobs()).toBe(MOST);
+});
+
+test("a list that was asked for before its agent was forgotten is not remembered", async () => {
+  await workersIn(1);
+  const known = new KnownNamespaces({ ledger: api.ledger, clock: systemClock });
+  const asked = known.of("default", "agent");
+  known.forget("default", "agent");
+  expect((await asked).namespaces).toEqual(["default:n0"]);
+  await api.ledger.forgetAgent({ project: "default", agent: "agent", namespaceName: "default:n0" });
+  expect((await known.of("default", "agent")).namespaces).toEqual([]);
+});
+
+test("a namespace whose pools are forgotten makes room for another one at once, unless a worker is there", async () => {
+  const bound = { project: "default", agent: "agent", keepMs: 60_000, liveMs: 180_000, most: 2, must: false };
+  const come = (name: string) => api.ledger.rememberAgent({ ...bound, namespaceName: `default:${name}` });
+  const [session = ""] = await workersIn(2);
+  await api.ledger.keepNamespaces({
+    project: "default",
+    names: ["default:n0", "default:n1"],
+    liveMs: 180_000,
+  });
+  const other = await kit.registerWorker(api.ledger, { namespace: "default:n0", agent: "other" });
+  const { pools } = await listed("?namespace=n0");
+  const forget = async (agent: string) => {
+    const pool = pools.find(({ agent_name: name }) => name === agent);
+    const path = `/v1/pools/${pool?.id}?namespace=n0`;
+    expect((await api.rest(path, { method: "DELETE", video: { roomAdmin: true } })).status).toBe(200);
+  };
+  const end = (id: string) =>
+    api.ledger.deregisterSession({
+      ...{ namespace: "default:n0", session: id, goodbye: true, clean: true, graceMs: 1, guardMs: 1 },
+    });
+  const leave = { project: "default", namespaceName: "default:n0", liveMs: 180_000 };
+  await end(session);
+  // A gateway says that it has none; another one has.
+  await api.ledger.leaveNamespace(leave);
+  await forget("agent");
+  expect(await come("n2")).toMatchObject({ status: "refused" });
+  await end(other);
+  expect(await come("n2")).toMatchObject({ status: "refused" });
+  await forget("other");
+  expect(await come("n2")).toMatchObject({ status: "remembered" });
 });
 
 interface Listed {

@@ -155,7 +155,8 @@ export class AgentMemory {
     if (jobs + orders + sessions > 0) return;
     throw new DispatchError(
       "too_many_namespaces",
-      `${fieldOf(namespace)} is new, ${live} have workers; use one, or raise MUSTER_MAX_NAMESPACES`,
+      // Its name last: a close reason is cut, and its worker knows it.
+      `${live} namespaces have workers, or had within 3 min; use one, or raise MUSTER_MAX_NAMESPACES; new is ${fieldOf(namespace)}`,
       "register.namespace",
     );
   }

@@ -51,7 +51,12 @@ export interface Placement {
   labels: string;
 }
 
+/** For whoever reads of it in the log. */
+type Whose = Pick<Registration, "pool" | "agentName"> & { apiKey: string };
+
 export interface Removal {
+  /** Whose session it was; absent: nothing is known of it here. */
+  whose?: Whose;
   /** What must have come to its end before. */
   after?: Promise<unknown>;
   /** The worker drained and left: what it had, it has finished. */
@@ -92,7 +97,8 @@ export class SessionRecords {
     }
     this.#learn(session, reply.answerMs);
     link.serve(namespace, reply.serve);
-    if (session.phase === "closed") this.remove(namespace, session.id);
+    if (session.phase === "closed")
+      this.remove(namespace, session.id, { whose: whoseOf(session, registration) });
   }
 
   /** Others of its pool were slow: it gets as long. */
@@ -106,10 +112,10 @@ export class SessionRecords {
   remove(
     namespace: string,
     session: string,
-    { after = Promise.resolve(), goodbye = false, clean = false }: Removal = {},
+    { after = Promise.resolve(), goodbye = false, clean = false, whose }: Removal = {},
   ): void {
     const removal = after
-      .then(() => this.#remove(namespace, session, { goodbye, clean }))
+      .then(() => this.#remove(namespace, session, { goodbye, clean }, whose))
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
@@ -128,6 +134,7 @@ export class SessionRecords {
     namespace: string,
     session: string,
     how: { goodbye: boolean; clean: boolean },
+    whose: Whose | undefined,
   ): Promise<void> {
     const { ledger, clock, log, graceMs, guardMs } = this.#deps;
     const reply = await untilDone(
@@ -136,10 +143,10 @@ export class SessionRecords {
       () => ledger.deregisterSession({ namespace, session, ...how, graceMs, guardMs }),
       (error) => log.warn({ namespace, session, err: error }, "session not yet removed; trying again"),
     );
-    if (reply?.status === "deregistered") this.#tellOf(namespace, session, reply);
+    if (reply?.status === "deregistered") this.#tellOf(namespace, session, reply, whose);
   }
 
-  #tellOf(namespace: string, session: string, reply: Removed): void {
+  #tellOf(namespace: string, session: string, reply: Removed, whose: Whose | undefined): void {
     const { link, metrics, log } = this.#deps;
     const { requeued, orphaned, ended, serve } = reply;
     for (const job of requeued) link.tell(namespace, { kind: "admit", job });
@@ -151,7 +158,7 @@ export class SessionRecords {
     if (reply.guard === 0) return;
     metrics.guardRaised();
     log.warn(
-      { namespace },
+      { namespace, agent: whose?.agentName, pool: whose?.pool, apiKey: whose?.apiKey },
       "many sessions vanished at once; none of their jobs is resumed on a guess for now",
     );
   }
@@ -180,4 +187,8 @@ export class SessionRecords {
       ...(answerMs !== OFFER_TIMEOUT_MS && { answer_ms: answerMs }),
     };
   }
+}
+
+export function whoseOf({ context }: Session, { pool, agentName }: Registration): Whose {
+  return { pool, agentName, apiKey: context.apiKey };
 }

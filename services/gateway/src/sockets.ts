@@ -12,6 +12,7 @@ import { limitsOf } from "./peer-log.js";
 import type { GatewayPolicy } from "./policy.js";
 import type { Rooms } from "./rooms.js";
 import { Session, type WorkerContext } from "./session.js";
+import { whoseOf } from "./session-records.js";
 import type { AgentSocket, SocketHandlers } from "./transport/transport.js";
 
 export interface SocketsDeps {
@@ -82,5 +83,8 @@ function leave(
   // Behind its registration, should that still be under way, and the reports that it sent: a job that it said was done
   // is done. And behind its last yes: a start that was not assigned any more is no orphan, it is taken back.
   const after = Promise.all([session.settled(), assignments.settled(session)]);
-  records.remove(registration.namespace, session.id, { after, goodbye, clean: clean || isWanted });
+  records.remove(registration.namespace, session.id, {
+    ...{ after, goodbye, clean: clean || isWanted },
+    whose: whoseOf(session, registration),
+  });
 }

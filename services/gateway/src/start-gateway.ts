@@ -21,6 +21,7 @@ import type { Log } from "@muster/runtime/log";
 import type { Metrics } from "@muster/runtime/metrics";
 import { createOps } from "@muster/runtime/ops-http";
 import type { RedisClient } from "@muster/runtime/redis/connect";
+import { hasRedisRoom } from "@muster/runtime/redis/full";
 import { authenticate } from "./authenticate.js";
 import { drainSessions } from "./drain.js";
 import { readGatewayMessage } from "./gateway-message.js";
@@ -253,8 +254,11 @@ async function finishRecords(
   for (const room of [reports, migrations, offers, assignments, records]) room.abandon();
 }
 
-function defaultHttp({ metrics, metricsAccess }: GatewayDeps, ready: () => boolean) {
-  const ops = createOps({ checks: { gateway: ready }, metrics, access: metricsAccess });
+function defaultHttp({ redis, metrics, metricsAccess }: GatewayDeps, ready: () => boolean) {
+  const ops = createOps({
+    checks: { gateway: ready, redis: () => hasRedisRoom(redis) },
+    ...{ metrics, access: metricsAccess },
+  });
   return async (request: Request): Promise<Response> => {
     // Helm charts written for livekit-server probe this.
     if (new URL(request.url).pathname === "/") return new Response("OK");

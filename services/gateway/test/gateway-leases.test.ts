@@ -2,7 +2,15 @@
 import { type Clock, systemClock } from "@muster/runtime/clock";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, afterEach, expect, it } from "vitest";
-import { type Bench, bench, cleanUp, type RunningGateway, stopRedis } from "./gateway-kit.js";
+import {
+  API_KEY,
+  type Bench,
+  bench,
+  cleanUp,
+  type RunningGateway,
+  recordingLog,
+  stopRedis,
+} from "./gateway-kit.js";
 
 afterEach(cleanUp);
 afterAll(stopRedis);
@@ -222,4 +230,23 @@ it("keeps the newest load of each worker while Redis is away, and no other", asy
     });
   }
   expect(gateway.counts.samples_written).toBeLessThanOrEqual(3 * workers.length);
+});
+
+it("says whose workers vanished when so many do at once that the guard goes up", async () => {
+  const test = await bench();
+  const { log, text } = recordingLog();
+  const gateway = await test.start({ log });
+  const workers = await Promise.all([1, 2, 3, 4].map(() => test.registered(gateway, "greeter")));
+  // As when they had been there for a minute: a crash loop raises no guard.
+  for (const { id } of workers)
+    await test.client.hset(`muster:{${test.namespace}}:session:${id}`, "connected_at", Date.now() - 60_000);
+  for (const worker of workers.slice(1)) worker.cut();
+  await waitUntil("the guard is up", () => gateway.counts.guard_raised === 1);
+  const lines = text()
+    .split("\n")
+    .filter((line) => line.includes("many sessions vanished at once"))
+    .map((line) => JSON.parse(line) as object);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatchObject({ namespace: test.namespace, agent: "greeter", apiKey: API_KEY });
+  expect(lines[0]).toMatchObject({ pool: expect.stringContaining("greeter") });
 });

@@ -128,6 +128,39 @@ onEachRedis("the memory of agents", (scene) => {
     expect((await known(s)).names).toEqual([]);
   });
 
+  test("a namespace that was left makes room at once when somebody says that it is no more", async () => {
+    const s = scene();
+    const drop = (name: string) =>
+      s.ledger.dropNamespace({ project: s.namespace, namespaceName: fieldOf(s, name) });
+    for (const name of ["n1", "n2", "n3"]) await remember(s, name);
+    // Its worker is there, or came again: it counts.
+    expect(await drop("n1")).toEqual({ status: "kept" });
+    await s.ledger.leaveNamespace(left(s, "n1"));
+    await remember(s, "n1");
+    expect(await drop("n1")).toEqual({ status: "kept" });
+    await s.ledger.leaveNamespace(left(s, "n1"));
+    await keep(s, "n1");
+    expect(await drop("n1")).toEqual({ status: "kept" });
+    expect(await remember(s, "n4")).toMatchObject({ status: "refused" });
+
+    await s.ledger.leaveNamespace(left(s, "n1"));
+    expect(await drop("n1")).toEqual({ status: "dropped" });
+    expect(await drop("n1")).toEqual({ status: "kept" });
+    expect(await remember(s, "n4")).toMatchObject({ status: "remembered" });
+    expect(await remember(s, "n1")).toEqual({ status: "refused", live: 3 });
+  });
+
+  test("of two that say so one drops it; what is not known is kept as it is", async () => {
+    const s = scene();
+    const drop = (name: string) =>
+      s.ledger.dropNamespace({ project: s.namespace, namespaceName: fieldOf(s, name) });
+    await remember(s, "n1");
+    await s.ledger.leaveNamespace(left(s, "n1"));
+    const replies = await Promise.all([drop("n1"), drop("n1")]);
+    expect(replies.map(({ status }) => status).sort()).toEqual(["dropped", "kept"]);
+    expect(await drop("never")).toEqual({ status: "kept" });
+  });
+
   describe("has a bound", () => {
     test("on namespaces with workers: a newcomer beyond it is refused, and leaves nothing", async () => {
       const s = scene();

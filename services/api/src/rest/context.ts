@@ -13,6 +13,7 @@ import type { ChangeOrder } from "../change-order.js";
 import type { Drains } from "../drains.js";
 import type { Hints } from "../hints.js";
 import type { HoldOrder } from "../hold-order.js";
+import type { KnownNamespaces } from "../known-namespaces.js";
 import type { ApiMetrics } from "../metrics.js";
 import type { OrderPolicy } from "../policy.js";
 import type { RoomOrders } from "../room-orders.js";
@@ -38,8 +39,12 @@ export interface RestDeps extends WakeHeldDeps {
     | "describePools"
     | "forgetPool"
     | "forgetAgent"
+    | "countUse"
+    | "dropNamespace"
     | "listAgent"
   >;
+  /** Told when an agent is forgotten, so that the next order reads who knows it. */
+  known: Pick<KnownNamespaces, "forget">;
   hints: Hints;
   policy: Pick<OrderPolicy, "stopMs" | "removeMs">;
   acceptOrder: AcceptOrder;

@@ -1,7 +1,8 @@
 /**
  * GET /v1/pools: the pools that are known, with workers or since without, to which orders go and in which they wait.
  * DELETE /v1/pools/{id}: one is no more. It is forgotten in its namespace first, then, when it was the agent's last there, in the
- * project's directory. Died in between: orders go on being made there, as before; the repeat ends that.
+ * project's directory. Without any worker the namespace makes room for another one at once. Died in between: orders go on being
+ * made there, or its place stays taken for minutes, as before; the repeat ends both.
  */
 
 import { createRoute } from "@hono/zod-openapi";
@@ -37,7 +38,7 @@ const forgetRoute = createRoute({
   operationId: "forgetPool",
   summary: "Forgets a pool that has no workers. May be repeated.",
   description:
-    "Orders do not go there any more; what waits there goes on waiting, until it is deleted or its time is over. A worker that registers brings it back.",
+    "Orders do not go there any more; what waits there goes on waiting, until it is deleted or its time is over. A worker that registers brings it back. Another api may send orders there for 5 s more. A namespace whose last worker has left no longer counts towards MUSTER_MAX_NAMESPACES.",
   request: { params: PoolParams, query: NamespaceQuery },
   responses: {
     200: { description: "It is not known.", content: { "application/json": { schema: Forgotten } } },
@@ -96,7 +97,7 @@ async function poolsOfAgent({ ledger }: RestDeps, project: string, agent: string
   return found;
 }
 
-async function forgetPool({ ledger }: RestDeps, namespace: string, pool: string): Promise<boolean> {
+async function forgetPool({ ledger, known }: RestDeps, namespace: string, pool: string): Promise<boolean> {
   const reply = await ledger.forgetPool({ namespace, pool });
   if (reply.status === "served") {
     throw new DispatchError(
@@ -104,9 +105,13 @@ async function forgetPool({ ledger }: RestDeps, namespace: string, pool: string)
       `${reply.sessions} of its workers are connected; end them, or drain them, first`,
     );
   }
+  const project = projectOf(namespace);
   if (reply.others === 0) {
     const agent = poolOf(pool).agentName;
-    await ledger.forgetAgent({ project: projectOf(namespace), agent, namespaceName: namespace });
+    await ledger.forgetAgent({ project, agent, namespaceName: namespace });
+    known.forget(project, agent);
   }
+  const { sessions } = await ledger.countUse({ namespace });
+  if (sessions === 0) await ledger.dropNamespace({ project, namespaceName: namespace });
   return reply.status === "forgotten";
 }

@@ -26,7 +26,8 @@ export const namespaceText = z
   .refine((text) => text === "" || isNamespacePart(text), "must be 1-64 of A-Z a-z 0-9 . _ -");
 
 const namespace = namespaceText.default("").openapi({
-  description: "The namespace as its workers give it at registration; empty for the project's default one.",
+  description:
+    "The namespace as its workers give it at registration; empty for the project's default one, which logs call by the project's name (`default`); `default:eu` there is `eu` here.",
 });
 
 export const IdParams = z.object({
