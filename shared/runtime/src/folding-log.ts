@@ -97,7 +97,8 @@ export class FoldingLog {
     let told = this.#told.get(key);
     // Anew, so that the order is that of their last lines.
     this.#told.delete(key);
-    if (told === undefined) told = { sinceMs: nowMs, written: 0, more: 0, log, common: undefined, level, msg };
+    if (told === undefined)
+      told = { sinceMs: nowMs, written: 0, more: 0, log, common: undefined, level, msg };
     else if (nowMs - told.sinceMs >= this.#everyMs) {
       this.#tell(told);
       told.sinceMs = nowMs;

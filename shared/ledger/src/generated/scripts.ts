@@ -674,6 +674,42 @@ async function describePools(redis: RedisClient, args: DescribePoolsArgs): Promi
 }
 
 /**
+ * drop-namespace: somebody says that a namespace without workers is no more: it makes room for another one now, not minutes later.
+ * Only one whose last worker left a gateway, and to which none came since: a worker that comes says so here (remember-agent) before
+ * it is in its namespace, where the caller looked. Repeating it changes nothing. Dying before it: its place is free in minutes.
+ */
+export interface DropNamespaceArgs {
+  project: string;
+  /** Namespace. */
+  namespaceName: string;
+  /** For tests: the time in ms. Absent: Redis TIME. */
+  nowMs?: number;
+}
+
+export type DropNamespaceReply =
+  | { status: "dropped" }
+  | { status: "kept" };
+
+const dropNamespaceScript: Script = {
+  name: "drop-namespace",
+  sha: "47d2d6e97be8abc52b2c200db07e7aa16ad1c475",
+  keyCount: 2,
+  source: "local live_namespaces_key = KEYS[1]\nlocal empty_namespaces_key = KEYS[2]\nlocal tag = string.match(KEYS[1], \"^.-}:\")\nlocal namespace_name = ARGV[1]\nlocal now = tonumber(ARGV[2])\nif not now then local t = redis.call(\"TIME\") now = t[1] * 1000 + math.floor(t[2] / 1000) end\nredis.call(\"EXISTS\", tag .. \"none\", tag .. \"none-either\")\n\nif redis.call(\"ZREM\", empty_namespaces_key, namespace_name) == 0 then return { \"kept\" } end\nredis.call(\"ZREM\", live_namespaces_key, namespace_name)\nreturn { \"dropped\" }\n",
+};
+
+const dropNamespaceShape = {
+  dropped: [],
+  kept: [],
+} as const satisfies ReplyShape;
+
+async function dropNamespace(redis: RedisClient, args: DropNamespaceArgs): Promise<DropNamespaceReply> {
+  const tag = projectTag(args.project);
+  const keys = [`${tag}live-namespaces`, `${tag}empty-namespaces`];
+  const values = [args.namespaceName, args.nowMs ?? ""];
+  return parseReply<DropNamespaceReply>("drop-namespace", await runScript(redis, dropNamespaceScript, keys, values), dropNamespaceShape);
+}
+
+/**
  * end-job: ends a job on evidence from outside the worker's socket: its room is over, its participant left.
  * Dying after it: the job is over; room that nobody was told of is named again with the next sample.
  */
@@ -3905,6 +3941,7 @@ export interface BoundScripts {
   deleteOrder(args: DeleteOrderArgs): Promise<DeleteOrderReply>;
   deregisterSession(args: DeregisterSessionArgs): Promise<DeregisterSessionReply>;
   describePools(args: DescribePoolsArgs): Promise<DescribePoolsReply>;
+  dropNamespace(args: DropNamespaceArgs): Promise<DropNamespaceReply>;
   endJob(args: EndJobArgs): Promise<EndJobReply>;
   endRoomOrder(args: EndRoomOrderArgs): Promise<EndRoomOrderReply>;
   enterOrder(args: EnterOrderArgs): Promise<EnterOrderReply>;
@@ -3999,6 +4036,7 @@ export function bindScripts(redis: RedisClient): BoundScripts {
     deleteOrder: (args) => deleteOrder(redis, args),
     deregisterSession: (args) => deregisterSession(redis, args),
     describePools: (args) => describePools(redis, args),
+    dropNamespace: (args) => dropNamespace(redis, args),
     endJob: (args) => endJob(redis, args),
     endRoomOrder: (args) => endRoomOrder(redis, args),
     enterOrder: (args) => enterOrder(redis, args),
