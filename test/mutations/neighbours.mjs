@@ -45,7 +45,7 @@ export const NEIGHBOURS = [
     breaks: 1,
     file: `${LUA}drop-namespace.lua`,
     find: 'if redis.call("ZREM", empty_namespaces_key, namespace_name) == 0 then return { "kept" } end\n',
-    replace: 'redis.call("ZREM", empty_namespaces_key, namespace_name)\n',
+    replace: 'if redis.call("ZREM", empty_namespaces_key, namespace_name) < 0 then return { "kept" } end\n',
     caughtBy: memory("a namespace that was left makes room at once when somebody says that it is no more"),
   },
   {
