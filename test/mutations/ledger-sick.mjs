@@ -152,4 +152,28 @@ export const LEDGER_SICK = [
     replace: "false",
     caughtBy: suspect("one that a single worker declines twice"),
   },
+  {
+    name: "a worker that declines everything is forgiven with each job that others decline too",
+    breaks: 11,
+    file: EJECTING,
+    find: "return recover(id, true)",
+    replace: "return recover(id, false)",
+    caughtBy: suspect("two workers that decline everything are found out"),
+  },
+  {
+    name: "a job that hangs beside others has its worker wait for it",
+    breaks: 11,
+    file: "shared/ledger/lua/reject.lua",
+    find: 'if record.suspect_at == "0" then await_late_answer',
+    replace: "if record then await_late_answer",
+    caughtBy: suspect("one that says nothing to a job while it takes others"),
+  },
+  {
+    name: "the refusal of a full worker doubles the pause",
+    breaks: 12,
+    file: "shared/ledger/lua/admit.lua",
+    find: 'if record.met_full == "1" then',
+    replace: 'if record.met_full == "2" then',
+    caughtBy: suspect("a refusal of one that may be full"),
+  },
 ];

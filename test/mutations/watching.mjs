@@ -60,8 +60,8 @@ export const WATCHING = [
     name: "only the first priority in line is looked at for who waits longest",
     breaks: 0,
     file: "shared/ledger/lua/measure-pool.lua",
-    find: "MOST_PRIORITIES = 4398046511104, 16",
-    replace: "MOST_PRIORITIES = 4398046511104, 1",
+    find: "MOST_PRIORITIES, SUSPECT_BAND = 4398046511104, 16, 1001",
+    replace: "MOST_PRIORITIES, SUSPECT_BAND = 4398046511104, 1, 1001",
     caughtBy: size("on a single Redis knows how long the one waits that waits longest"),
   },
   {
