@@ -36,10 +36,14 @@ export interface CallerName {
   name: string;
   /** `one`: an identity of a key. `key`: a server's token, which has none, and speaks for the key. */
   kind: "one" | "key";
+  /** Of its token, for the log; absent: it has none. */
+  keyId?: string;
+  identity?: string;
 }
 
 export function callerName({ apiKey, identity }: Pick<AccessClaims, "apiKey" | "identity">): CallerName {
-  return { name: JSON.stringify([apiKey, identity]), kind: identity === "" ? "key" : "one" };
+  const kind = identity === "" ? "key" : "one";
+  return { name: JSON.stringify([apiKey, identity]), kind, keyId: apiKey, identity };
 }
 
 /** Of all configured keys. */

@@ -10,11 +10,19 @@ import { ByteBudget } from "@muster/runtime/byte-budget";
 import type { Clock } from "@muster/runtime/clock";
 import type { CallerName } from "./auth.js";
 import type { DoorPolicy } from "./door-policy.js";
+import type { CallerBound, RefusedCallers } from "./refused-callers.js";
 import { readBody } from "./request-body.js";
 
 export interface BodiesDeps {
   policy: Pick<DoorPolicy, "bodiesBytes" | "bodyMs">;
   clock: Clock;
+  /** Who finds no room is told to it. */
+  refusedCallers?: Pick<RefusedCallers, "refused">;
+}
+
+interface Share {
+  caller: CallerName;
+  budget: ByteBudget;
 }
 
 /** A person's or an agent's token is one of many. A server's has its key to itself, whose share leaves others the half. */
@@ -23,7 +31,7 @@ const SHARE = { one: 1 / 4, key: 1 / 2 } as const;
 export class Bodies {
   readonly #deps: BodiesDeps;
   readonly #all: ByteBudget;
-  readonly #shares = new Map<string, ByteBudget>();
+  readonly #shares = new Map<string, Share>();
 
   constructor(deps: BodiesDeps) {
     this.#deps = deps;
@@ -52,7 +60,9 @@ export class Bodies {
     });
     late.catch(() => undefined);
     const take = (bytes: number) => {
-      this.#take(caller, bytes);
+      this.#take(caller, bytes, (bound, holder) =>
+        this.#deps.refusedCallers?.refused({ caller, request, bound, holder }),
+      );
       taken += bytes;
     };
     try {
@@ -65,10 +75,12 @@ export class Bodies {
     }
   }
 
-  #take({ name, kind }: CallerName, bytes: number): void {
+  #take(caller: CallerName, bytes: number, tell: (bound: CallerBound, holder?: CallerName) => void): void {
+    const { name, kind } = caller;
     const most = Math.max(MAX_BODY_BYTES, Math.floor(this.#all.most * SHARE[kind]));
-    const share = this.#shares.get(name) ?? new ByteBudget(most);
+    const share = this.#shares.get(name)?.budget ?? new ByteBudget(most);
     if (!share.take(bytes)) {
+      tell("bodies_of_caller");
       throw new DispatchError(
         "resource_exhausted",
         `bodies of this caller hold ${share.used} of the ${most} bytes that one may; send fewer at a time`,
@@ -77,24 +89,34 @@ export class Bodies {
     }
     if (!this.#all.take(bytes)) {
       share.give(bytes);
+      tell("bodies", this.#holder());
       throw new DispatchError(
         "unavailable",
         `bodies hold ${this.#all.used} of the ${this.#all.most} bytes that this process has for them (MUSTER_BODIES_BYTES); repeat the call`,
         "body",
       );
     }
-    this.#shares.set(name, share);
+    this.#shares.set(name, { caller, budget: share });
+  }
+
+  /** Who holds most. */
+  #holder(): CallerName | undefined {
+    let most: Share | undefined;
+    for (const share of this.#shares.values()) {
+      if (share.budget.used > (most?.budget.used ?? 0)) most = share;
+    }
+    return most?.caller;
   }
 
   #give({ name }: CallerName, bytes: number): void {
     if (bytes === 0) return;
     this.#all.give(bytes);
-    const share = this.#shares.get(name);
+    const share = this.#shares.get(name)?.budget;
     share?.give(bytes);
     if (share?.used === 0) this.#shares.delete(name);
   }
 }
 
 function tooSlow(bodyMs: number): DispatchError {
-  return new DispatchError("malformed", `did not arrive within ${bodyMs / 1_000} s`, "body");
+  return new DispatchError("malformed", `did not arrive within ${bodyMs / 1_000} s (MUSTER_BODY_MS)`, "body");
 }

@@ -46,6 +46,7 @@ import { Placement } from "./placement.js";
 import { PlacementPolicies } from "./placement-policies.js";
 import type { OrderPolicy } from "./policy.js";
 import { createLivekitProxy } from "./proxy/livekit-proxy.js";
+import { RefusedCallers } from "./refused-callers.js";
 import { createRestApp } from "./rest/rest-app.js";
 import { RoomOrders } from "./room-orders.js";
 import { DoubledAgents } from "./rooms/agents/doubled-agents.js";
@@ -101,7 +102,8 @@ export interface Api {
 export function createApi(deps: ApiDeps): Api {
   const { redis, keys, policy, clock, randomBytes, log } = deps;
   const doors = { ...DOOR_DEFAULTS, ...deps.doors };
-  const bodies = new Bodies({ policy: doors, clock });
+  const refusedCallers = new RefusedCallers({ clock, log });
+  const bodies = new Bodies({ policy: doors, clock, refusedCallers });
   const ledger = createLedger(redis);
   const outbox = createOutbox({ redis, clock, log });
   const directory = createNodeDirectory({ redis, clock });
@@ -210,7 +212,13 @@ export function createApi(deps: ApiDeps): Api {
       livekit: {
         url,
         forward: createLivekitProxy({
-          ...{ url, keySets: [deps.livekit?.keys ?? keys, keys], bodies, most: doors.livekitCalls },
+          ...{
+            url,
+            keySets: [deps.livekit?.keys ?? keys, keys],
+            bodies,
+            most: doors.livekitCalls,
+            refusedCallers,
+          },
           ...{ metrics, clock, log },
         }),
       },
@@ -236,6 +244,7 @@ export function createApi(deps: ApiDeps): Api {
   return {
     ready,
     fetch(request, remoteAddress) {
+      refusedCallers.came(request, remoteAddress);
       const answering = frontDoor(request, remoteAddress).finally(() => underWay.delete(answering));
       underWay.add(answering);
       return answering;
@@ -257,6 +266,7 @@ export function createApi(deps: ApiDeps): Api {
       await hints.settled(); // the last answers' wake-ups
       await producer.close(); // after whoever could still add to the queue
       await eventsEnd;
+      refusedCallers.stop(); // nobody calls any more: how many lines were not written is told now
     },
   };
 }

@@ -1,10 +1,11 @@
 /** The bodies that an api holds: shares, the whole, and the time that one may take. Over the wire, with senders that stop. */
 
+import { createLog } from "@muster/runtime/log";
 import { type RedisServer, startRedis } from "@muster/test/kit/redis-server";
 import { waitUntil } from "@muster/test/kit/wait-until";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { DoorPolicy } from "../src/door-policy.js";
-import { adminOf, runApi, token } from "./kit.js";
+import { API_KEY, adminOf, runApi, silent, token } from "./kit.js";
 import { type SlowSender, slowSender } from "./slow-sender.js";
 
 const MIB = 1024 * 1024;
@@ -16,8 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-async function open(doors: Partial<DoorPolicy>) {
-  const api = await runApi(server, { doors });
+async function open(doors: Partial<DoorPolicy>, log = silent) {
+  const api = await runApi(server, { doors, log });
   onTestFinished(() => api.stop());
   return api;
 }
@@ -30,7 +31,10 @@ const byOne = (identity: string) => ({
 const dispatch = { agent_name: "a", room: "r" };
 
 test("bodies that do not end: one caller has a share, all have a bound, and who is beyond it is told so", async () => {
-  const api = await open({ bodiesBytes: 32 * MIB });
+  const lines: { msg: string; bound?: string; identity?: string }[] = [];
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  const log = createLog({ level: "warn", service: "api", destination });
+  const api = await open({ bodiesBytes: 32 * MIB }, log);
   const rssBefore = process.memoryUsage().rss;
   // A refused one has little more on its way: where a server closes on what it did not read, the answer can be lost.
   const upload = (identity: string, bytes = MIB) => {
@@ -67,6 +71,17 @@ test("bodies that do not end: one caller has a share, all have a bound, and who 
   expect(refused.status).toBe(503);
   expect(refused.text).toContain("MUSTER_BODIES_BYTES");
   expect(refused.text).toContain("retry-after: 1");
+  // Two refusals of one caller, by two APIs, are one line; who has no room is told with who takes it.
+  const refusals = lines.filter(({ msg }) => msg === "a caller was refused, a bound of the api is reached");
+  const own = refusals.filter(({ bound }) => bound === "bodies_of_caller");
+  expect(own).toEqual([
+    expect.objectContaining({ level: "warn", keyId: API_KEY, identity: "greedy", clientIp: "127.0.0.1" }),
+  ]);
+  const shared = refusals.filter(({ bound }) => bound === "bodies");
+  expect(shared[0]).toMatchObject({
+    ...{ keyId: API_KEY, identity: expect.stringMatching(/^(b|c|d\d+)$/), clientIp: "127.0.0.1" },
+    ...{ holderKeyId: API_KEY, holderIdentity: expect.stringMatching(/^(greedy|b|c)$/) },
+  });
   // What is small has room, whatever the large ones do.
   for (const room of ["r", "s"])
     expect((await api.twirp("CreateDispatch", { ...dispatch, room })).status).toBe(200);
@@ -105,7 +120,7 @@ test("bodies whose bytes come one by one are held at their size, and not longer 
   });
   for (const sender of senders) {
     expect(sender.status).toBe(400);
-    expect(sender.text).toContain("body: did not arrive within 1.5 s");
+    expect(sender.text).toContain("body: did not arrive within 1.5 s (MUSTER_BODY_MS)");
   }
   expect((await api.twirp("CreateDispatch", dispatch)).status).toBe(200);
 });

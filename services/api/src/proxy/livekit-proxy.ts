@@ -13,9 +13,10 @@ import { DispatchError } from "@muster/domain/errors";
 import { MAX_BODY_BYTES } from "@muster/domain/limits";
 import type { Clock } from "@muster/runtime/clock";
 import type { Log } from "@muster/runtime/log";
-import type { ApiKeys } from "../auth.js";
+import type { ApiKeys, CallerName } from "../auth.js";
 import type { Bodies } from "../bodies.js";
 import type { ApiMetrics } from "../metrics.js";
+import type { RefusedCallers } from "../refused-callers.js";
 import { errorAnswer } from "../twirp/twirp-answer.js";
 import { CallerLines } from "./caller-lines.js";
 import { foreignCaller } from "./foreign-caller.js";
@@ -31,6 +32,8 @@ export interface LivekitProxyDeps {
   /** Calls passed on at a time. */
   most: number;
   metrics: Pick<ApiMetrics, "refused">;
+  /** Who does not get its turn is told to it. */
+  refusedCallers?: Pick<RefusedCallers, "refused">;
   clock: Clock;
   log: Log;
 }
@@ -46,7 +49,7 @@ const SIP_CALLS = "/twirp/livekit.SIP/";
 const IDLE_SOCKET_MS = 4_000;
 
 export function createLivekitProxy(deps: LivekitProxyDeps): LivekitProxy {
-  const { url, keySets, bodies, most, metrics, clock, log } = deps;
+  const { url, keySets, bodies, most, metrics, refusedCallers, clock, log } = deps;
   const base = url.replace(/^ws/, "http");
   const isTls = base.startsWith("https:");
   // How many there are is the lines' to say.
@@ -68,11 +71,11 @@ export function createLivekitProxy(deps: LivekitProxyDeps): LivekitProxy {
       const { pathname } = new URL(request.url);
       const line = pathname.startsWith(SIP_CALLS) ? lines.sip : lines.others;
       if (hasNoBody(request)) {
-        const end = await line.enter(caller, request.signal);
+        const end = await turnOf(line, caller, request);
         return await passOn(request, remoteAddress, undefined, end);
       }
       return await bodies.during(request, { caller, maxBytes: MAX_BODY_BYTES }, async (body) => {
-        const end = await line.enter(caller, request.signal);
+        const end = await turnOf(line, caller, request);
         return await passOn(request, remoteAddress, body, end);
       });
     } catch (error) {
@@ -88,6 +91,19 @@ export function createLivekitProxy(deps: LivekitProxyDeps): LivekitProxy {
       return errorAnswer(refusal);
     }
   };
+
+  async function turnOf(line: CallerLines, caller: CallerName, request: Request): Promise<() => void> {
+    try {
+      return await line.enter(caller, request.signal);
+    } catch (error) {
+      // Who has gone was not refused.
+      if (error instanceof DispatchError && !request.signal.aborted) {
+        const bound = error.code === "resource_exhausted" ? "livekit_calls_of_caller" : "livekit_calls";
+        refusedCallers?.refused({ caller, request, bound });
+      }
+      throw error;
+    }
+  }
 
   /** `end` is called when nothing is held at livekit-server any more. */
   async function passOn(
