@@ -161,6 +161,13 @@ describe("the guard", () => {
     const sessions = await Promise.all(
       ["a", "b", "c"].map(() => stage.caller.session(namespace, "greeter", lost.nodeId, { leaseMs: 1_500 })),
     );
+    // Who was there for a moment only is no witness of an outage.
+    for (const id of sessions)
+      await stage.caller.redis.hset(
+        `muster:{${namespace}}:session:${id}`,
+        "connected_at",
+        Date.now() - 60_000,
+      );
     const { job } = await stage.caller.order(namespace, "greeter");
     const offer = await waitUntil("it is offered", () => lost.offers()[0]);
     expect(await stage.caller.take(offer, "reporting")).toBe("started");

@@ -30,7 +30,8 @@ export const CLOSE_CODES = {
   },
   too_many_namespaces: {
     code: 4423,
-    meaning: "a new namespace, and as many of the project have workers as may; see MUSTER_MAX_NAMESPACES",
+    meaning:
+      "a new namespace, and as many of the project have workers as may, or had some within 3 minutes; see MUSTER_MAX_NAMESPACES",
   },
   refused: { code: 4422, meaning: "understood and refused; the reason names the field" },
   over_limit: {
