@@ -83,7 +83,9 @@ it("the page's pictures are there, and show each panel that there is", () => {
 });
 
 it("the page's Prometheus is one, with the alerts beside it; the runbook can be moved as it says", () => {
-  const [config = "", provider = ""] = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text);
+  const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = ""]) => text);
+  const [config = ""] = blocks;
+  const provider = blocks.find((text) => /^providers:/m.test(text)) ?? "";
   writeFileSync(join(folder, "prometheus.yaml"), config);
   cpSync(`${root}${ALERTS_FILE}`, join(folder, "muster-alerts.yaml"));
   const checked = execFileSync(

@@ -137,7 +137,7 @@ test("a line has an end, and so has waiting in it", async () => {
   const here = () => new AbortController().signal;
   const a = { name: "a", kind: "one" } as const;
   const end = await lines.enter(a, here());
-  const waiting = Array.from({ length: 256 }, () => lines.enter(a, here()));
+  const waiting = Array.from({ length: 1_024 }, () => lines.enter(a, here()));
   await expect(lines.enter(a, here())).rejects.toMatchObject({ code: "resource_exhausted" });
   fire();
   await expect(waiting.at(-1)).rejects.toMatchObject({ code: "resource_exhausted" });
