@@ -129,7 +129,8 @@ export class Race {
     seen?.offers.push({ session, at: Number(job.offered_at) });
     const at = { namespace: NAMESPACE, job: id, session, epoch };
     const dice = this.#random();
-    if (dice < 0.15) {
+    // Each is refused once: one that two refuse is at fault itself, and whoever was ejected for it is back before its time.
+    if (dice < 0.15 && seen?.refused !== true) {
       if (seen !== undefined) seen.refused = true;
       const reason = dice < 0.05 ? "silent" : "rejected";
       const reply = await this.#ledger.reject({

@@ -120,7 +120,9 @@ export class Load {
       this.#work("picky"),
       this.#work("clumsy", {}, { jobMs: 20, jobEnds: () => "failed" }),
       this.#work("slow", {}, { answerAfterMs: 1_000 }),
+      ...[1, 2].map(() => this.#work("unwilling", {}, { onOffer: "reject" })),
     ]);
+    await this.#order("unwilling", { deadline_ms: 8_000 });
     const agents = ["silent", "picky", "clumsy", "slow"];
     for (let count = 0; count < 8; count++) {
       await Promise.all(agents.map((agent) => this.#order(agent, { max_attempts: 2 })));
