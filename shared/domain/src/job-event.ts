@@ -9,7 +9,7 @@
  * rejected      that came to nothing                                  worker; reason: rejected, silent, undelivered, or
  *                                                                     unanswered by the deadline (its gateway was gone)
  * parked        no worker has room, or its order is on hold           position, estimatedWaitMs; or held
- * suspected     several workers that are well otherwise could not     worker: the last of them; reason: silent, rejects,
+ * suspected     several workers could not                             worker: the last of them; reason: silent, rejects,
  *               do it: it is tried last from now on                   fails_early, never_starts
  * fallback      nobody took it in its time, and the next agent that   fromAgentName, fromDeployment
  *               its order names is asked

@@ -59,7 +59,7 @@ export interface JobRecord {
   /** 0 until a worker accepted. */
   startedAtMs: number;
   runningAtMs: number;
-  /** Since when it is suspect: several workers that are well otherwise could not do it; 0 while it is not. */
+  /** Since when it is suspect: several workers could not do it; 0 while it is not. */
   suspectAtMs: number;
   /** When its holder was lost, the last time; 0 when never. */
   orphanedAtMs: number;

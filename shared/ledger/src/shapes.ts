@@ -214,7 +214,7 @@ export interface Ejection {
   last_of_pool: boolean;
 }
 
-/** A job that came to nothing with several workers that are well otherwise: it is at fault, and tried last from now on. */
+/** A job that came to nothing with several workers: it is taken to be at fault, and tried last from now on. */
 export interface SuspectJob {
   suspect: string;
   room: string;

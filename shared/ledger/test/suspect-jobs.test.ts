@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { Blame } from "../src/shapes.js";
 import { onEachRedis } from "./on-each-redis.js";
 import { COOL_MS, EARLY_MS, POOL, RETRY_MS, type Scene } from "./scene.js";
+import { forgetNamespace } from "./snapshot.js";
 
 onEachRedis("jobs that no worker can do", (scene) => {
   const WORKERS = ["AW_1", "AW_2", "AW_3"] as const;
@@ -148,6 +149,17 @@ onEachRedis("jobs that no worker can do", (scene) => {
       await s.expireJob("AJ_1");
     }
     expect(await suspectAt(s, "AJ_1")).toBeUndefined();
+  });
+
+  test("a refusal by a session whose record Redis lost changes the job all the same", async () => {
+    const s = await three();
+    await s.order("AD_1");
+    const { session, epoch } = await asked(s, "AJ_1");
+    await s.redis.del(`muster:{${s.namespace}}:session:${session}`);
+    expect(await s.reject("AJ_1", session, epoch, "rejected")).toMatchObject({ status: "requeued" });
+    expect(await s.field("job", "AJ_1", "state")).toBe("queued");
+    // What else Redis kept of that session is of no consistent ledger.
+    await forgetNamespace(s.redis, s.namespace);
   });
 
   test("jobs that fail at once eject nobody once they did so with two", async () => {

@@ -143,7 +143,7 @@ export const METRICS = {
   },
   jobs_suspected_total: {
     type: "counter",
-    help: "Jobs that several workers which are well otherwise could not do, by what the last of them made of it: such a job is at fault itself, and tried last.",
+    help: "Jobs that several workers could not do, by what the last of them made of it: such a job is at fault itself, and tried last.",
     labels: { reason: EJECTION_REASONS },
   },
   dispatch_duration_seconds: {

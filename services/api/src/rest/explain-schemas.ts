@@ -85,7 +85,7 @@ const Now = z
     position: z.int().nullable().openapi({ description: "As in the job." }),
     is_suspect: z.boolean().openapi({
       description:
-        "Several workers that are well otherwise declined the job, did not answer, or failed it: it stands behind all others.",
+        "Several workers declined the job, did not answer, or failed it: it stands behind all others.",
     }),
     worker_count: z
       .int()

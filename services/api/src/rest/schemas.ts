@@ -153,7 +153,7 @@ const jobFields = {
   ended_at_ms: timeMs,
   suspect_since_ms: timeMs.openapi({
     description:
-      "Since when the job is suspect: several workers that are well otherwise declined it, did not answer, or failed it. It is " +
+      "Since when the job is suspect: several workers declined it, did not answer, or failed it. It is " +
       "tried last, with growing pauses, and not held against workers. null while it is not.",
   }),
 };

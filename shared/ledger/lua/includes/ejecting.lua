@@ -110,7 +110,8 @@ end
 -- Whether it was asked for another job, or took one, since its last report: that may have filled it up, which it says with the
 -- next one. Until then it refuses, rightly, all that a burst brings it. The job that it refuses has its place among these.
 local function was_given_some(id)
-  return redis.call("ZCOUNT", session_jobs_of(id), redis.call("HGET", session_of(id), "sampled_at"), "+inf") > 1
+  local sampled_at = redis.call("HGET", session_of(id), "sampled_at")
+  return sampled_at and redis.call("ZCOUNT", session_jobs_of(id), sampled_at, "+inf") > 1
 end
 
 -- To be called with the job as it was offered or held. Whom to blame, when it comes to that, else nil: the session that is
